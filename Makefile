@@ -1,0 +1,55 @@
+# ST-GDN suite. `make demo` and `make test` set everything up by themselves; `make help` lists the rest.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev demo test unit lint format types models watch clean
+
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11, 3.12 or 3.13 is needed; name one with make PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable . --constraint constraints.txt
+	@touch $@
+
+.venv/.installed-dev: pyproject.toml constraints.txt | .venv/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[dev]' --constraint constraints.txt
+	@touch $@
+
+install: .venv/.installed ## Make .venv with what running needs
+install-dev: .venv/.installed-dev ## ... and with what testing needs
+
+demo: install ## Train st_gdn on synthetic people, a few minutes on two cores
+	$(BIN)/python src/train.py overwrite=true $(ARGS)
+
+test: lint types unit ## Lint, check types, run all tests
+
+unit: install-dev ## Run the tests: make unit ARGS="-k whitening"
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: install-dev ## Check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install-dev ## Mend style and formatting
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: install-dev ## Check types
+	$(BIN)/pyright
+
+models: install ## Print every model's layout, parameters and FLOPs: make models ARGS="data=nw_ucla"
+	$(BIN)/python src/models.py $(ARGS)
+
+watch: install ## Open the newest W&B run in the terminal
+	$(BIN)/wandb leet "$$(ls -dt $$(find outputs -type d -name 'offline-run-*' -o -type d -name 'run-*') | head -n 1)"
+
+clean: ## Remove caches and the virtual environment; runs and data stay
+	rm -rf .venv .pytest_cache .ruff_cache build src/*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""ST-GDN: spatial temporal graph deconvolutional networks for skeleton-based action recognition."""

@@ -1,0 +1,25 @@
+"""Mistakes a user can make, told in one sentence."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class InputError(Exception):
+    """Bad input: the message says what was found, what is allowed and what to type next.
+
+    The doors (`src/train.py`, ...) print it as one line without a traceback and exit with 1.
+    """
+
+
+def choose(value: str, allowed: Iterable[str], what: str) -> str:
+    """Return `value` if it is one of `allowed`.
+
+    Raises:
+        InputError: naming `what`, every allowed value and the nearest one.
+    """
+    names = list(allowed)
+    if value in names:
+        return value
+    near = get_close_matches(str(value), names, n=1, cutoff=0.5)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    raise InputError(f"unknown {what} '{value}', allowed: {', '.join(names)}{hint}")
