@@ -1,0 +1,1 @@
+"""The letter, in plain PyTorch: no Lightning, no Hydra, no data code."""

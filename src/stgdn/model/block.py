@@ -1,0 +1,78 @@
+"""One layer of a network: spatial filter, temporal filter, residual; and the table of the blocks there are."""
+
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN
+from stgdn.model.temporal import TCN, TDN
+
+
+class Filters(NamedTuple):
+    """The spatial and the temporal filter that make a block."""
+
+    spatial: type[nn.Module]
+    temporal: type[nn.Module]
+
+
+BLOCKS = {
+    "gcn": Filters(GCN, TCN),  # 2S-AGCN's block
+    "gdn2": Filters(GDN, TCN),  # ST-GDN2, node-wise
+    "gdcn": Filters(GDCN, TCN),  # ST-GDCN
+    "gdn_t": Filters(GCN, TDN),  # ST-GDN-T, frame-wise
+    "gdn_e": Filters(GDN, TDN),  # ST-GDN-E, element-wise
+    "gdn_c": Filters(ChannelGDN, TCN),  # not in the letter: whitened channels
+    "st_gcn": Filters(MaskedGCN, TCN),  # ST-GCN's block
+}
+
+
+def projection(in_channels: int, out_channels: int, stride: int = 1) -> nn.Module:
+    """The identity where shapes agree, else a strided 1×1 convolution and BatchNorm."""
+    if in_channels == out_channels and stride == 1:
+        return nn.Identity()
+    return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, (stride, 1)), nn.BatchNorm2d(out_channels))
+
+
+class Block(nn.Module):
+    """2s-AGCN's block: spatial → BN → + down(x) → ReLU → temporal → BN → + residual(x) → ReLU.
+
+    ST-GCN's block is the same without down(x), with dropout behind the temporal BN.
+
+    Args:
+        spatial, temporal: the filters; `spatial` maps in_channels to out_channels, `temporal` applies the stride.
+        in_channels, out_channels, stride: the layer's entries in the rows of the config.
+        residual: False in the first layer.
+        spatial_residual: whether down(x) is added.
+        dropout: share of features dropped in training.
+    """
+
+    def __init__(
+        self,
+        spatial: nn.Module,
+        temporal: nn.Module,
+        in_channels: int,
+        out_channels: int,
+        stride: int,
+        *,
+        residual: bool = True,
+        spatial_residual: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.spatial, self.temporal = spatial, temporal
+        self.spatial_norm, self.temporal_norm = nn.BatchNorm2d(out_channels), nn.BatchNorm2d(out_channels)
+        self.down = projection(in_channels, out_channels) if spatial_residual else None
+        self.residual = projection(in_channels, out_channels, stride) if residual else None
+        self.dropout = dropout
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Map x (N·M, C, T, V) to (N·M, C_out, T/stride, V); mask (N, M, T) tells which bodies are seen."""
+        y = self.spatial_norm(self.spatial(x, mask))
+        if self.down is not None:
+            y = y + self.down(x)
+        y = self.temporal_norm(self.temporal(F.relu(y), mask))
+        y = F.dropout(y, self.dropout, self.training)
+        if self.residual is not None:
+            y = y + self.residual(x)
+        return F.relu(y)

@@ -1,0 +1,41 @@
+"""What a network costs: parameters, and floating-point operations for a stated clip shape."""
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from stgdn.model.network import Network
+
+
+@dataclass(frozen=True)
+class Complexity:
+    """Cost of one network.
+
+    Attributes:
+        parameters: trainable numbers.
+        flops: operations of one clip's forward pass in evaluation, a multiply-add counted as two. Convolutions and
+            matrix products count, element-wise work does not.
+        clip_shape: (C, T, V, M) of that clip.
+    """
+
+    parameters: int
+    flops: int
+    clip_shape: tuple[int, int, int, int]
+
+    def __str__(self) -> str:
+        """One line for people."""
+        return f"{self.parameters:,} parameters, {self.flops / 1e9:.2f} GFLOP a clip (C, T, V, M) = {self.clip_shape}"
+
+
+def complexity(network: Network) -> Complexity:
+    """Count parameters, and operations on a clip of the shape that `network` was built for."""
+    twin = copy.deepcopy(network).cpu().eval()
+    clip = torch.zeros(1, *network.clip_shape)
+    with torch.no_grad():
+        twin(clip)  # derives the whitening matrices, which happens once and is no part of a clip's pass
+        with FlopCounterMode(display=False) as counter:
+            twin(clip)
+    parameters = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+    return Complexity(parameters, counter.get_total_flops(), network.clip_shape)

@@ -1,0 +1,167 @@
+"""The eight networks: rows of a config in, class scores out."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from einops import rearrange
+from torch import Tensor, nn
+
+from stgdn.errors import InputError, choose
+from stgdn.model.block import BLOCKS, Block
+from stgdn.model.graph import adjacency
+from stgdn.model.spatial import GCN, GDN
+from stgdn.model.temporal import TDN
+from stgdn.model.whitening import Whitening
+from stgdn.skeleton import layout as joint_layout
+
+STYLES = ("agcn", "st_gcn")
+
+
+def row(values: Any, layers: int, name: str) -> list:  # noqa: ANN401
+    """One entry per layer: a list as it is, one word or number for all.
+
+    Raises:
+        InputError: a list of another length; the sentence names the row.
+    """
+    if isinstance(values, str | int):
+        return [values] * layers
+    if len(values) != layers:
+        raise InputError(
+            f"model.{name} has {len(values)} entries and model.channels {layers}: "
+            f"give {layers} entries, one per layer, or one word for all"
+        )
+    return list(values)
+
+
+class Network(nn.Module):
+    """Input BatchNorm, blocks, mean over frames, joints and bodies, one linear layer.
+
+    Args:
+        channels: C_out of every layer.
+        strides: frames that every layer's temporal filter steps over.
+        blocks: name of every layer's block, or one name for all; see `stgdn.model.block.BLOCKS`.
+        num_classes: entries of the scores.
+        name: how configs and messages call the network.
+        frames: T of the clips; binding where frames are whitened.
+        bodies: M, at most so many bodies in a clip.
+        in_channels: C of the clips.
+        layout: name of the joint layout.
+        width: factor on all channels, for quick runs.
+        style: `agcn`: directed subsets, down(x), input BatchNorm over M·V·C and 2s-AGCN's initialisation; `st_gcn`:
+            spatial partition, no down(x), input BatchNorm over V·C.
+        terms: what an adaptive adjacency sums: physical, learned, attention.
+        kernel_size: τ.
+        dropout: behind the temporal filters, not in the first layer.
+        whitening: options of `Whitening` (iterations, eps, floor, statistics, momentum, detach, patch).
+
+    Raises:
+        InputError: rows of different lengths, an unknown block, layout, style or term, an even kernel.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        strides: Sequence[int] | int,
+        blocks: Sequence[str] | str,
+        *,
+        num_classes: int,
+        frames: int,
+        name: str = "network",
+        bodies: int = 2,
+        in_channels: int = 3,
+        layout: str = "ntu25",
+        width: float = 1.0,
+        style: str = "agcn",
+        terms: Sequence[str] = ("physical", "learned", "attention"),
+        kernel_size: int = 9,
+        dropout: float = 0.0,
+        whitening: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        adaptive = choose(style, STYLES, "network style") == "agcn"
+        skeleton = joint_layout(layout)
+        self.name = name
+        self.clip_shape = (in_channels, frames, skeleton.num_joints, bodies)
+        self.channels = [round(width * C) for C in channels]
+        self.strides = row(strides, len(channels), "strides")
+        self.block_names = [choose(name, BLOCKS, "block") for name in row(blocks, len(channels), "blocks")]
+        whiten = partial(Whitening, **(whitening or {}))
+        physical = adjacency(skeleton, "directed" if adaptive else "spatial")
+        self.per_body_norm = not adaptive
+        self.input_norm = nn.BatchNorm1d((bodies if adaptive else 1) * skeleton.num_joints * in_channels)
+
+        self.layers = nn.ModuleList()
+        for layer, (C_out, stride, name) in enumerate(zip(self.channels, self.strides, self.block_names, strict=True)):
+            C_in = self.channels[layer - 1] if layer else in_channels
+            filters = BLOCKS[name]
+            spatial_options: dict[str, Any] = {}
+            if issubclass(filters.spatial, GCN):
+                spatial_options["terms"] = tuple(terms)
+            if issubclass(filters.spatial, GDN) or name == "gdn_c":
+                spatial_options["whitening"] = whiten
+            temporal_options: dict[str, Any] = {"kernel_size": kernel_size, "stride": stride}
+            if issubclass(filters.temporal, TDN):
+                temporal_options |= {"frames": frames, "whitening": whiten}
+            self.layers.append(
+                Block(
+                    filters.spatial(C_in, C_out, physical, **spatial_options),
+                    filters.temporal(C_out, **temporal_options),
+                    C_in,
+                    C_out,
+                    stride,
+                    residual=layer > 0,
+                    spatial_residual=adaptive,
+                    dropout=dropout if layer else 0.0,
+                )
+            )
+            frames = math.ceil(frames / stride)
+        self.classifier = nn.Linear(self.channels[-1], num_classes)
+        if adaptive:
+            initialise_as_agcn(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Class scores (N, classes) of clips (N, C, T, V, M); zeros stand for bodies and frames nobody was seen in."""
+        return self.classifier(self.features(x).mean(dim=(2, 3)).unflatten(0, (len(x), -1)).mean(dim=1))
+
+    def features(self, x: Tensor, watch: Callable[[int, Tensor], None] | None = None) -> Tensor:
+        """Features of the last graph layer, (N·M, C, T, V); `watch(layer, features)` sees those of every layer."""
+        if x.ndim != 5 or tuple(x.shape[i] for i in (1, 3, 4)) != tuple(self.clip_shape[i] for i in (0, 2, 3)):
+            raise InputError(
+                f"{self.name} takes clips (C, T, V, M) = {self.clip_shape} and was given {tuple(x.shape[1:])}: "
+                "use the data it was built for"
+            )
+        mask = (x != 0).any(dim=3).any(dim=1).transpose(1, 2)  # N M T
+        x = self.normalise(x)
+        for number, (layer, stride) in enumerate(zip(self.layers, self.strides, strict=True)):
+            x = layer(x, mask)
+            mask = mask[:, :, ::stride]
+            if watch is not None:
+                watch(number, x)
+        return x
+
+    def normalise(self, x: Tensor) -> Tensor:
+        """BatchNorm of the input in the order M·V·C (ST-GCN: V·C), and bodies into the batch: (N·M, C, T, V)."""
+        V, M = x.shape[3:]
+        if self.per_body_norm:
+            x = self.input_norm(rearrange(x, "n c t v m -> (n m) (v c) t"))
+            return rearrange(x, "n (v c) t -> n c t v", v=V)
+        x = self.input_norm(rearrange(x, "n c t v m -> n (m v c) t"))
+        return rearrange(x, "n (m v c) t -> (n m) c t v", m=M, v=V)
+
+
+def initialise_as_agcn(network: Network) -> None:
+    """2s-AGCN's initialisation of what the spatial filters have not set themselves.
+
+    Convolutions by fan-out; the spatial BatchNorm starts at 1e-6, so that every block starts as its residual.
+    """
+    for layer in network.layers:
+        assert isinstance(layer, Block)
+        for part in (layer.temporal, layer.down, layer.residual):
+            for module in part.modules() if part is not None else ():
+                if isinstance(module, nn.Conv2d):
+                    nn.init.kaiming_normal_(module.weight, mode="fan_out")
+                    nn.init.zeros_(module.bias)  # pyright: ignore[reportArgumentType]
+        nn.init.constant_(layer.spatial_norm.weight, 1e-6)
+    nn.init.normal_(network.classifier.weight, std=math.sqrt(2 / network.classifier.out_features))

@@ -1,0 +1,202 @@
+"""Spatial filters: GCN, GDN and their union, eqs (1), (4), (7), (8).
+
+All take x (N·M, C, T, V) with a mask (N, M, T) of the bodies seen, and return (N·M, C_out, T, V).
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stgdn.errors import InputError, choose
+from stgdn.model.whitening import Whitening
+
+TERMS = ("physical", "learned", "attention")
+
+
+def aggregate(x: Tensor, adjacency: Tensor) -> Tensor:
+    """X A_k for every subset k: (N, C, T, V) and (N or 1, K, V, V) to (N, K·C, T, V)."""
+    N, C, T, V = x.shape
+    return (x.reshape(N, 1, C * T, V) @ adjacency).view(N, -1, T, V)
+
+
+class Adjacency(nn.Module):
+    """A_k = physical_k + learned_k + attention_k(x): 2s-AGCN's adaptive graph with eq (8) as attention.
+
+    The letter says attention instead of a predefined matrix, its baseline 2s-AGCN sums the three; `terms` chooses.
+
+    Args:
+        in_channels: C of x.
+        embedding_channels: C_e, channels of φ and ψ.
+        physical: (K, V, V) adjacency of the skeleton.
+        terms: which of `physical`, `learned`, `attention` are summed.
+
+    Raises:
+        InputError: an unknown term, or none.
+    """
+
+    physical: Tensor
+
+    def __init__(
+        self, in_channels: int, embedding_channels: int, physical: Tensor, terms: tuple[str, ...] = TERMS
+    ) -> None:
+        super().__init__()
+        self.terms = tuple(choose(term, TERMS, "adjacency term") for term in terms)
+        if not terms:
+            raise InputError(f"an adjacency without terms: give at least one of {', '.join(TERMS)}")
+        self.subsets = len(physical)
+        self.register_buffer("physical", physical, persistent=False)
+        if "learned" in terms:
+            self.learned = nn.Parameter(torch.full_like(physical, 1e-6))
+        if "attention" in terms:
+            self.embedding = nn.Conv2d(in_channels, 2 * self.subsets * embedding_channels, 1)  # all φ_k, then all ψ_k
+            # He et al. 2015 by fan-out, as if every φ_k and ψ_k were a convolution of its own.
+            nn.init.normal_(self.embedding.weight, std=math.sqrt(2 / embedding_channels))
+            nn.init.zeros_(self.embedding.bias)  # pyright: ignore[reportArgumentType]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The graph that x (N, C, T, V) sees, (N or 1, K, V, V)."""
+        graph = torch.zeros_like(self.physical)
+        if "physical" in self.terms:
+            graph = graph + self.physical
+        if "learned" in self.terms:
+            graph = graph + self.learned
+        if "attention" in self.terms:
+            return graph + self.attention(x)
+        return graph.unsqueeze(0)
+
+    def attention(self, x: Tensor) -> Tensor:
+        """Eq (8), softmax over the joints i that the filter sums, so that columns sum to one; (N, K, V, V)."""
+        embedded = self.embedding(x).unflatten(1, (2, self.subsets, -1))
+        phi, psi = embedded.flatten(3, 4).unbind(1)  # N K (C_e T) V
+        similarity = phi.mT @ psi / phi.shape[2]
+        return similarity.softmax(dim=-2)
+
+
+class SubsetMix(nn.Module):
+    """Σ_k θ_k y_k: one 1×1 convolution over the concatenated subsets, (N, K·C, T, V) to (N, C_out, T, V).
+
+    Every θ_k has its own bias as in 2s-AGCN (their sum acts), and its branch initialisation.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, subsets: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(out_channels, subsets, in_channels))
+        self.bias = nn.Parameter(torch.zeros(subsets, out_channels))
+        nn.init.normal_(self.weight, std=math.sqrt(2 / (out_channels * in_channels * subsets)))
+
+    def forward(self, y: Tensor) -> Tensor:
+        """Mix the aggregated channels of y."""
+        return F.conv2d(y, self.weight.flatten(1)[:, :, None, None], self.bias.sum(dim=0))
+
+
+class GCN(nn.Module):
+    """Graph convolution y = Σ_k θ_k (x A_k), eq (1) in 2s-AGCN's adaptive form."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, physical: Tensor, *, terms: tuple[str, ...] = TERMS
+    ) -> None:
+        super().__init__()
+        self.adjacency = Adjacency(in_channels, max(1, out_channels // 4), physical, terms)
+        self.theta = SubsetMix(in_channels, out_channels, len(physical))
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: ARG002
+        """Filter x (N, C, T, V)."""
+        return self.theta(aggregate(x, self.adjacency(x)))
+
+
+def deconvolve(x: Tensor, adjacency: Tensor, whitening: Whitening, mask: Tensor | None) -> Tensor:
+    """(x − μ) Σ^{-1/2} A_k on nodes, folded into the graph: x (W A_k) − μ W A_k; (N, K·C, T, V).
+
+    One V×V product a subset instead of a pass over x; equal to whitening first.
+    """
+    mean, matrix = whitening.transform(x, mask)
+    bodies = len(x) // len(mean)
+    mean, matrix = (part.repeat_interleave(bodies, dim=0) if len(mean) > 1 else part for part in (mean, matrix))
+    whitened = (matrix[:, None] @ adjacency.to(matrix.dtype)).to(x.dtype)  # N K V V
+    offset = mean.to(x.dtype)[:, None, None] @ whitened  # N K 1 V
+    N, C, T, V = x.shape
+    return (x.reshape(N, 1, C * T, V) @ whitened - offset).view(N, -1, T, V)
+
+
+class GDN(GCN):
+    """Graph deconvolution y = Σ_k θ_k ((x − μ) Σ^{-1/2} A_k), eqs (4), (7); attention looks at x itself."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        physical: Tensor,
+        *,
+        whitening: Callable[..., Whitening] = Whitening,
+        terms: tuple[str, ...] = TERMS,
+    ) -> None:
+        super().__init__(in_channels, out_channels, physical, terms=terms)
+        self.whitening = whitening("node", physical.shape[-1])
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Filter x (N, C, T, V)."""
+        return self.theta(deconvolve(x, self.adjacency(x), self.whitening, mask))
+
+
+class GDCN(GDN):
+    """Union of GCN and GDN (Fig. 1, ⊕): Σ_k θ_k (x A_k) + Σ_k θ'_k ((x − μ) Σ^{-1/2} A_k), one graph for both."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        physical: Tensor,
+        *,
+        whitening: Callable[..., Whitening] = Whitening,
+        terms: tuple[str, ...] = TERMS,
+    ) -> None:
+        super().__init__(in_channels, out_channels, physical, whitening=whitening, terms=terms)
+        self.theta_deconvolution = SubsetMix(in_channels, out_channels, len(physical))
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Filter x (N, C, T, V)."""
+        adjacency = self.adjacency(x)
+        deconvolved = deconvolve(x, adjacency, self.whitening, mask)
+        return self.theta(aggregate(x, adjacency)) + self.theta_deconvolution(deconvolved)
+
+
+class ChannelGDN(GCN):
+    """GCN on whitened channels, the original network deconvolution (Ye et al., ICLR 2020); not in the letter."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        physical: Tensor,
+        *,
+        whitening: Callable[..., Whitening] = Whitening,
+        terms: tuple[str, ...] = TERMS,
+    ) -> None:
+        super().__init__(in_channels, out_channels, physical, terms=terms)
+        self.whitening = whitening("channel", in_channels)
+        if self.whitening.patch > 1:
+            self.theta = SubsetMix(self.whitening.size, out_channels, len(physical))
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Filter x (N, C, T, V)."""
+        return self.theta(aggregate(self.whitening(x, mask), self.adjacency(x)))
+
+
+class MaskedGCN(nn.Module):
+    """ST-GCN's filter: y = Σ_k (θ_k x + b_k) (A_k ∘ mask_k), the skeleton's graph times a learned edge mask."""
+
+    physical: Tensor
+
+    def __init__(self, in_channels: int, out_channels: int, physical: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("physical", physical, persistent=False)
+        self.edge_mask = nn.Parameter(torch.ones_like(physical))
+        self.theta = nn.Conv2d(in_channels, len(physical) * out_channels, 1)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: ARG002
+        """Filter x (N, C, T, V)."""
+        mixed = self.theta(x).unflatten(1, (len(self.physical), -1))
+        return torch.einsum("nkctv,kvw->nctw", mixed, self.physical * self.edge_mask)

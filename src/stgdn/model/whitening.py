@@ -1,0 +1,271 @@
+"""Whitening: the deconvolution of the letter, eqs (2)-(6).
+
+Features x are (N, C, T, V): clips with their bodies folded in, channels, frames, joints. One axis is whitened: its D
+entries are decorrelated over samples made of all the others.
+
+    axis       D        samples               used by
+    node       V        N·C·T                 GDN, eq (4)
+    frame      T        N·C·V                 TDN
+    channel    C·patch  N·T·V                 network deconvolution (Ye et al., ICLR 2020), an ablation
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from stgdn.errors import InputError, choose
+
+# How x becomes (B, D, samples): B is 1, or the number of clips for statistics of each clip.
+SAMPLES = {
+    "node": "(b n) c t v -> b v (n t) c",
+    "frame": "(b n) c t v -> b t n (v c)",
+    "channel": "(b n) c t v -> b c (n t) v",
+}
+WEIGHTS = {
+    "node": "(b n) t -> b 1 (n t) 1",
+    "frame": "(b n) t -> b t n 1",
+    "channel": "(b n) t -> b 1 (n t) 1",
+}
+SMALLEST_VARIANCE = 1e-6  # what a constant input is taken to have, so that nothing is divided by zero
+
+
+def inverse_sqrt(covariance: Tensor, iterations: int = 5) -> Tensor:
+    """Σ^{-1/2} by coupled Newton-Schulz, eq (6), started from Y = Σ/‖Σ‖_F, Z = I.
+
+    Five iterations bring a direction with eigenvalue λ/‖Σ‖_F of 0.1 to a standard deviation of 0.997, 0.01 to 0.66,
+    0.001 to 0.24; more iterations whiten more.
+
+    Args:
+        covariance: (..., D, D), symmetric positive definite.
+        iterations: how often eq (6) is applied.
+    """
+    norm = torch.linalg.matrix_norm(covariance, keepdim=True)
+    triple = 3 * torch.eye(covariance.shape[-1], dtype=covariance.dtype, device=covariance.device)
+    y = covariance / norm
+    z = (triple - y) / 2
+    y = y @ z
+    for _ in range(iterations - 1):
+        step = (triple - z @ y) / 2
+        y, z = y @ step, step @ z
+    return z / norm.sqrt()
+
+
+class Moments(NamedTuple):
+    """Mean (B, D) and covariance (B, D, D) along a whitened axis."""
+
+    mean: Tensor
+    covariance: Tensor
+
+
+def moments(values: Tensor, weights: Tensor | None = None, *, across_ranks: bool = False) -> Moments:
+    """Mean and covariance, eq (3) divided by the number of samples.
+
+    Args:
+        values: (B, D, S, R), S·R samples of D entries.
+        weights: (B, D or 1, S, 1) of ones and zeros: entries that take part; None for all. An entry left out of a
+            sample counts as being at its mean, and a sample without any entry does not count at all.
+        across_ranks: sum over the processes of a data-parallel run, so that R of them with a share of the batch each
+            compute what one computes with all of it.
+    """
+    if weights is None:
+        weights = values.new_ones(1, 1, 1, 1).expand(values.shape[0], 1, values.shape[2], 1)
+    present = weights.sum(dim=(2, 3))
+    samples = weights.amax(dim=1).sum(dim=(1, 2))
+    total = (values * weights).sum(dim=(2, 3))
+    if across_ranks:
+        total, present, samples = _sum_over_ranks(total, present, samples)
+    repeats = values.shape[3]
+    mean = total / (present * repeats).clamp(min=1)
+    centred = ((values - mean[:, :, None, None]) * weights).flatten(2)
+    scatter = centred @ centred.mT
+    if across_ranks:
+        (scatter,) = _sum_over_ranks(scatter)
+    return Moments(mean, scatter / (samples * repeats).clamp(min=1)[:, None, None])
+
+
+class _AllReduce(torch.autograd.Function):
+    """Sum over all processes; what one of them gets depends on all, so gradients are summed likewise."""
+
+    @staticmethod
+    def forward(ctx: object, message: Tensor) -> Tensor:  # noqa: ARG004
+        message = message.clone()
+        torch.distributed.all_reduce(message)
+        return message
+
+    @staticmethod
+    def backward(ctx: object, *gradients: Tensor) -> Tensor:  # noqa: ARG004
+        (gradient,) = gradients
+        return _AllReduce.apply(gradient.contiguous())  # pyright: ignore[reportReturnType]
+
+
+def _sum_over_ranks(*parts: Tensor) -> tuple[Tensor, ...]:
+    """Sum tensors over all processes in one message; gradients flow."""
+    message: Tensor = _AllReduce.apply(torch.cat([part.flatten() for part in parts]))  # pyright: ignore[reportAssignmentType]
+    pieces = message.split([part.numel() for part in parts])
+    return tuple(piece.view_as(part) for piece, part in zip(pieces, parts, strict=True))
+
+
+def _full_precision(x: Tensor) -> Tensor:
+    """Statistics of bf16 and fp16 are taken in float32; in 16 bits the iteration can diverge."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
+def _forget_after_loading(module: "Whitening", _: object) -> None:
+    """A function of the module, not a lambda, so that networks can be pickled."""
+    module._forget()
+
+
+class Whitening(nn.Module):
+    """x ↦ Σ^{-1/2}(x − μ) along one axis, eqs (2)-(6).
+
+    Training uses the batch's mean and covariance, evaluation running averages of them (of the covariance, not of its
+    inverse root, which does not average meaningfully). Statistics and iteration are in float32 (float64 for float64
+    input) whatever the autocast.
+
+    Args:
+        axis: `node`, `frame` or `channel`.
+        size: entries of that axis (V, T or C).
+        iterations: Newton-Schulz steps; part of the function, an exact inverse root is another network.
+        eps: floor added to the diagonal, eq (3), never less than SMALLEST_VARIANCE.
+        floor: `relative`, eps times the mean variance (trace/D), or `absolute`.
+        statistics: `batch`, or `instance`: one covariance per clip and no running state.
+        momentum: share of the newest batch in the running averages.
+        detach: let no gradient through mean, covariance and iteration.
+        patch: odd number of frames that a sample spans, for `channel` only; D is then C·patch.
+
+    Raises:
+        InputError: unknown axis, floor or statistics; a patch on another axis than `channel`.
+    """
+
+    running_mean: Tensor
+    running_covariance: Tensor
+
+    def __init__(
+        self,
+        axis: str,
+        size: int,
+        *,
+        iterations: int = 5,
+        eps: float = 1e-2,
+        floor: str = "relative",
+        statistics: str = "batch",
+        momentum: float = 0.1,
+        detach: bool = False,
+        patch: int = 1,
+    ) -> None:
+        super().__init__()
+        self.axis = choose(axis, SAMPLES, "whitening axis")
+        self.floor = choose(floor, ("relative", "absolute"), "whitening floor")
+        self.statistics = choose(statistics, ("batch", "instance"), "whitening statistics")
+        if patch != 1 and (axis != "channel" or patch % 2 == 0):
+            raise InputError(f"whitening patch {patch} on axis '{axis}': a patch is odd and belongs to axis 'channel'")
+        if iterations < 1:
+            raise InputError(f"whitening with {iterations} iterations: at least 1 is needed, the letter has 5")
+        self.size, self.patch, self.iterations, self.eps = size * patch, patch, iterations, eps
+        self.momentum, self.detach = momentum, detach
+        self.register_buffer("running_mean", torch.zeros(self.size))
+        self.register_buffer("running_covariance", torch.eye(self.size))
+        self._derived: tuple[Tensor, Tensor] | None = None
+        self.register_load_state_dict_post_hook(_forget_after_loading)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Whiten x (N, C, T, V); `mask` as for `transform`. A channel patch gives (N, C·patch, T, V)."""
+        mean, matrix = self.transform(x, mask)
+        x = self.unfold(x)
+        mean, matrix = mean.to(x.dtype), matrix.to(x.dtype)
+        x = rearrange(x, "(b n) c t v -> b n c t v", b=len(mean))
+        if self.axis == "node":
+            x = torch.einsum("bij,bnctj->bncti", matrix, x - mean[:, None, None, None, :])
+        elif self.axis == "frame":
+            x = torch.einsum("bij,bncjv->bnciv", matrix, x - mean[:, None, None, :, None])
+        else:
+            x = torch.einsum("bij,bnjtv->bnitv", matrix, x - mean[:, None, :, None, None])
+        return x.flatten(0, 1)
+
+    def transform(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Mean μ (B, D) and Σ^{-1/2} (B, D, D) to whiten x with; B is 1, or the number of clips.
+
+        Args:
+            x: (N·M, C, T, V).
+            mask: (N, M, T), one where a body is seen; others stay out of the statistics. None: all are seen.
+
+        Raises:
+            InputError: x has another size along the axis than this layer was built for.
+        """
+        found = x.shape[{"channel": 1, "frame": 2, "node": 3}[self.axis]]
+        if found * self.patch != self.size:
+            raise InputError(
+                f"this network whitens {self.size // self.patch} {self.axis}s and was given {found}: "
+                f"give it clips as it was built for, or build and train it for {found}"
+            )
+        if not self.training and self.statistics == "batch":
+            return self._running_transform()
+        with torch.autocast(x.device.type, enabled=False):
+            batch = self._batch_moments(x.detach() if self.detach else x, mask)
+            if self.training and self.statistics == "batch":
+                self._update(batch)
+            return batch.mean, self.root(batch.covariance)
+
+    def root(self, covariance: Tensor) -> Tensor:
+        """(Σ + floor·I)^{-1/2} of (..., D, D) by Newton-Schulz."""
+        floor = torch.full_like(covariance[..., 0, 0], self.eps)
+        if self.floor == "relative":
+            floor = self.eps * covariance.diagonal(dim1=-2, dim2=-1).mean(dim=-1)
+        floor = floor.clamp(min=SMALLEST_VARIANCE)[..., None, None]
+        eye = torch.eye(self.size, dtype=covariance.dtype, device=covariance.device)
+        return inverse_sqrt(covariance + floor * eye, self.iterations)
+
+    def unfold(self, x: Tensor) -> Tensor:
+        """Lay the frames of a patch side by side as channels: (N, C, T, V) to (N, C·patch, T, V), eq (2)."""
+        if self.patch == 1:
+            return x
+        side = self.patch // 2
+        frames = F.pad(x, (0, 0, side, side)).unfold(2, self.patch, 1)
+        return rearrange(frames, "n c t v p -> n (c p) t v")
+
+    def _batch_moments(self, x: Tensor, mask: Tensor | None) -> Moments:
+        x = _full_precision(x)
+        if mask is not None and self.patch > 1:  # to a patch, an unseen frame is like the padding beyond a clip's end
+            x = x * rearrange(mask.to(x.dtype), "n m t -> (n m) 1 t 1")
+        x = self.unfold(x)
+        clips = 1
+        if self.statistics == "instance":
+            clips = len(x) if mask is None else len(mask)
+        weights = None
+        if mask is not None:
+            weights = rearrange(mask.to(x.dtype).flatten(0, 1), WEIGHTS[self.axis], b=clips)
+        ranks = torch.distributed.is_available() and torch.distributed.is_initialized()
+        across_ranks = ranks and self.training and self.statistics == "batch"
+        return moments(rearrange(x, SAMPLES[self.axis], b=clips), weights, across_ranks=across_ranks)
+
+    @torch.no_grad()
+    def _update(self, batch: Moments) -> None:
+        self.running_mean.lerp_(batch.mean[0].to(self.running_mean), self.momentum)
+        self.running_covariance.lerp_(batch.covariance[0].to(self.running_mean), self.momentum)
+
+    def _running_transform(self) -> tuple[Tensor, Tensor]:
+        """Derived from the running averages once, and again after they change."""
+        if self._derived is None:
+            with (
+                torch.inference_mode(False),
+                torch.no_grad(),
+                torch.autocast(self.running_mean.device.type, enabled=False),
+            ):
+                covariance = _full_precision(self.running_covariance[None])
+                self._derived = _full_precision(self.running_mean[None].clone()), self.root(covariance)
+        return self._derived
+
+    def _forget(self) -> None:
+        self._derived = None
+
+    def train(self, mode: bool = True) -> "Whitening":
+        """Switch between batch and running statistics."""
+        self._forget()
+        return super().train(mode)
+
+    def _apply(self, *args, **kwargs) -> "Whitening":  # noqa: ANN002, ANN003
+        self._forget()
+        return super()._apply(*args, **kwargs)
