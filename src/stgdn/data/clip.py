@@ -1,0 +1,91 @@
+"""A clip as readers hand it on: valid bodies and frames, in the units of the source."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stgdn.skeleton import Layout
+
+
+class ClipError(Exception):
+    """One clip cannot be used; the message is the reason, without the clip's name. `prepare` lists and skips it."""
+
+
+@dataclass
+class Clip:
+    """One recorded action.
+
+    Attributes:
+        name: unique in its data set; file name without suffix.
+        label: class, from 0.
+        joints: (M, T, V, C) float32 coordinates of the bodies, most active body first; zeros where not `present`.
+        present: (M, T) bool, the frames in which a body was seen (gaps already filled); one unbroken run a body.
+        subject, camera, setup, replication: from the name, counted as the data set counts them; -1 if it has none.
+    """
+
+    name: str
+    label: int
+    joints: NDArray[np.float32]
+    present: NDArray[np.bool_]
+    subject: int = -1
+    camera: int = -1
+    setup: int = -1
+    replication: int = -1
+
+
+@dataclass(frozen=True)
+class ClipFile:
+    """Where one clip lies: a file of a folder, or a member of an archive."""
+
+    name: str
+    path: str
+    member: str | None = None
+
+
+@dataclass
+class Survey:
+    """What a reader found at its source before parsing anything.
+
+    Attributes:
+        files: the clips to read, sorted by name.
+        skipped: (name, reason) of what is known beforehand to be unusable.
+        expected: the official number of clips if the whole set seems to be there, else None.
+    """
+
+    files: list[ClipFile]
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    expected: int | None = None
+
+
+class Reader(Protocol):
+    """Turns one kind of raw source into clips. Picklable: `prepare` sends it to worker processes."""
+
+    layout: Layout
+    classes: tuple[str, ...]
+    max_bodies: int
+
+    def survey(self) -> Survey:
+        """List the clips of the source.
+
+        Raises:
+            InputError: there is no such source; the sentence says where to get the data and where to put it.
+        """
+        ...
+
+    def read(self, file: ClipFile) -> Clip:
+        """Parse one clip.
+
+        Raises:
+            ClipError: the clip is truncated, garbled, empty, not finite or of another joint count.
+        """
+        ...
+
+
+def valid_runs(present: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """Yield (first frame, length) of the valid run of each body; (0, 0) for an empty one. `present` is (M, T)."""
+    for body in present:
+        frames = np.flatnonzero(body)
+        yield (int(frames[0]), int(frames[-1] - frames[0] + 1)) if len(frames) else (0, 0)

@@ -1,0 +1,164 @@
+"""Batches of a prepared store for Lightning."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypedDict
+
+import lightning
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from stgdn.data.protocols import training_mask
+from stgdn.data.store import Store
+from stgdn.data.transforms import ClipSettings, batch
+from stgdn.errors import InputError
+
+DRAWS = 6  # uniform numbers that augmentation uses for a clip
+
+
+class Batch(TypedDict):
+    """Clips (N, C, T, V, M), labels (N,) from 0 and indices (N,) into the store."""
+
+    clips: Tensor
+    labels: Tensor
+    indices: Tensor
+
+
+class EpochBatches(Sampler[tuple[int, list[int]]]):
+    """Yields (epoch, positions of a batch); the order is a function of seed and epoch only.
+
+    In a data-parallel run every rank takes its share of each batch's clips.
+
+    Args:
+        size: number of clips.
+        batch_size: clips in a batch over all ranks.
+        seed: None for the clips in order, with the last batch as short as it comes.
+        rank, ranks: which share of the batches this process takes.
+    """
+
+    def __init__(self, size: int, batch_size: int, seed: int | None = None, rank: int = 0, ranks: int = 1) -> None:
+        self.size, self.batch_size, self.seed = size, min(batch_size, size), seed
+        self.rank, self.ranks, self.epoch = rank, ranks, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before every epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Number of batches; training leaves an incomplete last one out."""
+        return self.size // self.batch_size if self.seed is not None else -(-self.size // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[int, list[int]]]:
+        """The batches of this epoch."""
+        order = np.arange(self.size)
+        if self.seed is not None:
+            order = np.random.default_rng([self.seed, self.epoch]).permutation(self.size)
+        for number in range(len(self)):
+            chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
+            yield self.epoch, chosen[self.rank :: self.ranks].tolist()
+
+
+class ClipBatches(Dataset[Batch]):
+    """Makes whole batches from a store.
+
+    Augmentation draws from (seed, epoch, index): the same clip in the same epoch is always the same, whatever worker
+    makes it, and another one every epoch.
+    """
+
+    def __init__(self, store: Store, indices: NDArray[np.integer], settings: ClipSettings, seed: int | None) -> None:
+        self.store, self.indices, self.settings, self.seed = store, indices, settings, seed
+        self._drawn: tuple[int, NDArray[np.float64]] | None = None
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        return len(self.indices)
+
+    def __getitem__(self, key: tuple[int, list[int]]) -> Batch:
+        """The batch that `EpochBatches` names."""
+        epoch, positions = key
+        chosen = self.indices[positions]
+        draws = None if self.seed is None else self._draws(epoch)[chosen]
+        return Batch(
+            clips=torch.from_numpy(batch(self.store, chosen, self.settings, draws)),
+            labels=torch.from_numpy(self.store.clips["label"][chosen].astype(np.int64)),
+            indices=torch.from_numpy(chosen.astype(np.int64)),
+        )
+
+    def _draws(self, epoch: int) -> NDArray[np.float64]:
+        """(clips of the store, DRAWS) uniform numbers of an epoch."""
+        if self._drawn is None or self._drawn[0] != epoch:
+            self._drawn = epoch, np.random.default_rng([self.seed or 0, epoch]).random((len(self.store), DRAWS))
+        return self._drawn[1]
+
+
+class SkeletonData(lightning.LightningDataModule):
+    """Training, held-out and test clips of a prepared store.
+
+    Args:
+        store: folder of the prepared store.
+        protocol: which clips train, `DATASET_PROTOCOL` as in `stgdn.data.protocols`.
+        settings: how clips become inputs.
+        batch_size: clips in a training batch, over all devices.
+        holdout: subjects of the training split kept from training, for choosing anything by.
+        workers: processes that make batches; 0 makes them in the main process.
+        seed: of order and augmentation.
+
+    Raises:
+        InputError: no store, or a split without clips.
+    """
+
+    def __init__(
+        self,
+        store: str | Path,
+        protocol: str,
+        settings: ClipSettings,
+        *,
+        batch_size: int = 64,
+        holdout: tuple[int, ...] = (),
+        workers: int = 0,
+        seed: int = 1,
+    ) -> None:
+        super().__init__()
+        self.store = Store(store)
+        self.settings, self.batch_size, self.workers, self.seed = settings, batch_size, workers, seed
+        clips = self.store.clips
+        training = training_mask(protocol, clips["subject"], clips["camera"], clips["setup"])
+        held_out = training & np.isin(clips["subject"], holdout)
+        self.splits = {
+            "train": np.flatnonzero(training & ~held_out),
+            "holdout": np.flatnonzero(held_out),
+            "test": np.flatnonzero(~training),
+        }
+        for split in ("train", "test", *(("holdout",) if holdout else ())):
+            if not len(self.splits[split]):
+                raise InputError(
+                    f"protocol {protocol} finds no clip for its {split} split among the {len(clips)} clips of {store}: "
+                    "prepare the whole data set, or choose another protocol or data.holdout"
+                )
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled and augmented."""
+        return self._loader("train", self.seed)
+
+    def val_dataloader(self) -> DataLoader[Batch] | list:
+        """The held-out subjects, if there are any."""
+        return self._loader("holdout") if len(self.splits["holdout"]) else []
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """Every test clip once, in the order of the store."""
+        return self._loader("test")
+
+    def _loader(self, split: str, seed: int | None = None) -> DataLoader[Batch]:
+        rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        indices = self.splits[split]
+        return DataLoader(
+            ClipBatches(self.store, indices, self.settings, seed),
+            sampler=EpochBatches(len(indices), self.batch_size, seed, rank, ranks),
+            batch_size=None,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            pin_memory=torch.cuda.is_available(),
+        )

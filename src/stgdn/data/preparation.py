@@ -1,0 +1,129 @@
+"""From raw files to a prepared store: every file once, on all cores, interruptible."""
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from stgdn.data.clip import Clip, ClipError, ClipFile, Reader
+from stgdn.data.store import Header, Store, StoreWriter
+from stgdn.errors import InputError
+
+CHUNK = 16  # files a worker process takes at a time
+
+
+def prepare(
+    reader: Reader,
+    folder: str | Path,
+    dataset: str,
+    *,
+    source: str,
+    synthetic: bool = False,
+    workers: int | None = None,
+    overwrite: bool = False,
+    bad_share: float = 0.2,
+) -> Store:
+    """Read every clip of a source into the store at `folder`.
+
+    A store that is there is returned as it is; an interrupted preparation goes on where it stopped.
+
+    Args:
+        reader: of the raw source.
+        folder: where the store goes.
+        dataset: name of the data set.
+        source: where the raw files lie, for the record.
+        synthetic: the clips show nobody who exists.
+        workers: processes that parse; None for one a core.
+        overwrite: prepare again although there is a store.
+        bad_share: more unusable files than this share of the source is an error.
+
+    Raises:
+        InputError: no source, too many bad files, or no usable clip.
+    """
+    folder = Path(folder)
+    if (folder / "store.json").exists() and not overwrite:
+        return Store(folder)
+    survey = reader.survey()
+    header = Header(dataset, reader.layout.name, list(reader.classes), reader.max_bodies, source, synthetic)
+    writer = StoreWriter(folder, header)
+    try:
+        for name, reason in survey.skipped:
+            writer.skip(name, reason)
+        bad = _write_clips(writer, reader, survey.files, workers)
+        if bad > bad_share * len(survey.files):
+            name, reason = writer.skipped()[-1]
+            raise InputError(
+                f"{bad} of {len(survey.files)} files of {source} cannot be used (the last: {name}, {reason}): "
+                f"check the source, or allow more with bad_share={bad / len(survey.files):.2f}"
+            )
+    finally:
+        writer.close()
+    return writer.finish()
+
+
+def _write_clips(writer: StoreWriter, reader: Reader, files: list[ClipFile], workers: int | None) -> int:
+    """Parse and append all clips that are not there yet; returns how many are unusable."""
+    left = [file for file in files if file.name not in writer.done]
+    bad = 0
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as progress:
+        task = progress.add_task(f"reading {writer.header.dataset}", total=len(files), completed=len(files) - len(left))
+        for file, clip in _parse(reader, left, workers):
+            if isinstance(clip, Clip):
+                writer.add(clip)
+            else:
+                writer.skip(file.name, clip)
+                bad += 1
+            progress.advance(task)
+    return bad
+
+
+def _parse(reader: Reader, files: list[ClipFile], workers: int | None) -> Iterator[tuple[ClipFile, Clip | str]]:
+    """Clips, or the reasons why not, in the order of the files."""
+    parse = partial(read_checked, reader)
+    workers = min(workers if workers is not None else os.cpu_count() or 1, -(-len(files) // CHUNK))
+    if workers <= 1:
+        yield from zip(files, map(parse, files), strict=True)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        try:
+            yield from zip(files, pool.map(parse, files, chunksize=CHUNK), strict=True)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def read_checked(reader: Reader, file: ClipFile) -> Clip | str:
+    """Read one clip and check what every store relies on; returns the reason if it cannot be used."""
+    try:
+        clip = reader.read(file)
+        check(clip, reader)
+    except ClipError as error:
+        return str(error)
+    return clip
+
+
+def check(clip: Clip, reader: Reader) -> None:
+    """Check shape, joints, label and values of a clip.
+
+    Raises:
+        ClipError: saying what is wrong.
+    """
+    M, T, V, C = clip.joints.shape
+    if (reader.layout.num_joints, reader.layout.channels) != (V, C):
+        raise ClipError(
+            f"{V} joints with {C} numbers, layout {reader.layout.name} has {reader.layout.num_joints} "
+            f"with {reader.layout.channels}"
+        )
+    if not 0 <= clip.label < len(reader.classes):
+        raise ClipError(f"label {clip.label} is outside the {len(reader.classes)} classes")
+    if clip.present.shape != (M, T) or not clip.present.any():
+        raise ClipError("nobody in any frame")
+    if not np.isfinite(clip.joints).all():
+        raise ClipError("NaN or infinite joints")

@@ -1,0 +1,94 @@
+"""Evaluation protocols: which clips train and which test, and how many of each there officially are.
+
+A protocol is one fact about a clip (who acts, which camera, which setup) and the values of it that train; all other
+clips test. Written as data, so that a new protocol is one more entry.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stgdn.errors import InputError, choose
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Train on the clips whose `by` is one of `train`, test on the others."""
+
+    by: Literal["subject", "camera", "setup"]
+    train: tuple[int, ...]
+
+
+# The training subjects as Shahroudy et al. (NTU RGB+D, 2016) and Liu et al. (NTU RGB+D 120, 2019) list them.
+NTU60_SUBJECTS = (1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38)
+NTU120_SUBJECTS = (
+    *NTU60_SUBJECTS,
+    *(45, 46, 47, 49, 50, 52, 53, 54, 55, 56, 57, 58, 59, 70, 74, 78),
+    *(80, 81, 82, 83, 84, 85, 86, 89, 91, 92, 93, 94, 95, 97, 98, 100, 103),
+)
+
+PROTOCOLS: dict[str, Protocol] = {
+    "ntu60_xsub": Protocol("subject", NTU60_SUBJECTS),
+    "ntu60_xview": Protocol("camera", (2, 3)),
+    "ntu120_xsub": Protocol("subject", NTU120_SUBJECTS),
+    "ntu120_cset": Protocol("setup", tuple(range(2, 33, 2))),
+    "nw_ucla_xview": Protocol("camera", (1, 2)),
+}
+
+# (data set, protocol): official numbers of (training, test) clips, after the clips on the missing lists are left out.
+COUNTS: dict[tuple[str, str], tuple[int, int]] = {
+    ("ntu60", "ntu60_xsub"): (40_091, 16_487),
+    ("ntu60", "ntu60_xview"): (37_646, 18_932),
+    ("ntu120", "ntu120_xsub"): (63_026, 50_919),
+    ("ntu120", "ntu120_cset"): (54_468, 59_477),
+    ("nw_ucla", "nw_ucla_xview"): (1_020, 464),
+}
+
+
+def training_mask(protocol: str, subject: ArrayLike, camera: ArrayLike, setup: ArrayLike) -> NDArray[np.bool_]:
+    """Say which clips train; the others test.
+
+    Args:
+        protocol: a key of `PROTOCOLS`.
+        subject: (N,) integers, who acts, counted as the data set counts them (from 1).
+        camera: (N,) integers.
+        setup: (N,) integers.
+
+    Returns:
+        (N,) bool.
+
+    Raises:
+        InputError: no such protocol, or it splits by something that some clips do not have (a negative number).
+    """
+    rule = PROTOCOLS[choose(protocol, PROTOCOLS, "protocol")]
+    values = np.asarray({"subject": subject, "camera": camera, "setup": setup}[rule.by], dtype=np.int64)
+    unknown = int(np.count_nonzero(values < 0))
+    if unknown:
+        raise InputError(f"protocol '{protocol}' splits by {rule.by}, but {unknown} of {values.size} clips have none")
+    return np.isin(values, rule.train)
+
+
+def check_counts(dataset: str, protocol: str, train: int, test: int) -> str | None:
+    """Compare the numbers of clips with the official ones.
+
+    Args:
+        dataset: the first half of a key of `COUNTS`; a set without official numbers always passes.
+        protocol: a key of `PROTOCOLS`.
+        train: number of training clips found.
+        test: number of test clips found.
+
+    Returns:
+        None if they agree or nothing is known, else one sentence with the difference.
+
+    Raises:
+        InputError: no such protocol.
+    """
+    official = COUNTS.get((dataset, choose(protocol, PROTOCOLS, "protocol")))
+    if official is None or official == (train, test):
+        return None
+    return (
+        f"{protocol} has {train:,} training and {test:,} test clips, officially {official[0]:,} and {official[1]:,}: "
+        f"{train - official[0]:+,} and {test - official[1]:+,}"
+    )

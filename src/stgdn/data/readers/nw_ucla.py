@@ -1,0 +1,251 @@
+"""Northwestern-UCLA: JSON files `aAA_sSS_eEE_vVV.json` of Kinect v1 (20 joints, one body, metres, y up).
+
+A file is `{"file_name": "a01_s01_e00_v01", "skeletons": [T][20][3], "label": 1..10}`; its name says the action, the
+subject, the episode (which repetition) and the view (which camera). The set is handed around as one zip of these
+files; it is read as it is, a folder of the unpacked files too.
+"""
+
+import json
+import os
+import re
+import struct
+import zipfile
+import zlib
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
+from stgdn.data.facts import names
+from stgdn.errors import InputError
+from stgdn.skeleton import KINECT20, Layout
+
+NAME = re.compile(r"a(\d\d)_s(\d\d)_e(\d\d)_v(\d\d)", re.ASCII)
+ACTIONS = (1, 2, 3, 4, 5, 6, 8, 9, 11, 12)  # the action number of every label
+CLIPS = 1_484
+MAX_BYTES = 16 << 20  # the largest clip has 0.13 MB
+
+# What a zip with a broken, encrypted or unknown member may raise when it is read.
+BROKEN = (
+    *(OSError, EOFError, RuntimeError, NotImplementedError, KeyError, ValueError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+)
+
+
+@dataclass
+class NWUCLAReader:
+    """Reads the zip or a folder of its JSON files.
+
+    Attributes:
+        source: `NW-UCLA.zip`, or a folder; files may also lie one level down, as in `all_sqe/`.
+        layout: the 20 joints of Kinect v1.
+        classes: class names in order of the label.
+        max_bodies: 1, there is one person in every clip.
+    """
+
+    source: str | Path
+    layout: Layout = field(default=KINECT20, init=False)
+    classes: tuple[str, ...] = field(init=False)
+    max_bodies: int = field(default=1, init=False)
+
+    def __post_init__(self) -> None:
+        self.classes = names("actions_nw_ucla")
+
+    def survey(self) -> Survey:
+        """List the clips; `expected` is set if at least 95 % of the 1,484 are there.
+
+        Raises:
+            InputError: there is no JSON file at `source`, or the zip is broken.
+        """
+        source = Path(self.source).expanduser()
+        found = self._members(source) if source.is_file() else self._paths(source)
+        if not found:
+            raise InputError(
+                f"no .json file in '{source}' or the folders in it; get NW-UCLA.zip (the README of "
+                "https://github.com/Uason-Chen/CTR-GCN links it), put it for example into data/raw, and type "
+                "`python src/prepare.py data=nw_ucla data.source=PATH` with the path of the zip or the unpacked folder"
+            )
+        survey, seen = Survey([]), set[str]()
+        for file in sorted(found, key=lambda file: file.name):
+            reason = "a second file of this name" if file.name in seen else _outside(file.name)
+            if reason:
+                survey.skipped.append((file.name, reason))
+            else:
+                seen.add(file.name)
+                survey.files.append(file)
+        if len(seen) >= 0.95 * CLIPS:
+            survey.expected = CLIPS
+        return survey
+
+    @staticmethod
+    def _paths(folder: Path) -> list[ClipFile]:
+        return [ClipFile(path.stem, str(path)) for path in [*folder.glob("*.json"), *folder.glob("*/*.json")]]
+
+    @staticmethod
+    def _members(archive: Path) -> list[ClipFile]:
+        try:
+            members = _open(archive).namelist()
+        except BROKEN as error:
+            raise InputError(
+                f"'{archive}' is not a zip that can be read ({error}); get NW-UCLA.zip again and type "
+                "`python src/prepare.py data=nw_ucla data.source=PATH`"
+            ) from error
+        paths = [PurePosixPath(member) for member in members]
+        return [
+            ClipFile(path.stem, str(archive), member)
+            for path, member in zip(paths, members, strict=True)
+            if path.suffix == ".json" and len(path.parts) <= 2
+        ]
+
+    def read(self, file: ClipFile) -> Clip:
+        """Parse one clip and repair its missing joints, see `repair`.
+
+        Raises:
+            ClipError: the file cannot be read or is garbled, its label is not that of its action, it has other than
+                20 joints, a coordinate that is not finite, or nobody in any frame.
+        """
+        reason = _outside(file.name)
+        if reason:
+            raise ClipError(reason)
+        action, subject, episode, view = _numbers(file.name)
+        content = _parse(_read_bytes(file))
+        label, stated = ACTIONS.index(action), content.get("label")
+        if not isinstance(stated, int):
+            raise ClipError("has no whole number 'label'")
+        if stated != label + 1:
+            raise ClipError(f"has label {stated}, but action {action} is label {label + 1}")
+        joints = repair(_coordinates(content.get("skeletons")), self.layout)[None]
+        present = np.ones(joints.shape[:2], dtype=np.bool_)
+        return Clip(file.name, label, joints, present, subject=subject, camera=view, replication=episode)
+
+
+def _numbers(name: str) -> tuple[int, ...]:
+    match = NAME.fullmatch(name)
+    return tuple(map(int, match.groups())) if match else ()
+
+
+def _outside(name: str) -> str:
+    """Say why a file is not of the set, '' if it is."""
+    numbers = _numbers(name)
+    if not numbers:
+        return "not named aAA_sSS_eEE_vVV.json"
+    return "" if numbers[0] in ACTIONS else f"action {numbers[0]} is not among {', '.join(map(str, ACTIONS))}"
+
+
+def _open(path: Path) -> zipfile.ZipFile:
+    """Open a zip, once in every process: its list of members takes longer to read than a clip."""
+    return _opened(str(path), path.stat().st_mtime_ns, os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _opened(path: str, _changed: int, _process: int) -> zipfile.ZipFile:
+    # A forked process must not read through its parent's file handle: the two share one position.
+    return zipfile.ZipFile(path)
+
+
+def _read_bytes(file: ClipFile) -> bytes:
+    try:
+        if file.member is None:
+            with Path(file.path).open("rb") as stream:
+                text = stream.read(MAX_BYTES + 1)
+        else:
+            with _open(Path(file.path)).open(file.member) as stream:
+                text = stream.read(MAX_BYTES + 1)
+    except BROKEN as error:
+        raise ClipError(f"cannot be read: {error}") from error
+    if len(text) > MAX_BYTES:
+        raise ClipError(f"has more than {MAX_BYTES >> 20} MB")
+    return text
+
+
+def _parse(text: bytes) -> dict[str, object]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ClipError(f"is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ClipError("is JSON, but not one object with 'skeletons' and 'label'")
+    return content
+
+
+def _coordinates(skeletons: object) -> NDArray[np.float32]:
+    """Check the value of 'skeletons' and return it as (T, 20, 3) float32, metres.
+
+    Raises:
+        ClipError: see `NWUCLAReader.read`.
+    """
+    if not isinstance(skeletons, list):
+        raise ClipError("has no list 'skeletons'")
+    if not skeletons:
+        raise ClipError("no frame")
+    try:
+        joints = np.array(skeletons, dtype=np.float64)
+    except (ValueError, TypeError, OverflowError):
+        raise ClipError("'skeletons' is not frames of equally many joints of 3 numbers") from None
+    V = KINECT20.num_joints
+    if joints.ndim != 3 or joints.shape[2] != 3:
+        raise ClipError(f"'skeletons' has the shape {joints.shape}, expected (frames, {V}, 3)")
+    if joints.shape[1] != V:
+        raise ClipError(f"body with {joints.shape[1]} joints, expected {V}")
+    with np.errstate(over="ignore"):
+        joints = joints.astype(np.float32)
+    bad = np.argwhere(~np.isfinite(joints))
+    if len(bad):
+        raise ClipError(f"joint {bad[0, 1]} in frame {bad[0, 0]} is not finite")
+    return joints
+
+
+def repair(joints: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
+    """Fill in joints that are exactly (0, 0, 0), the camera's own place, where nobody can be, see `seen_joints`.
+
+    Such a joint moves linearly between the frames before and after in which it was seen, and rests where it was seen
+    last (first) at the clip's end (begin). A joint never seen is put where its parent is, a root never seen where the
+    first joint is that was.
+
+    Args:
+        joints: (T, V, 3), metres; not changed.
+        layout: says which joint hangs on which; its bones go outward from the root.
+
+    Returns:
+        (T, V, 3) float32.
+
+    Raises:
+        ClipError: no joint was seen in any frame.
+    """
+    seen = seen_joints(joints)
+    if seen.all():
+        return joints
+    if not seen.any():
+        raise ClipError("no body in any frame")
+    filled, ever = joints.copy(), np.asarray(seen.any(axis=0))
+    times = np.arange(len(joints))
+    for joint in np.flatnonzero(ever & ~seen.all(axis=0)):
+        at = seen[:, joint]
+        for axis in range(joints.shape[-1]):
+            filled[:, joint, axis] = np.interp(times, times[at], joints[at, joint, axis])
+    if not ever[layout.root]:
+        filled[:, layout.root] = filled[:, np.argmax(ever)]
+    for child, parent in layout.bones:
+        if not ever[child]:
+            filled[:, child] = filled[:, parent]
+    return filled
+
+
+def seen_joints(joints: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Say which joints were seen in which frames; (T, V, 3) metres -> (T, V).
+
+    One that is exactly zero was not. Where some are zero, others hang between their place and zero (in
+    `a04_s01_e01_v01` and `a04_s04_e02_v01`, one frame each: six joints at zero, eight and four on the way, with bones
+    of up to 4 m): in a frame with a zero, a joint at less than half its usual distance from the camera, the median
+    over the frames without zeros, does not count as seen either.
+    """
+    seen = np.asarray(joints.any(axis=-1))
+    whole = np.asarray(seen.all(axis=1))
+    if whole.all() or not whole.any():
+        return seen
+    distance = np.linalg.norm(joints.astype(np.float64), axis=-1)
+    near = distance < np.median(distance[whole], axis=0) / 2
+    return seen & ~(near & ~whole[:, None])

@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+
+from stgdn.data.facts import names
+from stgdn.data.protocols import COUNTS, NTU60_SUBJECTS, NTU120_SUBJECTS, PROTOCOLS, check_counts, training_mask
+from stgdn.data.readers.ntu import RECORDED, USABLE, parse_name
+from stgdn.errors import InputError
+
+# What the papers of the two sets state, kept apart from the code's own list.
+XSUB_60 = "1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38"
+XSUB_120 = XSUB_60 + (
+    ", 45, 46, 47, 49, 50, 52, 53, 54, 55, 56, 57, 58, 59, 70, 74, 78, 80, 81, 82, 83, 84, 85, 86, 89, 91, 92, 93, 94, "
+    "95, 97, 98, 100, 103"
+)
+
+
+def trains(protocol: str, subject: int = 1, camera: int = 1, setup: int = 1) -> bool:
+    return bool(training_mask(protocol, [subject], [camera], [setup])[0])
+
+
+@pytest.mark.parametrize(
+    ("protocol", "by", "training", "everything"),
+    [
+        ("ntu60_xsub", "subject", {int(s) for s in XSUB_60.split(",")}, range(1, 41)),
+        ("ntu120_xsub", "subject", {int(s) for s in XSUB_120.split(",")}, range(1, 107)),
+        ("ntu60_xview", "camera", {2, 3}, range(1, 4)),
+        ("nw_ucla_xview", "camera", {1, 2}, range(1, 4)),
+        ("ntu120_cset", "setup", {s for s in range(1, 33) if s % 2 == 0}, range(1, 33)),
+    ],
+)
+def test_training_values(protocol: str, by: str, training: set[int], everything: range) -> None:
+    assert {value for value in everything if trains(protocol, **{by: value})} == training
+
+
+def test_training_subjects_are_half_of_all() -> None:
+    assert len(NTU60_SUBJECTS) == len(set(NTU60_SUBJECTS)) == 20
+    assert len(NTU120_SUBJECTS) == len(set(NTU120_SUBJECTS)) == 53
+
+
+def test_training_mask_is_vectorised() -> None:
+    rng = np.random.default_rng(0)
+    facts = {"subject": rng.integers(1, 41, 500), "camera": rng.integers(1, 4, 500), "setup": rng.integers(1, 18, 500)}
+    for name, protocol in PROTOCOLS.items():
+        mask = training_mask(name, **facts)
+        assert mask.dtype == np.bool_
+        assert mask.tolist() == [int(value) in protocol.train for value in facts[protocol.by]]
+    assert training_mask("ntu60_xsub", [], [], []).shape == (0,)
+
+
+def test_unknown_protocol() -> None:
+    with pytest.raises(InputError, match=r"unknown protocol 'ntu60_xsubb', allowed: .*did you mean 'ntu60_xsub'"):
+        training_mask("ntu60_xsubb", [1], [1], [1])
+    with pytest.raises(InputError, match="unknown protocol 'xset'"):
+        check_counts("ntu120", "xset", 1, 1)
+
+
+def test_a_protocol_needs_what_it_splits_by() -> None:
+    with pytest.raises(InputError, match="'ntu60_xsub' splits by subject, but 2 of 3 clips have none"):
+        training_mask("ntu60_xsub", [1, -1, -1], [-1] * 3, [-1] * 3)
+    assert training_mask("ntu60_xview", [-1], [2], [-1]).all()
+
+
+# Every setup, subject and repetition of NTU RGB+D was recorded with 60 actions by 3 cameras, so the clips recorded,
+# official ones and missing ones together, are a multiple of 180.
+@pytest.mark.parametrize(
+    ("dataset", "protocol", "recorded"),
+    [
+        ("ntu60", "ntu60_xsub", (40_320, 16_560)),
+        ("ntu60", "ntu60_xview", (37_920, 18_960)),
+        ("ntu120", "ntu120_xsub", (63_360, 51_120)),
+        ("ntu120", "ntu120_cset", (54_720, 59_760)),
+    ],
+)
+def test_official_counts_are_what_is_recorded_less_what_is_missing(
+    dataset: str, protocol: str, recorded: tuple[int, int]
+) -> None:
+    missing = [name for text in names(f"missing_{dataset}") if (name := parse_name(text))]
+    mask = training_mask(
+        protocol, [m.subject for m in missing], [m.camera for m in missing], [m.setup for m in missing]
+    )
+    train, test = COUNTS[dataset, protocol]
+    assert (train + mask.sum(), test + (~mask).sum()) == recorded
+    assert train + test == USABLE[int(dataset.removeprefix("ntu"))]
+    assert recorded[0] % 60 == recorded[1] % 60 == 0
+
+
+def test_check_counts() -> None:
+    for (dataset, protocol), (train, test) in COUNTS.items():
+        assert check_counts(dataset, protocol, train, test) is None
+        assert (
+            f"{protocol} has {train - 2:,} training and {test + 1_000:,} test clips, officially {train:,} and"
+            in str(check_counts(dataset, protocol, train - 2, test + 1_000))
+        )
+    assert str(check_counts("nw_ucla", "nw_ucla_xview", 1_018, 464)).endswith("1,020 and 464: -2 and +0")
+    assert check_counts("demo", "ntu60_xsub", 3, 4) is None
+
+
+def test_lists_of_names() -> None:
+    actions = names("actions_ntu120")
+    assert len(actions) == len(set(actions)) == 120
+    assert (actions[0], actions[59], actions[60]) == (
+        "drink water",
+        "walking apart from each other",
+        "put on headphone",
+    )
+    assert len(names("actions_nw_ucla")) == 10
+    with pytest.raises(FileNotFoundError):
+        names("actions_elsewhere")
+
+
+def test_missing_lists() -> None:
+    small, large = set(names("missing_ntu60")), set(names("missing_ntu120"))
+    assert (len(small), len(large)) == (302, 535)
+    assert small < large
+    assert all(parse_name(name) for name in large)
+    assert RECORDED[60] - len(small) == USABLE[60]
+    assert RECORDED[120] - len(large) == USABLE[120]
