@@ -1,0 +1,25 @@
+"""Test a run again from its checkpoint: `python src/evaluate.py run=outputs/demo/st_gdn/joint/demo-seed1`."""
+
+from omegaconf import DictConfig
+
+from stgdn.data.building import build_data
+from stgdn.entry import door
+from stgdn.results.reporting import report_evaluation
+from stgdn.results.runs import Run
+from stgdn.training.building import build_recognizer, build_tester, load_weights
+from stgdn.training.job import score_split
+
+
+@door("evaluate")
+def main(config: DictConfig) -> float:
+    """Rebuild data and network from the run's own config, write metrics and per-clip scores; returns top-1."""
+    run = Run.open(config.run, config.data_root)
+    data = build_data(run.config)
+    recognizer = build_recognizer(run.config)
+    load_weights(recognizer, run.checkpoint(config.checkpoint))
+    scores = score_split(build_tester(config.accelerator), recognizer, data, config.split)
+    return report_evaluation(run, scores, config.checkpoint)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,16 @@
+"""Turn raw files into a prepared store: `python src/prepare.py data=nw_ucla data.source=NW-UCLA.zip`."""
+
+from omegaconf import DictConfig
+
+from stgdn.data.building import prepare_data
+from stgdn.entry import door
+
+
+@door("prepare")
+def main(config: DictConfig) -> None:
+    """Prepare and print what was read, skipped and why."""
+    print(prepare_data(config))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""The table of all models: rows of their configs, parameters, FLOPs."""
+
+from collections.abc import Sequence
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from stgdn.model.complexity import complexity
+from stgdn.model.network import Network
+
+
+def print_layouts(config: DictConfig, choices: Sequence[DictConfig]) -> None:
+    """Print a row for the model of every config in `choices`, the costliest first."""
+    networks: list[Network] = [instantiate(choice.model) for choice in choices]
+    pairs = sorted(((network, complexity(network)) for network in networks), key=lambda pair: -pair[1].flops)
+    C, T, V, M = pairs[0][1].clip_shape
+    title = f"{config.data.name}: {config.data.num_classes} classes, clip (C, T, V, M) = ({C}, {T}, {V}, {M})"
+    table = Table(
+        "model", "blocks", "channels", "strides", "parameters", "GFLOP a clip", title=title, title_style="bold"
+    )
+    for column in table.columns[4:]:
+        column.justify = "right"
+    for network, cost in pairs:
+        rows = (network.block_names, network.channels, network.strides)
+        table.add_row(network.name, *map(shorten, rows), f"{cost.parameters:,}", f"{cost.flops / 1e9:.2f}")
+    Console(width=130).print(table)
+
+
+def shorten(values: Sequence[object]) -> str:
+    """A row in short: `64×4 128 256×2`."""
+    parts: list[tuple[object, int]] = []
+    for value in values:
+        if parts and parts[-1][0] == value:
+            parts[-1] = (value, parts[-1][1] + 1)
+        else:
+            parts.append((value, 1))
+    return " ".join(f"{value}×{count}" if count > 1 else f"{value}" for value, count in parts)

@@ -1,0 +1,123 @@
+"""What a run tells: at its start, in its folder, to W&B, and at its end."""
+
+from typing import Any
+
+import lightning
+import wandb
+from lightning.pytorch.loggers import WandbLogger
+from matplotlib.figure import Figure
+from rich.console import Console
+
+from stgdn.data.building import trivial_accuracy
+from stgdn.data.module import SkeletonData
+from stgdn.model.complexity import Complexity, complexity
+from stgdn.results.figures import adjacency_figure, confusion_figure
+from stgdn.results.runs import Run, replacing, write_json
+from stgdn.results.scores import Scores
+from stgdn.training.job import score_split
+from stgdn.training.recognizer import Recognizer
+
+console = Console(soft_wrap=True, highlight=False)
+
+
+def announce(run: Run, data: SkeletonData, recognizer: Recognizer) -> None:
+    """Say what is about to be trained, on what, and where it will be."""
+    sizes = {split: len(indices) for split, indices in data.splits.items() if len(indices)}
+    synthetic = " (synthetic people)" if data.store.header.synthetic else ""
+    console.print(f"run      {run.folder}")
+    console.print(f"data     {run.config.data.name}{synthetic}, stream {data.settings.stream}, clips {sizes}")
+    console.print(f"network  {recognizer.network.name}, {complexity(recognizer.network)}")
+
+
+def report_run(run: Run, trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData) -> float:
+    """Test the last epoch; write scores, pictures and summary; tell W&B; returns test top-1."""
+    scores = score_split(trainer, recognizer, data)
+    if not trainer.is_global_zero:
+        return scores.accuracy()
+    cost = complexity(recognizer.network)
+    summary = summarise(run, scores, cost, data) | {"epochs": trainer.current_epoch}
+    scores.save(run.folder / "scores.npz")
+    title = f"{run.config.data.name}, {recognizer.network.name}, {scores.stream}: test top-1 {summary['test_top1']:.1f}"
+    figures = {
+        "confusion": confusion_figure(scores, title),
+        "adjacency": adjacency_figure(recognizer.network, data.store.layout.joints),
+    }
+    save_figures(run, figures)
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger):
+            tell_wandb(logger, summary, figures)
+    write_json(run.summary, summary)  # last: it marks the run as finished
+    print_end(run, summary, data)
+    return scores.accuracy()
+
+
+def report_evaluation(run: Run, scores: Scores, checkpoint: str) -> float:
+    """Write scores and metrics of an evaluation and print them; returns top-1."""
+    suffix = "" if (checkpoint, scores.split) == ("last", "test") else f"-{checkpoint}-{scores.split}"
+    metrics = accuracies(scores) | {"clips": len(scores.names), "stream": scores.stream, "checkpoint": checkpoint}
+    scores.save(run.folder / f"scores{suffix}.npz")
+    write_json(run.folder / f"evaluation{suffix}.json", metrics)
+    for name, value in accuracies(scores).items():
+        console.print(f"{name} {value:.2f}")
+    console.print(f"{len(scores.names)} clips, stream {scores.stream}: {run.folder}/scores{suffix}.npz")
+    return scores.accuracy()
+
+
+def accuracies(scores: Scores) -> dict[str, float]:
+    """Top-1 and, where there are more than five classes, top-5, in per cent."""
+    best = (1, 5) if len(scores.classes) > 5 else (1,)
+    return {f"{scores.split}_top{k}": 100 * scores.accuracy(k) for k in best}
+
+
+def summarise(run: Run, scores: Scores, cost: Complexity, data: SkeletonData) -> dict[str, Any]:
+    """The figures of a run as plain numbers; accuracies in per cent."""
+    return {
+        "data": run.config.data.name,
+        "synthetic": data.store.header.synthetic,
+        "model": run.config.model.name,
+        "stream": scores.stream,
+        "seed": run.config.seed,
+        "recipe": run.config.recipe_name,
+        **accuracies(scores),
+        "clips": {split: len(indices) for split, indices in data.splits.items()},
+        "parameters": cost.parameters,
+        "flops": cost.flops,
+        "clip_shape": list(cost.clip_shape),
+    }
+
+
+def save_figures(run: Run, figures: dict[str, Figure | None]) -> None:
+    """Write each picture as a PNG."""
+    for name, figure in figures.items():
+        if figure is not None:
+            with replacing(run.folder / f"{name}.png") as temporary:
+                figure.savefig(temporary, dpi=110)
+
+
+def tell_wandb(logger: WandbLogger, summary: dict[str, Any], figures: dict[str, Figure | None]) -> None:
+    """Put figures and final numbers on the dashboard."""
+    pictures = {name: wandb.Image(figure) for name, figure in figures.items() if figure is not None}
+    logger.experiment.log(pictures)
+    logger.experiment.summary.update(summary)
+    wandb.finish()
+
+
+def print_end(run: Run, summary: dict[str, Any], data: SkeletonData) -> None:
+    """Test accuracy, where everything lies, and what to try next."""
+    synthetic = " on synthetic people" if summary["synthetic"] else ""
+    console.print(f"\n[bold]test top-1 {summary['test_top1']:.1f}[/bold]{synthetic} (last epoch, one seed)")
+    if summary["synthetic"]:
+        console.print(f"nearest class mean of the average pose: {100 * trivial_accuracy(data):.1f}")
+    console.print(f"run folder {run.folder}: config, checkpoints, metrics, scores, confusion.png, adjacency.png")
+    console.print("next: " + "\n      ".join(next_steps(run)))
+
+
+def next_steps(run: Run) -> list[str]:
+    """Commands that make sense after this run."""
+    name = run.config.data.name
+    return [
+        f"python src/evaluate.py run={run.folder}",
+        f"python src/train.py data={name} data.stream=bone",
+        f"python src/train.py -m data={name} model=agcn_7l,st_gdn2,st_gdn_t,st_gdn_e,st_gdcn,st_gdn",
+        f"wandb leet {run.folder}/wandb/latest-run",
+    ]

@@ -1,0 +1,61 @@
+"""Per-clip class scores: what fusion, confusion and error analysis start from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stgdn.errors import InputError
+from stgdn.results.runs import replacing
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of one network on one split.
+
+    Attributes:
+        names: (N,) clip names.
+        labels: (N,) true classes.
+        scores: (N, classes) float32, before the softmax.
+        classes: class names.
+        stream: what the network saw: joint, bone, ...
+        split: `test` or `holdout`.
+    """
+
+    names: NDArray[np.str_]
+    labels: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    classes: NDArray[np.str_]
+    stream: str
+    split: str
+
+    def accuracy(self, k: int = 1) -> float:
+        """Share of clips whose true class is among the k best."""
+        rank = (self.scores > self.scores[np.arange(len(self.labels)), self.labels, None]).sum(axis=1)
+        return float((rank < k).mean())
+
+    def confusion(self) -> NDArray[np.int64]:
+        """Counts (true class, predicted class)."""
+        counts = np.zeros((len(self.classes), len(self.classes)), np.int64)
+        np.add.at(counts, (self.labels, self.scores.argmax(axis=1)), 1)
+        return counts
+
+    def save(self, path: Path) -> None:
+        """Write a `.npz`, whole or not at all."""
+        with replacing(path) as temporary:
+            np.savez_compressed(temporary, allow_pickle=False, **{k: np.asarray(v) for k, v in vars(self).items()})
+
+    @classmethod
+    def load(cls, path: Path) -> "Scores":
+        """Read a `.npz` that `save` wrote.
+
+        Raises:
+            InputError: not such a file.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                content = {key: file[key] for key in cls.__dataclass_fields__}
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"{path} is not a score file of this suite: {error}") from None
+        return cls(**{key: value.item() if value.ndim == 0 else value for key, value in content.items()})

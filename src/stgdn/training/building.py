@@ -1,0 +1,176 @@
+"""From a config to a network, a recognizer and a trainer."""
+
+import logging
+import os
+import pickle
+import warnings
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+import wandb
+from hydra.utils import instantiate
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig, OmegaConf
+
+from stgdn.errors import InputError, choose
+from stgdn.model.network import Network
+from stgdn.training.progress import EpochLines
+from stgdn.training.recognizer import Optimisation, Recognizer
+
+WANDB_MODES = ("auto", "online", "offline", "off")
+
+
+def build_recognizer(config: DictConfig) -> Recognizer:
+    """The network of `config.model` with the loss and optimiser of `config.optimisation`, weights from `config.seed`.
+
+    Raises:
+        InputError: a row of the wrong length, an unknown block, ...
+    """
+    torch.manual_seed(config.seed)
+    network: Network = instantiate(config.model)
+    return Recognizer(
+        network,
+        config.data.num_classes,
+        Optimisation(**OmegaConf.to_container(config.optimisation)),  # pyright: ignore[reportCallIssue]
+        batch_size=config.batch_size,
+        seed=config.seed,
+        config=OmegaConf.to_container(config, resolve=True),  # pyright: ignore[reportArgumentType]
+    )
+
+
+def load_weights(recognizer: Recognizer, path: Path) -> None:
+    """Load the weights of a checkpoint.
+
+    Raises:
+        InputError: not a checkpoint (pickled code is refused, nothing of it runs), or one of another network.
+    """
+    state = read_checkpoint(path)["state_dict"]
+    own = recognizer.state_dict()
+    differing = [
+        key
+        for key in sorted(own.keys() | state.keys())
+        if key not in own or key not in state or own[key].shape != state[key].shape
+    ]
+    if differing:
+        key = differing[0]
+        shapes = [tuple(part[key].shape) if key in part else "missing" for part in (state, own)]
+        raise InputError(
+            f"{path} is a checkpoint of another network: {len(differing)} of {len(own)} entries differ, the first is "
+            f"{key} ({shapes[0]} in the file, {shapes[1]} in {recognizer.network.name}); give the run it belongs to"
+        )
+    recognizer.load_state_dict(state)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint without running anything in it.
+
+    Raises:
+        InputError: missing, damaged, or holding more than plain Python and weights.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path} is not a readable checkpoint: {reason[:200]}") from None
+    if not isinstance(content, dict) or "state_dict" not in content:
+        raise InputError(f"{path} is not a checkpoint of this suite: it has no weights under 'state_dict'")
+    return content
+
+
+def build_trainer(config: DictConfig, folder: Path) -> lightning.Trainer:
+    """A Lightning trainer that writes into `folder`.
+
+    Raises:
+        InputError: devices that are not there, or a batch that does not divide among them.
+    """
+    quiet_lightning()
+    callbacks: list[Callback] = [
+        EpochLines(),
+        ModelCheckpoint(folder / "checkpoints", filename="last", save_top_k=1, enable_version_counter=False),
+    ]
+    if config.checkpoint_every:
+        periodic = ModelCheckpoint(
+            folder / "checkpoints",
+            filename="epoch-{epoch:03d}",
+            auto_insert_metric_name=False,
+            every_n_epochs=config.checkpoint_every,
+            save_top_k=-1,
+        )
+        callbacks.append(periodic)
+    options: dict[str, Any] = OmegaConf.to_container(config.trainer, resolve=True)  # pyright: ignore
+    if on_terminal := options.pop("progress_bar") and os.isatty(1):
+        callbacks.append(RichProgressBar())
+    try:
+        trainer = lightning.Trainer(
+            **options,
+            enable_progress_bar=on_terminal,
+            max_epochs=config.epochs,
+            callbacks=callbacks,
+            logger=build_loggers(config, folder),
+            use_distributed_sampler=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            default_root_dir=folder,
+        )
+    except (MisconfigurationException, ValueError) as error:
+        raise InputError(f"this machine cannot run trainer={options}: {error}") from None
+    if config.batch_size % trainer.world_size:
+        raise InputError(f"batch_size={config.batch_size} does not divide among {trainer.world_size} processes")
+    return trainer
+
+
+def build_tester(accelerator: str) -> lightning.Trainer:
+    """A trainer that only tests, on one device."""
+    quiet_lightning()
+    return lightning.Trainer(
+        accelerator=choose(accelerator, ("auto", "cpu", "gpu"), "accelerator"),
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=os.isatty(1),
+        enable_model_summary=False,
+    )
+
+
+def build_loggers(config: DictConfig, folder: Path) -> list[Logger]:
+    """CSV always; W&B unless it is off, without a network unless one is logged in."""
+    loggers: list[Logger] = [CSVLogger(folder, name="", version="")]
+    mode = choose(config.logger.wandb, WANDB_MODES, "logger.wandb")
+    if mode == "off":
+        return loggers
+    if mode == "auto":
+        mode = "online" if logged_in() else "offline"
+    logger = WandbLogger(
+        name=f"{config.model.name}/{config.data.stream}/seed{config.seed}",
+        save_dir=folder,
+        project=config.logger.project,
+        group=config.data.name,
+        tags=[config.data.name, config.model.name, config.data.stream, config.recipe_name],
+        config=OmegaConf.to_container(config, resolve=True),
+        mode=mode,
+        settings=wandb.Settings(silent=True),
+    )
+    return [*loggers, logger]
+
+
+def logged_in() -> bool:
+    """Whether W&B has a key on this machine; never asks for one."""
+    return bool(wandb.login(prompt=False))
+
+
+def quiet_lightning() -> None:
+    """Silence what is no advice to the user: workers are chosen by config, and Lightning's own deprecations."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for message in (
+        "does not have many workers",
+        "srun.* command is available",
+        "Checkpoint directory .* exists and is not empty",
+        "number of training batches .* is smaller than the logging interval",
+        "treespec, LeafSpec",
+        "Total length of `list` across ranks is zero",  # no held-out subjects
+    ):
+        warnings.filterwarnings("ignore", f".*{message}.*")
