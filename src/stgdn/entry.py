@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from stgdn.errors import InputError
+from stgdn.options import check_kinds
 
 
 def run_name(recipe: str, seed: int, overrides: str) -> str:
@@ -42,6 +43,7 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
         @functools.wraps(main)
         def job(config: DictConfig) -> Any:  # noqa: ANN401
             with _sentences(leave=HydraConfig.get().mode != RunMode.MULTIRUN):
+                check_kinds(config, config_name)
                 return main(config)
 
         @functools.wraps(main)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 
 from stgdn.data.clip import Reader
 from stgdn.data.module import SkeletonData
@@ -75,17 +75,16 @@ def build_data(config: DictConfig) -> SkeletonData:
                 f"data={data.name} data.source=PATH` with the path of the raw files; {data.obtain}"
             )
         _prepare(data, workers=None, overwrite=False)
-    module = SkeletonData(
+    expect_store(Store(data.store), data)
+    return SkeletonData(
         data.store,
         data.protocol,
         clip_settings(data),
         batch_size=config.batch_size,
-        holdout=tuple(data.holdout),
+        holdout=tuple(data.holdout) if isinstance(data.holdout, ListConfig) else (data.holdout,),
         workers=config.workers,
         seed=config.seed,
     )
-    expect_store(module.store, data)
-    return module
 
 
 def expect_store(store: Store, data: DictConfig) -> None:
@@ -106,7 +105,7 @@ def clip_settings(data: DictConfig) -> ClipSettings:
     """The part of a data config that says how clips become inputs."""
     keys = ClipSettings.__dataclass_fields__
     options: dict[str, Any] = {str(key): data[key] for key in data if key in keys}
-    options["rotate"] = tuple(data.rotate)
+    options["rotate"] = tuple(data.rotate) if isinstance(data.rotate, ListConfig) else (data.rotate,)
     return ClipSettings(**options)
 
 

@@ -30,17 +30,23 @@ class Batch(TypedDict):
 class EpochBatches(Sampler[tuple[int, list[int]]]):
     """Yields (epoch, positions of a batch); the order is a function of seed and epoch only.
 
-    In a data-parallel run every rank takes its share of each batch's clips.
+    In a data-parallel run every rank takes its share of each batch's clips, in training equally many.
 
     Args:
         size: number of clips.
         batch_size: clips in a batch over all ranks.
-        seed: None for the clips in order, with the last batch as short as it comes.
+        seed: None for all clips in order, in batches of nearly the same size.
         rank, ranks: which share of the batches this process takes.
+
+    Raises:
+        InputError: fewer clips than ranks.
     """
 
     def __init__(self, size: int, batch_size: int, seed: int | None = None, rank: int = 0, ranks: int = 1) -> None:
-        self.size, self.batch_size, self.seed = size, min(batch_size, size), seed
+        if size < ranks:
+            raise InputError(f"{size} clips do not go around {ranks} processes: lower trainer.devices")
+        self.size, self.seed = size, seed
+        self.batch_size = batch_size if seed is None else min(batch_size, size - size % ranks)
         self.rank, self.ranks, self.epoch = rank, ranks, 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -49,16 +55,17 @@ class EpochBatches(Sampler[tuple[int, list[int]]]):
 
     def __len__(self) -> int:
         """Number of batches; training leaves an incomplete last one out."""
-        return self.size // self.batch_size if self.seed is not None else -(-self.size // self.batch_size)
+        if self.seed is not None:
+            return self.size // self.batch_size
+        return min(-(-self.size // self.batch_size), self.size // self.ranks)  # a clip for every rank in every batch
 
     def __iter__(self) -> Iterator[tuple[int, list[int]]]:
         """The batches of this epoch."""
-        order = np.arange(self.size)
+        epoch, order = self.epoch, np.arange(self.size)
         if self.seed is not None:
-            order = np.random.default_rng([self.seed, self.epoch]).permutation(self.size)
-        for number in range(len(self)):
-            chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
-            yield self.epoch, chosen[self.rank :: self.ranks].tolist()
+            order = np.random.default_rng([self.seed, epoch]).permutation(self.size)[: len(self) * self.batch_size]
+        for chosen in np.array_split(order, len(self)):
+            yield epoch, chosen[self.rank :: self.ranks].tolist()
 
 
 class ClipBatches(Dataset[Batch]):
@@ -107,7 +114,7 @@ class SkeletonData(lightning.LightningDataModule):
         seed: of order and augmentation.
 
     Raises:
-        InputError: no store, or a split without clips.
+        InputError: no store, a split without clips, a number out of range, or turns out of the picture's plane.
     """
 
     def __init__(
@@ -122,7 +129,12 @@ class SkeletonData(lightning.LightningDataModule):
         seed: int = 1,
     ) -> None:
         super().__init__()
+        for name, value, least in (("batch_size", batch_size, 1), ("workers", workers, 0), ("seed", seed, 0)):
+            if type(value) is not int or value < least:
+                raise InputError(f"{name}={value} must be a whole number from {least} up")
         self.store = Store(store)
+        if self.store.layout.planar and (settings.align != "none" or any(settings.rotate[:2])):
+            raise InputError(f"layout {self.store.layout.name} is flat: data.align and data.rotate about x, y need depth")
         self.settings, self.batch_size, self.workers, self.seed = settings, batch_size, workers, seed
         clips = self.store.clips
         training = training_mask(protocol, clips["subject"], clips["camera"], clips["setup"])
@@ -154,9 +166,12 @@ class SkeletonData(lightning.LightningDataModule):
     def _loader(self, split: str, seed: int | None = None) -> DataLoader[Batch]:
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         indices = self.splits[split]
+        sampler = EpochBatches(len(indices), self.batch_size, seed, rank, ranks)
+        if self.trainer:  # worker processes fetch a resumed run's first batches before Lightning tells the epoch
+            sampler.set_epoch(self.trainer.current_epoch)
         return DataLoader(
             ClipBatches(self.store, indices, self.settings, seed),
-            sampler=EpochBatches(len(indices), self.batch_size, seed, rank, ranks),
+            sampler=sampler,
             batch_size=None,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,

@@ -1,9 +1,14 @@
 """From raw files to a prepared store: every file once, on all cores, interruptible."""
 
+import math
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +16,7 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, Reader
-from stgdn.data.store import Header, Store, StoreWriter
+from stgdn.data.store import NAME_LENGTH, Header, Store, StoreWriter
 from stgdn.errors import InputError
 
 CHUNK = 16  # files a worker process takes at a time
@@ -54,13 +59,15 @@ def prepare(
     try:
         for name, reason in survey.skipped:
             writer.skip(name, reason)
-        bad = _write_clips(writer, reader, survey.files, workers)
-        if bad > bad_share * len(survey.files):
-            name, reason = writer.skipped()[-1]
+        bad, files = _write_clips(writer, reader, survey.files, workers), len(survey.files)
+        last = "".join(f" (the last: {name}, {reason})" for name, reason in writer.skipped()[-1:])
+        if files and bad / files > bad_share:
             raise InputError(
-                f"{bad} of {len(survey.files)} files of {source} cannot be used (the last: {name}, {reason}): "
-                f"check the source, or allow more with bad_share={bad / len(survey.files):.2f}"
+                f"{bad} of {files} files of {source} cannot be used{last}: "
+                f"check the source, or allow more with bad_share={math.ceil(100 * bad / files) / 100}"
             )
+        if len(writer.skipped()) == len(writer.entries):
+            raise InputError(f"no clip of {source} can be used{last}: check that it is what data={dataset} means")
     finally:
         writer.close()
     return writer.finish()
@@ -93,10 +100,29 @@ def _parse(reader: Reader, files: list[ClipFile], workers: int | None) -> Iterat
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         try:
-            yield from zip(files, pool.map(parse, files, chunksize=CHUNK), strict=True)
+            with _interrupts_ignored():
+                clips = pool.map(parse, files, chunksize=CHUNK)
+            yield from zip(files, clips, strict=True)
+        except BrokenProcessPool:
+            raise InputError(
+                "a process that parses was killed, perhaps for want of memory: the same command with workers=1 goes on"
+            ) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Processes started in here ignore Ctrl-C, which a terminal sends to all of them: the first one ends the others."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def read_checked(reader: Reader, file: ClipFile) -> Clip | str:
@@ -110,7 +136,7 @@ def read_checked(reader: Reader, file: ClipFile) -> Clip | str:
 
 
 def check(clip: Clip, reader: Reader) -> None:
-    """Check shape, joints, label and values of a clip.
+    """Check name, shape, joints, label and values of a clip.
 
     Raises:
         ClipError: saying what is wrong.
@@ -121,9 +147,11 @@ def check(clip: Clip, reader: Reader) -> None:
             f"{V} joints with {C} numbers, layout {reader.layout.name} has {reader.layout.num_joints} "
             f"with {reader.layout.channels}"
         )
+    if len(clip.name) > NAME_LENGTH:
+        raise ClipError(f"a name of more than {NAME_LENGTH} characters")
     if not 0 <= clip.label < len(reader.classes):
         raise ClipError(f"label {clip.label} is outside the {len(reader.classes)} classes")
-    if clip.present.shape != (M, T) or not clip.present.any():
+    if clip.present.shape != (M, T) or not clip.present[: reader.max_bodies].any():
         raise ClipError("nobody in any frame")
     if not np.isfinite(clip.joints).all():
         raise ClipError("NaN or infinite joints")

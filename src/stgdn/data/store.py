@@ -26,13 +26,16 @@ from stgdn.errors import InputError
 from stgdn.skeleton import Layout, layout
 
 FORMAT = 1
+NAME_LENGTH = 48
+CONTENT = ("clips.npy", "coordinates.bin")
+FILES = ("store.json", *CONTENT, "skipped.tsv", "journal.jsonl", "settings.json")
 
 
 def clip_dtype(max_bodies: int) -> np.dtype:
     """The record of a clip; `row`, `start`, `frames` say for every body where its run lies and which frames it is."""
     return np.dtype(
         [
-            ("name", "U48"),
+            ("name", f"U{NAME_LENGTH}"),
             *((key, "i4") for key in ("label", "subject", "camera", "setup", "replication", "length")),
             ("row", "i8", (max_bodies,)),
             ("start", "i4", (max_bodies,)),
@@ -124,8 +127,8 @@ class Store:
         Raises:
             InputError: a file has changed since it was written.
         """
-        for name, expected in self.header.checksums.items():
-            if checksum(self.folder / name) != expected:
+        for name in CONTENT:
+            if checksum(self.folder / name) != self.header.checksums.get(name):
                 raise self._corrupted(f"the checksum of {name} does not match")
 
     def _corrupted(self, what: str) -> InputError:
@@ -148,8 +151,8 @@ class Store:
             content = json.loads(path.read_text())
             version = content.get("format")
             if version == FORMAT:
-                return Header(**content)
-        except (ValueError, TypeError, AttributeError) as error:
+                return _header(content)
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise self._corrupted(f"store.json cannot be read: {error}") from None
         raise InputError(
             f"the prepared store {self.folder} has format {version}, this version reads {FORMAT}: "
@@ -159,14 +162,27 @@ class Store:
     def _read_clips(self) -> NDArray[np.void]:
         path = self.folder / "clips.npy"
         try:
+            if checksum(path) != self.header.checksums.get("clips.npy"):
+                raise self._corrupted("the checksum of clips.npy does not match")
             clips = np.load(path, allow_pickle=False)
+            if clips.dtype == clip_dtype(self.header.max_bodies) and len(clips) == self.header.clips:
+                return clips
         except (OSError, ValueError) as error:
             raise self._corrupted(f"clips.npy cannot be read: {error}") from None
-        if clips.dtype != clip_dtype(self.header.max_bodies) or len(clips) != self.header.clips:
-            raise self._corrupted("clips.npy does not fit store.json")
-        if checksum(path) != self.header.checksums.get("clips.npy"):
-            raise self._corrupted("the checksum of clips.npy does not match")
-        return clips
+        raise self._corrupted("clips.npy does not fit store.json")
+
+
+def _header(content: dict[str, Any]) -> Header:
+    """The header that store.json holds.
+
+    Raises:
+        TypeError: a key is missing, unknown or of another type.
+    """
+    header = Header(**content)
+    for key, like in asdict(Header("", "", [], 0, "")).items():
+        if type(getattr(header, key)) is not type(like):
+            raise TypeError(f"'{key}' is {getattr(header, key)!r}")
+    return header
 
 
 class StoreWriter:
@@ -177,12 +193,16 @@ class StoreWriter:
 
     Attributes:
         done: names already stored or skipped.
+
+    Raises:
+        InputError: the folder holds something else than a store, which finishing would delete.
     """
 
     def __init__(self, folder: str | Path, header: Header) -> None:
         self.folder = Path(folder)
         self.partial = self.folder.with_name(self.folder.name + ".partial")
         self.header = header
+        self._check_place()
         self.row_size = layout(header.layout).num_joints * layout(header.layout).channels * 4
         self.entries = self._resume() if self._same_settings() else self._start()
         self.done = {entry["name"] for entry in self.entries}
@@ -208,8 +228,10 @@ class StoreWriter:
 
     def close(self) -> None:
         """Close the files; what is written stays for the next run to go on from."""
-        self.journal.close()
-        self.coordinates.close()
+        try:
+            self.journal.close()
+        finally:
+            self.coordinates.close()
 
     def finish(self) -> Store:
         """Write index and header, and move the store to its place."""
@@ -219,19 +241,28 @@ class StoreWriter:
         self.header.clips, self.header.rows = len(clips), int(clips["frames"].sum())
         reasons = [reason for _, reason in self.skipped()]
         self.header.skipped = {reason: reasons.count(reason) for reason in sorted(set(reasons))}
-        self.header.checksums = {name: checksum(self.partial / name) for name in ("clips.npy", "coordinates.bin")}
+        self.header.checksums = {name: checksum(self.partial / name) for name in CONTENT}
         skipped = "".join(f"{name}\t{reason}\n" for name, reason in self.skipped())
-        (self.partial / "skipped.tsv").write_text(skipped)
+        (self.partial / "skipped.tsv").write_text(skipped, "utf-8", "backslashreplace")
         (self.partial / "store.json").write_text(json.dumps(asdict(self.header), indent=1))
-        (self.partial / "journal.jsonl").unlink()
-        (self.partial / "settings.json").unlink()
         for path in self.partial.iterdir():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
         if self.folder.exists():
+            (self.folder / "store.json").unlink(missing_ok=True)
             shutil.rmtree(self.folder)
         self.partial.rename(self.folder)
+        for name in ("journal.jsonl", "settings.json"):  # until here an interrupted run can go on
+            (self.folder / name).unlink()
         return Store(self.folder)
+
+    def _check_place(self) -> None:
+        found = list(self.folder.iterdir()) if self.folder.is_dir() else [self.folder] if self.folder.exists() else []
+        if strangers := [path for path in found if path.name not in FILES]:
+            raise InputError(
+                f"{self.folder} cannot become a prepared store, {strangers[0]} is there and is not part of one: "
+                "point data.store elsewhere"
+            )
 
     def _note(self, entry: dict[str, Any]) -> None:
         self.journal.write(json.dumps(entry) + "\n")

@@ -5,6 +5,7 @@ Axes here are (N, M, T, V, C): clips, bodies, frames, joints, coordinates; `batc
 Angles are in degrees, coordinates in the store's units (metres, y up).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,13 +33,13 @@ class ClipSettings:
         align: turns the clip so that in its first frame the main body's shoulders lie along x: `turn` about the
             vertical, `body` in all three axes (spine upright); `none` leaves the camera's view.
         box: scale each axis of a clip to [-1, 1].
-        crop: the smallest share of a clip that training keeps; 1 for all of it.
-        jitter: training draws its T moments at random from the clip instead of evenly.
+        crop: the smallest share of a clip that training keeps; 1 for all of it. Needs `resize`.
+        jitter: training draws its T moments at random from the clip instead of evenly. Needs `resize`.
         rotate: training turns clips at random by up to so many degrees about x, y and z.
         bodies: M, bodies beyond are left out.
 
     Raises:
-        InputError: an unknown word, or a number out of range.
+        InputError: an unknown word, a number out of range, or settings that exclude each other.
     """
 
     stream: str = "joint"
@@ -55,11 +56,17 @@ class ClipSettings:
         choose(self.stream, STREAMS, "stream")
         choose(self.sampling, SAMPLINGS, "sampling")
         choose(self.align, ALIGNMENTS, "alignment")
-        if self.frames < 1 or self.bodies < 1:
-            raise InputError(f"data.frames={self.frames} and data.bodies={self.bodies} must be at least 1")
-        if not 0 < self.crop <= 1:
+        for key in ("frames", "bodies"):
+            if type(number := getattr(self, key)) is not int or number < 1:
+                raise InputError(f"data.{key}={number} must be a whole number from 1 up")
+        for key in ("box", "jitter"):
+            if not isinstance(flag := getattr(self, key), bool):
+                raise InputError(f"data.{key}={flag} must be true or false")
+        if not isinstance(self.crop, int | float) or not 0 < self.crop <= 1:
             raise InputError(f"data.crop={self.crop} is out of range: give a share above 0 and up to 1")
-        if len(self.rotate) != 3:
+        if self.sampling == "loop" and (self.crop < 1 or self.jitter):
+            raise InputError("data.crop and data.jitter need data.sampling=resize")
+        if len(self.rotate) != 3 or not all(isinstance(a, int | float) and math.isfinite(a) for a in self.rotate):
             raise InputError(f"data.rotate={list(self.rotate)} must be three angles in degrees, about x, y and z")
 
 
@@ -205,7 +212,7 @@ def moments(
     lengths: NDArray[np.integer], settings: ClipSettings, draws: NDArray[np.float64] | None
 ) -> NDArray[np.float64]:
     """The moments (N, T) of each clip that the network sees."""
-    if settings.sampling == "loop" and settings.crop == 1:
+    if settings.sampling == "loop":
         return loop_positions(lengths, settings.frames)
     if draws is None:
         return resize_positions(lengths, settings.frames)

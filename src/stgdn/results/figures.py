@@ -42,14 +42,16 @@ def adjacency_figure(network: Network, joints: tuple[str, ...]) -> Figure | None
     if not learned:
         return None
     subsets = ("itself", "inward", "outward")
-    figure = Figure(figsize=(3.2 * len(subsets) + 1, 2.7 * len(learned)), layout="constrained")
+    figure = Figure(figsize=(3 * len(subsets) + 1.5, 2.8 * len(learned)), layout="constrained")
     grid = figure.subplots(len(learned), len(subsets), squeeze=False)
     for row, (number, adjacency) in zip(grid, learned, strict=True):
         limit = float(np.abs(adjacency).max()) or 1.0
         for axes, subset, values in zip(row, subsets, adjacency, strict=True):
             axes.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit)
             axes.set_title(f"layer {number}, {subset}", fontsize=9)
-            axes.tick_params(labelsize=6)
+            axes.set_xticks(range(0, len(joints), 5))
+            axes.set_yticks([])
+        row[0].set_yticks(range(len(joints)), joints, fontsize=5)
         figure.colorbar(row[0].images[0], ax=list(row), shrink=0.8)
-    figure.suptitle(f"{network.name}: learned part of the adjacency ({len(joints)} joints, source by target)")
+    figure.suptitle(f"{network.name}: learned part of the adjacency (row: source joint, column: target joint)")
     return figure

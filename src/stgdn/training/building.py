@@ -11,14 +11,15 @@ import lightning
 import torch
 import wandb
 from hydra.utils import instantiate
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
-from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.loggers import Logger, WandbLogger
 from omegaconf import DictConfig, OmegaConf
 
 from stgdn.errors import InputError, choose
 from stgdn.model.network import Network
-from stgdn.training.progress import EpochLines
+from stgdn.training.progress import EpochReport
 from stgdn.training.recognizer import Optimisation, Recognizer
 
 WANDB_MODES = ("auto", "online", "offline", "off")
@@ -89,7 +90,7 @@ def build_trainer(config: DictConfig, folder: Path) -> lightning.Trainer:
     """
     quiet_lightning()
     callbacks: list[Callback] = [
-        EpochLines(),
+        EpochReport(folder / "metrics.csv"),
         ModelCheckpoint(folder / "checkpoints", filename="last", save_top_k=1, enable_version_counter=False),
     ]
     if config.checkpoint_every:
@@ -137,24 +138,25 @@ def build_tester(accelerator: str) -> lightning.Trainer:
 
 
 def build_loggers(config: DictConfig, folder: Path) -> list[Logger]:
-    """CSV always; W&B unless it is off, without a network unless one is logged in."""
-    loggers: list[Logger] = [CSVLogger(folder, name="", version="")]
+    """W&B unless it is off, without a network unless one is logged in; `metrics.csv` is the trainer's own."""
     mode = choose(config.logger.wandb, WANDB_MODES, "logger.wandb")
     if mode == "off":
-        return loggers
+        return []
     if mode == "auto":
         mode = "online" if logged_in() else "offline"
-    logger = WandbLogger(
+    if getattr(rank_zero_only, "rank", 0):
+        mode = "disabled"
+    run = wandb.init(
         name=f"{config.model.name}/{config.data.stream}/seed{config.seed}",
-        save_dir=folder,
+        dir=folder,
         project=config.logger.project,
         group=config.data.name,
         tags=[config.data.name, config.model.name, config.data.stream, config.recipe_name],
-        config=OmegaConf.to_container(config, resolve=True),
-        mode=mode,
+        config=OmegaConf.to_container(config, resolve=True),  # pyright: ignore[reportArgumentType]
+        mode=mode,  # pyright: ignore[reportArgumentType]
         settings=wandb.Settings(silent=True),
     )
-    return [*loggers, logger]
+    return [WandbLogger(experiment=run, save_dir=folder)]
 
 
 def logged_in() -> bool:

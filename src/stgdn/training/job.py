@@ -23,9 +23,12 @@ def fit(trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData, 
     resumed = checkpoint if checkpoint is not None and checkpoint.exists() else None
     if resumed is not None:
         load_weights(recognizer, resumed)
-    trainer.fit(recognizer, data, ckpt_path=resumed, weights_only=True)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+    try:
+        trainer.fit(recognizer, data, ckpt_path=resumed, weights_only=True)
+    except SystemExit:  # Lightning's way of ending after Ctrl-C
+        if trainer.interrupted:
+            raise KeyboardInterrupt from None
+        raise
 
 
 def score_split(trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData, split: str = "test") -> Scores:

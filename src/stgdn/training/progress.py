@@ -1,18 +1,29 @@
-"""One line an epoch: what people and log files read while a network trains."""
+"""What an epoch leaves behind: a line for people and a row for programs."""
 
+import csv
 import time
+from pathlib import Path
 from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 
+COLUMNS = ("train/loss", "train/top1", "train/top5", "train/lr", "train/clips_per_second", "val/loss", "val/top1")
 
-class EpochLines(Callback):
-    """Prints and logs loss, accuracy, learning rate and clips per second of every epoch, and the time left."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(soft_wrap=True, highlight=False)
+class EpochReport(Callback):
+    """Prints loss, accuracy, clips per second and the time left after every epoch, and adds a row to `metrics.csv`.
+
+    A resumed run keeps the rows of the epochs before it.
+
+    Args:
+        path: of `metrics.csv`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.console = Console(soft_wrap=True, highlight=False)
         self.started = 0.0
         self.seconds: list[float] = []
 
@@ -21,22 +32,37 @@ class EpochLines(Callback):
         self.started = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401
-        """Log throughput and print the line."""
+        """Log throughput, print the line, write the row."""
         self.seconds.append(time.perf_counter() - self.started)
-        clips = trainer.num_training_batches * pl_module.batch_size
-        throughput = clips / self.seconds[-1]
+        throughput = trainer.num_training_batches * pl_module.batch_size / self.seconds[-1]
         pl_module.log("train/clips_per_second", throughput)
-        if not trainer.is_global_zero:
-            return
-        metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
-        epochs = trainer.max_epochs or 0
-        left = (epochs - trainer.current_epoch - 1) * sum(self.seconds) / len(self.seconds)
+        if trainer.is_global_zero:
+            metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
+            metrics["train/clips_per_second"] = throughput
+            self._print(trainer.current_epoch + 1, trainer.max_epochs or 0, metrics)
+            self._write(trainer.current_epoch + 1, metrics)
+
+    def _print(self, epoch: int, epochs: int, metrics: dict[str, float]) -> None:
+        left = (epochs - epoch) * sum(self.seconds) / len(self.seconds)
         parts = [
-            f"epoch {trainer.current_epoch + 1:>{len(str(epochs))}}/{epochs}",
-            f"loss {metrics.get('train/loss', float('nan')):.3f}",
-            f"train top-1 {100 * metrics.get('train/top1', float('nan')):.1f}",
+            f"epoch {epoch:>{len(str(epochs))}}/{epochs}",
+            f"loss {metrics['train/loss']:.3f}",
+            f"train top-1 {100 * metrics['train/top1']:.1f}",
             *([f"held-out top-1 {100 * metrics['val/top1']:.1f}"] if "val/top1" in metrics else []),
-            f"{throughput:.0f} clips/s",
+            f"{metrics['train/clips_per_second']:.0f} clips/s",
             f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left",
         ]
         self.console.print("  ".join(parts))
+
+    def _write(self, epoch: int, metrics: dict[str, float]) -> None:
+        rows: list[dict[str, Any]] = []
+        if self.path.exists():
+            with self.path.open(newline="") as file:
+                rows = [row for row in csv.DictReader(file) if int(row["epoch"]) < epoch]
+        rows.append({"epoch": epoch} | {key: f"{metrics[key]:.6g}" for key in COLUMNS if key in metrics})
+        partial = self.path.with_suffix(".partial")
+        with partial.open("w", newline="") as file:
+            writer = csv.DictWriter(file, ["epoch", *COLUMNS])
+            writer.writeheader()
+            writer.writerows(rows)
+        partial.replace(self.path)

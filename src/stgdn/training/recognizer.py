@@ -51,7 +51,7 @@ class Recognizer(lightning.LightningModule):
         num_classes: entries of its scores.
         optimisation: loss, optimiser and schedule.
         batch_size: clips in a step over all devices, for the learning rate.
-        seed: what dropout draws from, together with the epoch, so that a resumed run goes on exactly.
+        seed: what dropout draws from, together with the step, so that a resumed run goes on exactly.
         config: plain dictionaries that the checkpoint carries.
     """
 
@@ -80,9 +80,9 @@ class Recognizer(lightning.LightningModule):
         """Class scores (N, classes)."""
         return self.network(clips)
 
-    def on_train_epoch_start(self) -> None:
-        """Make the epoch's randomness a function of seed, epoch and rank."""
-        torch.manual_seed((self.seed * 1_000_003 + self.current_epoch) * 4096 + self.global_rank)
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+        """Make what dropout draws a function of seed, step and rank."""
+        torch.manual_seed(hash((self.seed, self.global_step, self.global_rank)))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
         """Cross-entropy of one batch."""

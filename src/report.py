@@ -1,0 +1,19 @@
+"""Tabulate finished runs: `python src/report.py data=nw_ucla`; `write=README.md` puts the table into a file."""
+
+from omegaconf import DictConfig
+
+from stgdn.entry import door
+from stgdn.results.tables import insert, markdown, rows
+
+
+@door("report")
+def main(config: DictConfig) -> None:
+    """Gather the runs below a folder and print their table as Markdown."""
+    table = markdown(rows(config.outputs, config.data, config.model, config.recipe))
+    print(table)
+    if config.write is not None:
+        insert(config.write, table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""A small prepared store of synthetic people, and doors run in this process."""
+
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+
+from stgdn.data.preparation import prepare
+from stgdn.data.readers.ntu import NTUReader
+from stgdn.data.store import Store
+from stgdn.data.synthetic import DEMO_ACTIONS, write_demo
+
+ROOT = Path(__file__).parents[1]
+
+# A demo small enough for tests: 8 subjects in 1 replication, tiny networks, one epoch.
+TINY = ("width=0.125", "epochs=1", "data.frames=16", "logger.wandb=off", "trainer.accelerator=cpu", "batch_size=16")
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a small demo set, raw and prepared."""
+    root = tmp_path_factory.mktemp("data")
+    write_demo(root / "raw" / "demo", subjects=(1, 2, 3, 6), replications=1)
+    reader = NTUReader(root / "raw" / "demo", actions=DEMO_ACTIONS)
+    prepare(reader, root / "prepared" / "demo", "demo", source="demo", synthetic=True, workers=1)
+    return root
+
+
+@pytest.fixture(scope="session")
+def tiny_store(tiny_data: Path) -> Store:
+    """The prepared store of `tiny_data`."""
+    return Store(tiny_data / "prepared" / "demo")
+
+
+class Outcome:
+    """What a door did: exit code, and what it printed."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+Door = Callable[..., Outcome]
+
+
+@pytest.fixture
+def door(tmp_path: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Door:
+    """Run `src/NAME.py` with options, in `tmp_path`, on the small demo set."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STGDN_DATA", str(tiny_data))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(name: str, *options: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *options])
+        code = 0
+        GlobalHydra.instance().clear()
+        try:
+            runpy.run_path(str(ROOT / "src" / f"{name}.py"), run_name="__main__")
+        except SystemExit as left:
+            code = left.code if isinstance(left.code, int) else 1
+        captured = capfd.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return run

@@ -1,0 +1,81 @@
+"""Score files: accuracies against scikit-like loops, files that are not score files."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stgdn.errors import InputError
+from stgdn.model.network import Network
+from stgdn.results.figures import adjacency_figure, confusion_figure
+from stgdn.results.scores import Scores
+
+
+@pytest.fixture
+def scores() -> Scores:
+    generator = np.random.default_rng(0)
+    return Scores(
+        names=np.asarray([f"clip{number:02d}" for number in range(40)]),
+        labels=generator.integers(0, 7, 40),
+        scores=generator.normal(size=(40, 7)).astype(np.float32),
+        classes=np.asarray(list("abcdefg")),
+        stream="bone",
+        split="test",
+    )
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_accuracy_counts_true_class_among_the_k_best(scores: Scores, k: int) -> None:
+    hits = 0
+    for label, row in zip(scores.labels, scores.scores, strict=True):
+        hits += int(label in sorted(range(7), key=lambda c: -row[c])[:k])
+    assert scores.accuracy(k) == pytest.approx(hits / 40)
+
+
+def test_confusion_counts_pairs(scores: Scores) -> None:
+    counts = np.zeros((7, 7), int)
+    for label, row in zip(scores.labels, scores.scores, strict=True):
+        counts[label, int(np.argmax(row))] += 1
+    np.testing.assert_array_equal(scores.confusion(), counts)
+    assert np.trace(counts) / 40 == pytest.approx(scores.accuracy())
+
+
+def test_round_trip(scores: Scores, tmp_path: Path) -> None:
+    scores.save(tmp_path / "scores.npz")
+    loaded = Scores.load(tmp_path / "scores.npz")
+    for name in ("names", "labels", "scores", "classes"):
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(scores, name))
+    assert (loaded.stream, loaded.split) == ("bone", "test")
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.npz"]
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.npz").write_text("not a score file")
+    np.savez(tmp_path / "arrays.npz", x=np.zeros(3))
+    np.savez(tmp_path / "pickled.npz", allow_pickle=True, names=np.asarray([object()]))
+    for name in ("text.npz", "arrays.npz", "pickled.npz", "missing.npz"):
+        with pytest.raises(InputError, match="not a score file"):
+            Scores.load(tmp_path / name)
+
+
+def test_confusion_figure_names_every_class(scores: Scores) -> None:
+    axes = confusion_figure(scores, "title").axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == list("abcdefg")
+    shown = np.asarray(axes.images[0].get_array())
+    np.testing.assert_allclose(shown.sum(axis=1), 1)
+
+
+def test_adjacency_figure_shows_what_was_learned() -> None:
+    network = Network([8, 8], 1, ["gcn", "gdn2"], num_classes=3, frames=8, bodies=1, layout="kinect20", name="two")
+    learned = dict(network.named_parameters())["layers.1.spatial.adjacency.learned"]
+    learned.data[2, 3, 4] = 0.5
+    figure = adjacency_figure(network, tuple("j" * 20))
+    assert figure is not None
+    pictures = [axes for axes in figure.axes if axes.get_title().startswith("layer 2, outward")]
+    shown = np.asarray(pictures[0].images[0].get_array())
+    assert shown[3, 4] == pytest.approx(0.5)
+
+
+def test_networks_without_learned_adjacency_have_no_figure() -> None:
+    network = Network([8], 1, "st_gcn", num_classes=3, frames=8, style="st_gcn")
+    assert adjacency_figure(network, tuple("j" * 25)) is None

@@ -1,0 +1,56 @@
+"""Interrupted and resumed, a run ends with exactly the weights of one that was left alone."""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests.conftest import TINY, Door
+
+from stgdn.training.progress import EpochReport
+
+THREE_EPOCHS = (*(option for option in TINY if not option.startswith("epochs")), "epochs=3")
+
+
+def last_checkpoint(model: str) -> dict[str, Any]:
+    (path,) = Path(f"outputs/demo/{model}").glob("joint/*/checkpoints/last.ckpt")
+    return torch.load(path, weights_only=True)
+
+
+def rows(model: str) -> list[str]:
+    (path,) = Path(f"outputs/demo/{model}").glob("joint/*/metrics.csv")
+    lines = path.read_text().splitlines()
+    throughput = lines[0].split(",").index("train/clips_per_second")
+    return [",".join(cell for column, cell in enumerate(line.split(",")) if column != throughput) for line in lines]
+
+
+# st_gdn has running covariances, st_gcn dropout.
+@pytest.mark.parametrize("model", ["st_gdn", "st_gcn"])
+def test_resumed_weights_are_bit_identical(door: Door, monkeypatch: pytest.MonkeyPatch, model: str) -> None:
+    options = (f"model={model}", *THREE_EPOCHS)
+    assert door("train", *options).code == 0
+    straight, straight_rows = last_checkpoint(model), rows(model)
+
+    start = EpochReport.on_train_epoch_start
+
+    def interrupt(self: EpochReport, trainer: Any, pl_module: Any) -> None:  # noqa: ANN401
+        if trainer.current_epoch == 2:
+            raise KeyboardInterrupt
+        start(self, trainer, pl_module)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(EpochReport, "on_train_epoch_start", interrupt)
+        interrupted = door("train", *options, "overwrite=true")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning has switched Ctrl-C off
+    assert interrupted.code == 130
+    assert "resume=true" in interrupted.err
+    assert last_checkpoint(model)["epoch"] == 1
+
+    resumed = door("train", *options, "resume=true")
+    assert resumed.code == 0, resumed.err
+    again = last_checkpoint(model)
+    assert again["epoch"] == straight["epoch"] == 2
+    for key, value in straight["state_dict"].items():
+        assert torch.equal(again["state_dict"][key], value), key
+    assert rows(model) == straight_rows
