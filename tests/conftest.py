@@ -1,5 +1,6 @@
-"""A small prepared store of synthetic people, and doors run in this process."""
+"""Real data where it is, a small prepared store of synthetic people, and doors run in this process."""
 
+import os
 import runpy
 import sys
 from collections.abc import Callable
@@ -17,6 +18,19 @@ ROOT = Path(__file__).parents[1]
 
 # A demo small enough for tests: 8 subjects in 1 replication, tiny networks, one epoch.
 TINY = ("width=0.125", "epochs=1", "data.frames=16", "logger.wandb=off", "trainer.accelerator=cpu", "batch_size=16")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data for tests; it is not part of the project."""
+    places = [ROOT.parent / "shared" / "data"]
+    if "STGDN_SHARED" in os.environ:
+        named = Path(os.environ["STGDN_SHARED"])
+        places = [named / "data", named, *places]
+    for place in places:
+        if (place / "NW-UCLA.zip").is_file():
+            return place
+    pytest.skip("no real data: neither ../shared/data nor the folder named by STGDN_SHARED has NW-UCLA.zip")
 
 
 @pytest.fixture(scope="session")

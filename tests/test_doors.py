@@ -111,7 +111,7 @@ class TestMistakes:
         ("options", "told"),
         [
             (["model=st_gnd"], "st_gdn"),
-            (["model.blokcs=gcn"], "blokcs"),
+            (["model.blokcs=gcn"], "did you mean 'model.blocks'"),
             (["model.blocks=[gcn,gcn]"], "model.blocks has 2 entries and model.channels 7"),
             (["model.blocks.6=gdn_x"], "unknown block 'gdn_x'"),
             (["model.whitening.floor=relativ"], "did you mean 'relative'"),

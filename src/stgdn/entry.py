@@ -8,10 +8,12 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -49,7 +51,7 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
         @functools.wraps(main)
         def program() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come here instead of being printed there
-            with _sentences(leave=True):
+            with _sentences(leave=True, folder=folder, config_name=config_name):
                 hydra.main(version_base="1.3", config_path=str(folder), config_name=config_name)(job)()
 
         return program
@@ -58,7 +60,7 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
 
 
 @contextmanager
-def _sentences(*, leave: bool) -> Iterator[None]:
+def _sentences(*, leave: bool, folder: Path | None = None, config_name: str = "") -> Iterator[None]:
     """Turn what a user can cause into one sentence; in a job of a sweep (`leave` False) let the other jobs go on."""
     try:
         yield
@@ -66,6 +68,8 @@ def _sentences(*, leave: bool) -> Iterator[None]:
         _leave("interrupted; the same command with resume=true goes on (preparation goes on by itself)", 130)
     except Exception as error:
         message = explanation(error)
+        if folder is not None and (mistyped := re.search(r"[Cc]ould not override '([\w.]+)'", str(error))):
+            message = unknown_option(mistyped[1], folder, config_name)
         if message is None or not leave:
             raise
         _leave(message)
@@ -90,8 +94,24 @@ def _leave(message: str, code: int = 1) -> NoReturn:
 
 def sentence(error: Exception) -> str:
     """One sentence of Hydra's several lines about a mistyped option."""
-    text = str(error.__cause__ or error) if "Error merging" in str(error) else str(error)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    lines = [line for line in lines if not line.startswith(("full_key", "object_type", "reference_type", "See https"))]
-    text = re.sub(r"\s+", " ", "; ".join(lines)).replace("To append to your config use", "to add it anyway type")
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    noise = ("full_key", "object_type", "reference_type", "See https", "Config search path", "provider=")
+    text = re.sub(r"\s+", " ", "; ".join(line for line in lines if not line.startswith(noise)))
     return textwrap.shorten(text, 600) + " (`--help` lists the options, `--cfg job` prints the config)"
+
+
+def unknown_option(option: str, folder: Path, config_name: str) -> str:
+    """The sentence for an option that `conf/` does not have, with the nearest one it has."""
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(folder), version_base="1.3"):
+        there = list(_dotted(OmegaConf.to_container(hydra.compose(config_name))))
+    near = get_close_matches(option, there, n=1, cutoff=0.5)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    return f"unknown option '{option}'{hint} (`--help` lists the options, `--cfg job` prints the config)"
+
+
+def _dotted(content: Any, prefix: str = "") -> Iterator[str]:  # noqa: ANN401
+    """Every key of nested dictionaries, groups included."""
+    for key, value in content.items() if isinstance(content, dict) else ():
+        yield f"{prefix}{key}"
+        yield from _dotted(value, f"{prefix}{key}.")

@@ -226,8 +226,8 @@ def test_survey(tmp_path: Path) -> None:
     assert dict(survey.skipped) == {
         "._" + NAME: "not named SsssCcccPpppRrrrAaaa.skeleton",
         "notes": "not named SsssCcccPpppRrrrAaaa.skeleton",
-        "S001C001P003R001A000": "action 0 is not among NTU RGB+D's 60",
-        "S018C001P041R001A061": "action 61 is not among NTU RGB+D's 60",
+        "S001C001P003R001A000": "an action beyond NTU RGB+D's 60",
+        "S018C001P041R001A061": "an action beyond NTU RGB+D's 60",
         "S018C001P041R001A007": "setup 18 is not among the 17 of NTU RGB+D's 60 actions",
         "S001C002P005R002A008": "on the official list of missing or useless skeletons",
         "S002C001P003R001A060": "a second file of this name",
@@ -252,7 +252,7 @@ def test_chosen_actions_count_the_labels(tmp_path: Path) -> None:
     reader: Reader = NTUReader(tmp_path, actions=[27, 4])
     assert reader.classes == ("jump up", "brushing hair")
     survey = reader.survey()
-    assert survey.skipped == [("S001C001P001R001A005", "action 5 is not among the chosen ones")]
+    assert survey.skipped == [("S001C001P001R001A005", "an action that was not chosen")]
     assert reader.read(survey.files[0]).label == 1
 
 

@@ -1,6 +1,7 @@
 """Optimiser, schedule and learning-rate scaling against closed forms."""
 
 import math
+from typing import Any
 
 import lightning
 import pytest
@@ -39,7 +40,7 @@ class RecordedRates(lightning.Callback):
     def __init__(self) -> None:
         self.rates: list[float] = []
 
-    def on_train_batch_start(self, trainer: lightning.Trainer, *args: object) -> None:  # noqa: ARG002
+    def on_train_batch_start(self, trainer: lightning.Trainer, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
         self.rates.append(trainer.optimizers[0].param_groups[0]["lr"])
 
 

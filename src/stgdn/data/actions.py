@@ -34,9 +34,9 @@ SPREAD: dict[str, Vector] = {
     **{"pelvis": (0.02, 0.02, 0.02), "heading": (0.0, 6.0, 0.0)},
 }
 
-MOUTH, EAR, POCKET = (-0.20, 0.15, 0.34), (0.06, 0.22, 0.13), (0.05, -0.70, 0.25)
+MOUTH, EAR, POCKET = (-0.20, 0.15, 0.34), (0.08, 0.22, 0.15), (0.05, -0.70, 0.25)
 GUARD, GRIP = (-0.08, -0.15, 0.35), (-0.30, -0.30, 0.66)
-OVERHEAD, BESIDE_HEAD = (0.14, 0.64, 0.18), (0.28, 0.54, 0.26)
+OVERHEAD, BESIDE_HEAD = (0.14, 0.64, 0.24), (0.28, 0.54, 0.26)
 SEATED, ON_THIGH, CLAP = (0.0, -0.50, -0.50), (-0.02, -0.70, 0.42), (-0.20, -0.20, 0.60)
 
 
@@ -125,7 +125,7 @@ _CLAP = _role(
     right_hand=((0.2, CLAP), (0.85, CLAP)),
 )
 _CHEER = _role(
-    *(Wave("right_hand", (0, 0.30, 0.05), 3, 0.2, 0.88), Wave("pelvis", (0, 0.04, 0), 3, 0.2, 0.88)),
+    *(Wave("right_hand", (0, 0.26, 0.05), 3, 0.2, 0.88), Wave("pelvis", (0, 0.04, 0), 3, 0.2, 0.88)),
     right_hand=((0.25, OVERHEAD), (0.8, OVERHEAD)),
 )
 _WAVE = _role(
@@ -140,7 +140,7 @@ _KICK = _role(
     right_hand=((0.35, (0.3, -0.75, -0.25)), (0.55, (0.35, -0.75, 0.1))),
 )
 _PHONE = _role(
-    right_hand=((0.15, POCKET), (0.35, EAR), (1, EAR)),
+    right_hand=((0.12, POCKET), (0.25, (0.0, -0.15, 0.5)), (0.38, EAR), (1, EAR)),
     head=((0.25, ZERO), (0.4, (6, 0, 12)), (1, (6, 0, 12))),
 )
 _PUNCH = _role(

@@ -53,9 +53,12 @@ def summary(store: Store, dataset: str, protocol: str) -> str:
     lines = [
         f"{'synthetic ' if header.synthetic else ''}{dataset}: {len(store):,} clips of {len(header.classes)} classes, "
         f"{header.rows:,} body frames, {store.coordinates.nbytes / 1e6:.0f} MB in {store.folder}",
+        f"read from {header.source}",
         f"{protocol}: {training.sum():,} training and {(~training).sum():,} test clips",
     ]
     lines += [f"left out {count:,}: {reason}" for reason, count in header.skipped.items()]
+    if header.expected is not None and header.expected != len(store):
+        lines.append(f"note: {len(store):,} clips where the official lists leave {header.expected:,}")
     if difference := check_counts(dataset, protocol, int(training.sum()), int((~training).sum())):
         lines.append(f"note: {difference}")
     return "\n".join(lines)
@@ -91,13 +94,15 @@ def expect_store(store: Store, data: DictConfig) -> None:
     """Check that a store is the one that the config means.
 
     Raises:
-        InputError: another joint layout or number of classes.
+        InputError: another data set, joint layout or number of classes.
     """
-    found = (store.header.layout, len(store.header.classes))
-    if found != (data.layout, data.num_classes):
+    header = store.header
+    found = (header.dataset, header.layout, len(header.classes))
+    if found != (data.dataset, data.layout, data.num_classes):
         raise InputError(
-            f"the store {data.store} holds {found[1]} classes of layout {found[0]}, data={data.name} means "
-            f"{data.num_classes} of {data.layout}: point data.store elsewhere or prepare it again with overwrite=true"
+            f"the store {data.store} holds {found[2]} classes of layout {found[1]} from {found[0]}, data={data.name} "
+            f"means {data.num_classes} of {data.layout} from {data.dataset}: point data.store elsewhere, or prepare "
+            "it again with overwrite=true"
         )
 
 

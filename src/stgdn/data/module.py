@@ -134,7 +134,9 @@ class SkeletonData(lightning.LightningDataModule):
                 raise InputError(f"{name}={value} must be a whole number from {least} up")
         self.store = Store(store)
         if self.store.layout.planar and (settings.align != "none" or any(settings.rotate[:2])):
-            raise InputError(f"layout {self.store.layout.name} is flat: data.align and data.rotate about x, y need depth")
+            raise InputError(
+                f"layout {self.store.layout.name} is flat: data.align and data.rotate about x, y need depth"
+            )
         self.settings, self.batch_size, self.workers, self.seed = settings, batch_size, workers, seed
         clips = self.store.clips
         training = training_mask(protocol, clips["subject"], clips["camera"], clips["setup"])

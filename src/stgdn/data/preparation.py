@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stgdn.data.clip import Clip, ClipError, ClipFile, Reader
+from stgdn.data.clip import Clip, ClipError, ClipFile, Reader, valid_runs
 from stgdn.data.store import NAME_LENGTH, Header, Store, StoreWriter
 from stgdn.errors import InputError
 
@@ -54,7 +54,9 @@ def prepare(
     if (folder / "store.json").exists() and not overwrite:
         return Store(folder)
     survey = reader.survey()
-    header = Header(dataset, reader.layout.name, list(reader.classes), reader.max_bodies, source, synthetic)
+    header = Header(
+        dataset, reader.layout.name, list(reader.classes), reader.max_bodies, source, synthetic, survey.expected
+    )
     writer = StoreWriter(folder, header)
     try:
         for name, reason in survey.skipped:
@@ -141,6 +143,8 @@ def check(clip: Clip, reader: Reader) -> None:
     Raises:
         ClipError: saying what is wrong.
     """
+    if clip.joints.ndim != 4:
+        raise ClipError(f"an array of {clip.joints.ndim} axes, expected bodies, frames, joints, coordinates")
     M, T, V, C = clip.joints.shape
     if (reader.layout.num_joints, reader.layout.channels) != (V, C):
         raise ClipError(
@@ -153,5 +157,8 @@ def check(clip: Clip, reader: Reader) -> None:
         raise ClipError(f"label {clip.label} is outside the {len(reader.classes)} classes")
     if clip.present.shape != (M, T) or not clip.present[: reader.max_bodies].any():
         raise ClipError("nobody in any frame")
+    lengths = [frames for _, frames in valid_runs(clip.present)]
+    if lengths != clip.present.sum(axis=1).tolist() or not lengths[0]:
+        raise ClipError("a body with gaps, or no first body")
     if not np.isfinite(clip.joints).all():
         raise ClipError("NaN or infinite joints")

@@ -1,10 +1,11 @@
 """The prepared store: only the valid frames and bodies of every clip, memory-mapped, with an index.
 
-A store is a folder of three files:
+A store is a folder of four files:
 
     store.json        format, data set, layout, classes, checksums, what was read and skipped
     clips.npy         one record a clip: name, label, subject, camera, ..., and where its bodies lie
     coordinates.bin   (rows, V, C) float32, one row a body and frame
+    skipped.tsv       what was left out, and why
 
 It is written next to its final place with a journal, so that an interrupted preparation goes on where it stopped, and
 renamed when complete: a store that is there is whole.
@@ -55,6 +56,7 @@ class Header:
         max_bodies: M, at most so many bodies in a clip.
         source: where the raw files lay.
         synthetic: the clips show nobody who exists.
+        expected: the official number of clips, where the whole set seemed to be there.
         clips, rows: how many there are.
         checksums: CRC-32 of the other files.
         skipped: how many clips were left out, by reason.
@@ -67,6 +69,7 @@ class Header:
     max_bodies: int
     source: str
     synthetic: bool = False
+    expected: int | None = None
     clips: int = 0
     rows: int = 0
     checksums: dict[str, int] = field(default_factory=dict)

@@ -96,17 +96,19 @@ class Person:
 
 
 def _rotation(degrees: Array) -> Array:
-    """Matrices (..., 3, 3) that bend forward, turn left and lean right by angles (..., 3)."""
-    (c, b, a), (sc, sb, sa) = (f(np.moveaxis(np.radians(degrees), -1, 0)[::-1]) for f in (np.cos, np.sin))
-    one, zero = np.ones_like(a), np.zeros_like(a)
+    """Matrices (..., 3, 3) that bend forward, turn left and lean right by angles (..., 3); the lean comes first."""
+    angles = np.moveaxis(np.radians(degrees), -1, 0)
+    (bend, turn, lean), (sin_bend, sin_turn, sin_lean) = np.cos(angles), np.sin(angles)
+    one, zero = np.ones_like(bend), np.zeros_like(bend)
 
-    def stack(*rows: Array) -> Array:
-        return np.stack(rows, -1).reshape(*a.shape, 3, 3)
+    def matrix(*rows: Array) -> Array:
+        return np.stack(rows, -1).reshape(*bend.shape, 3, 3)
 
-    bend = stack(one, zero, zero, zero, a, -sa, zero, sa, a)
-    turn = stack(b, zero, sb, zero, one, zero, -sb, zero, b)
-    lean = stack(c, sc, zero, -sc, c, zero, zero, zero, one)
-    return turn @ bend @ lean
+    return (
+        matrix(turn, zero, sin_turn, zero, one, zero, -sin_turn, zero, turn)
+        @ matrix(one, zero, zero, zero, bend, -sin_bend, zero, sin_bend, bend)
+        @ matrix(lean, sin_lean, zero, -sin_lean, lean, zero, zero, zero, one)
+    )
 
 
 def _turn(matrices: Array, vectors: Array | Sequence[float]) -> Array:
@@ -118,7 +120,7 @@ def _unit(vectors: Array) -> Array:
 
 
 def _two_bones(root: Array, target: Array, upper: float, lower: float, pole: Array) -> tuple[Array, Array]:
-    """Elbow and wrist (or knee and ankle), (T, 3) each, that reach from `root` towards `target`, bent towards `pole`."""
+    """Elbow and wrist (or knee and ankle), (T, 3) each, between `root` and the nearest to `target` it can reach."""
     reach = target - root
     along = _unit(reach)
     distance = np.linalg.norm(reach, axis=-1, keepdims=True).clip(abs(upper - lower) + 0.05, 0.998 * (upper + lower))
@@ -178,7 +180,7 @@ def perform(action: int, subject: int, replication: int = 1, seed: int = 1) -> A
     choreography = CHOREOGRAPHY[action]
     people = [Person.draw(seed, subject), Person.draw(seed, subject + _PARTNER)]
     pace = people[0].tempo * rng.uniform(0.85, 1.15)
-    duration = int(np.clip(FPS * choreography.seconds / pace, 24, 84))
+    duration = int(np.clip(FPS * choreography.seconds / pace, 36, 84))
     # At times the recording starts late or ends early.
     before, after = np.where(rng.random(2) < 0.15, -0.2 * duration, rng.integers(3, 25, 2)).astype(int)
     # The actor faces the one side camera, then the other; two people stand across that direction.
@@ -262,7 +264,7 @@ def _run(frames: int, shortest: int, longest: int, rng: np.random.Generator) -> 
     return slice(start, start + int(rng.integers(shortest, longest + 1)))
 
 
-def record(clean: Array, rng: np.random.Generator) -> list[_Body]:
+def _record(clean: Array, rng: np.random.Generator) -> list[_Body]:
     """What a depth sensor makes of camera joints (M, T, 25, 3): noise, guesses, lost frames, spurious bodies."""
     frames = clean.shape[1]
     bodies = [_track(person, rng) for person in clean]
@@ -320,7 +322,7 @@ _JOINT = "%.4f %.4f %.4f %.0f %.0f %.0f %.0f 1 0 0 0 %d\n"
 _BODY = "%d 0 1 1 1 1 0 %.4f %.4f 2\n25\n" + 25 * _JOINT
 
 
-def raw_text(bodies: Sequence[_Body], order: Array) -> str:
+def _raw_text(bodies: Sequence[_Body], order: Array) -> str:
     """The text of a `.skeleton` file; `order` (T,) is 1 or -1, in which order a frame lists its bodies."""
     numbers = [_numbers(body) for body in bodies]
     template, values = [f"{len(order)}\n"], []
@@ -342,19 +344,17 @@ def _numbers(body: _Body) -> list[list[float]]:
     return np.concatenate((lean, joints), 1).tolist()
 
 
-def _performances(
-    actions: Sequence[int], subjects: Sequence[int], replications: int, seed: int
-) -> Iterator[tuple[str, str]]:
+def _clips(actions: Sequence[int], subjects: Sequence[int], replications: int, seed: int) -> Iterator[tuple[str, str]]:
     """Yield name and text of every clip of the set."""
     for subject, replication, action in product(subjects, range(1, replications + 1), actions):
         world, setup = perform(action, subject, replication, seed), setup_of(subject)
         for camera in CAMERAS:
             rng = np.random.default_rng([seed, _SENSOR, setup, camera, subject, replication, action])
-            bodies = record(view(world, setup, camera, seed), rng)
+            bodies = _record(view(world, setup, camera, seed), rng)
             order = np.ones(world.shape[1])
             if rng.random() < 0.2:
                 order[_run(len(order), 1, len(order), rng)] = -1
-            yield f"S{setup:03}C{camera:03}P{subject:03}R{replication:03}A{action:03}", raw_text(bodies, order)
+            yield f"S{setup:03}C{camera:03}P{subject:03}R{replication:03}A{action:03}", _raw_text(bodies, order)
 
 
 def write_demo(
@@ -371,18 +371,13 @@ def write_demo(
     told (clips written, clips in all).
 
     Raises:
-        InputError: an action without choreography, a folder with other content or one that cannot be written.
+        InputError: no or unknown actions, no subjects, a folder with other content or one that cannot be written.
     """
-    unknown = sorted(set(actions) - set(CHOREOGRAPHY))
-    if unknown:
-        raise InputError(
-            f"no synthetic choreography for action {unknown[0]}, there are: {', '.join(map(str, DEMO_ACTIONS))}"
-        )
-    total = len(subjects) * replications * len(actions) * len(CAMERAS)
+    total = _count(actions, subjects, replications)
     manifest = {
-        "what": "synthetic: these people do not exist",
-        **{"version": VERSION, "seed": seed, "subjects": list(subjects), "replications": replications},
-        **{"actions": list(actions), "cameras": list(CAMERAS), "clips": total},
+        **{"what": "synthetic: these people do not exist", "version": VERSION, "seed": seed},
+        **{"subjects": [*map(int, subjects)], "replications": replications, "actions": [*map(int, actions)]},
+        **{"cameras": list(CAMERAS), "clips": total},
     }
     try:
         if _finished(folder, manifest):
@@ -391,8 +386,7 @@ def write_demo(
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
             unfinished = Path(scratch) / folder.name
             unfinished.mkdir()
-            clips = _performances(actions, subjects, replications, seed)
-            for done, (name, text) in enumerate(clips, start=1):
+            for done, (name, text) in enumerate(_clips(actions, subjects, replications, seed), start=1):
                 (unfinished / f"{name}.skeleton").write_bytes(text.encode("ascii"))
                 if progress is not None:
                     progress(done, total)
@@ -400,6 +394,22 @@ def write_demo(
             unfinished.replace(folder)
     except OSError as error:
         raise InputError(f"cannot write the synthetic set to '{folder}': {error.strerror or error}") from error
+    return total
+
+
+def _count(actions: Sequence[int], subjects: Sequence[int], replications: int) -> int:
+    """How many clips a set has.
+
+    Raises:
+        InputError: an action without choreography, nothing to write, or the same clip twice.
+    """
+    unknown = sorted(set(actions) - set(CHOREOGRAPHY))
+    if unknown:
+        known = ", ".join(map(str, DEMO_ACTIONS))
+        raise InputError(f"no synthetic choreography for action {unknown[0]}, there are: {known}")
+    total = len(set(subjects)) * replications * len(set(actions)) * len(CAMERAS)
+    if total < 1 or len(set(subjects)) < len(subjects) or len(set(actions)) < len(actions):
+        raise InputError("a synthetic set takes one or more different subjects and actions, and 1 or more replications")
     return total
 
 

@@ -127,11 +127,11 @@ class NTUReader:
         if name is None:
             return "not named SsssCcccPpppRrrrAaaa.skeleton"
         if not 1 <= name.action <= count:
-            return f"action {name.action} is not among NTU RGB+D's {count}"
+            return f"an action beyond NTU RGB+D's {count}"
         if not 1 <= name.setup <= SETUPS[count]:
             return f"setup {name.setup} is not among the {SETUPS[count]} of NTU RGB+D's {count} actions"
         if name.action not in self._labels:
-            return f"action {name.action} is not among the chosen ones"
+            return "an action that was not chosen"
         return ""
 
     def read(self, file: ClipFile) -> Clip:

@@ -1,0 +1,226 @@
+"""From the configs people choose to stores and batches."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from numpy.typing import NDArray
+from omegaconf import DictConfig
+
+import stgdn.entry  # noqa: F401 (registers a resolver that the configs use)
+from stgdn.data import building
+from stgdn.data.building import build_data, clip_settings, prepare_data, trivial_accuracy
+from stgdn.data.clip import Clip, Reader
+from stgdn.data.module import SkeletonData
+from stgdn.data.protocols import PROTOCOLS
+from stgdn.data.store import Header, Store, StoreWriter
+from stgdn.data.synthetic import write_demo
+from stgdn.data.transforms import ClipSettings
+from stgdn.errors import InputError
+from stgdn.skeleton import KINECT20, LAYOUTS
+
+from .clips import clip, header
+
+CONF = Path(__file__).parents[2] / "conf"
+DATA = sorted(path.stem for path in (CONF / "data").glob("*.yaml"))
+
+
+def composed(*options: str, name: str = "train") -> DictConfig:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose(name, [*options])
+
+
+def nw_ucla(folder: Path, classes: int = 10) -> Path:
+    """A store like NW-UCLA's, of 3 subjects before 3 cameras."""
+    few = Header("nw_ucla", "kinect20", [f"class {n}" for n in range(classes)], 1, "nowhere")
+    writer = StoreWriter(folder, few)
+    for subject in (1, 2, 3):
+        for camera in (1, 2, 3):
+            writer.add(clip(f"s{subject}v{camera}", 9, ((0, 9),), KINECT20, subject, subject=subject, camera=camera))
+    return writer.finish().folder
+
+
+class TestConfigs:
+    @pytest.mark.parametrize("data", DATA)
+    @pytest.mark.parametrize("door", ["train", "prepare"])
+    def test_fit_their_reader(self, data: str, door: str) -> None:
+        config = composed(f"data={data}", name=door).data
+        assert config.name == data
+        assert isinstance(clip_settings(config), ClipSettings)
+        reader: Reader = instantiate(config.reader)
+        assert (config.layout, config.num_classes) == (reader.layout.name, len(reader.classes))
+        assert config.bodies == reader.max_bodies
+        assert config.in_channels == LAYOUTS[config.layout].channels
+        assert config.protocol in PROTOCOLS
+        assert config.source.endswith(str(instantiate(config.reader).source))
+
+    def test_every_setting_comes_from_the_config(self) -> None:
+        options = {
+            **{"stream": "bone", "frames": 17, "sampling": "resize", "align": "turn", "box": "true", "crop": 0.5},
+            **{"jitter": "true", "rotate": "[1,2,3]", "bodies": 4},
+        }
+        config = composed("data=ntu60_xsub", *(f"data.{key}={value}" for key, value in options.items()))
+        assert clip_settings(config.data) == ClipSettings(
+            "bone", 17, "resize", "turn", box=True, crop=0.5, jitter=True, rotate=(1, 2, 3), bodies=4
+        )
+        assert options.keys() == ClipSettings.__dataclass_fields__.keys()
+
+    @pytest.mark.parametrize(
+        ("option", "sentence"),
+        [
+            ("data.rotate=30", r"data\.rotate=\[30\] must be three angles"),
+            ("data.rotate=null", r"data\.rotate=\[None\] must be three angles"),
+            ("data.frames=abc", r"data\.frames=abc must be a whole number"),
+            ("data.box=no", r"data\.box=no must be true or false"),
+            ("data.stream=bones", "unknown stream 'bones'"),
+        ],
+    )
+    def test_mistyped(self, option: str, sentence: str) -> None:
+        with pytest.raises(InputError, match=sentence):
+            clip_settings(composed("data=nw_ucla", option).data)
+
+
+class TestBuildData:
+    def test_makes_batches(self, tmp_path: Path) -> None:
+        store = nw_ucla(tmp_path / "store")
+        data = build_data(composed("data=nw_ucla", f"data.store={store}", "batch_size=2", "data.stream=bone", "seed=3"))
+        assert (data.batch_size, data.workers, data.seed, data.settings.stream) == (2, 0, 3, "bone")
+        assert {split: len(chosen) for split, chosen in data.splits.items()} == {"train": 6, "holdout": 0, "test": 3}
+        (first, *_) = data.train_dataloader()
+        assert first["clips"].shape == (2, 3, 52, 20, 1)
+
+    @pytest.mark.parametrize("holdout", ["[2]", "2"])
+    def test_holds_out(self, tmp_path: Path, holdout: str) -> None:
+        store = nw_ucla(tmp_path / "store")
+        data = build_data(composed("data=nw_ucla", f"data.store={store}", f"data.holdout={holdout}"))
+        assert set(data.store.clips["subject"][data.splits["holdout"]]) == {2}
+
+    @pytest.mark.parametrize("data", [name for name in DATA if not name.startswith("demo")])
+    def test_of_what_is_not_prepared(self, tmp_path: Path, data: str) -> None:
+        config = composed(f"data={data}", f"data.store={tmp_path}/none")
+        sentence = (
+            rf"data={data} is not prepared \({tmp_path}/none is missing\): type `python src/prepare\.py data={data} "
+            r"data\.source=PATH` with the path of the raw files; .*(rose1\.ntu\.edu\.sg|NW-UCLA\.zip)"
+        )
+        with pytest.raises(InputError, match=sentence):
+            build_data(config)
+
+    @pytest.mark.parametrize("data", ["ntu60_xsub", "ntu120_cset"])
+    def test_of_a_store_of_another_layout(self, tmp_path: Path, data: str) -> None:
+        config = composed(f"data={data}", f"data.store={nw_ucla(tmp_path / 'store')}")
+        sentence = rf"holds 10 classes of layout kinect20, data={data} means \d+ of ntu25.*overwrite=true"
+        with pytest.raises(InputError, match=sentence):
+            build_data(config)
+
+    def test_of_a_store_of_other_classes(self, tmp_path: Path) -> None:
+        config = composed("data=nw_ucla", f"data.store={nw_ucla(tmp_path / 'store', classes=9)}")
+        with pytest.raises(InputError, match="holds 9 classes of layout kinect20, data=nw_ucla means 10 of kinect20"):
+            build_data(config)
+
+    def test_prepares_the_demo_when_it_is_missing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(
+            building, "write_demo", partial(write_demo, subjects=(1, 3), replications=1, actions=(1, 6))
+        )
+        options = ("data=demo", f"data_root={tmp_path}", "data.reader.actions=[1,6]", "data.num_classes=2")
+        data = build_data(composed(*options))
+        assert data.store.header.synthetic
+        assert {split: len(chosen) for split, chosen in data.splits.items()} == {"train": 6, "holdout": 0, "test": 6}
+        monkeypatch.delattr(building, "write_demo")
+        assert len(build_data(composed(*options)).store) == 12
+
+
+class TestPrepareData:
+    def write(self, folder: Path, name: str, label: int) -> None:
+        skeletons = np.random.default_rng(label).normal(size=(7, 20, 3)).tolist()
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}.json").write_text(json.dumps({"skeletons": skeletons, "label": label}))
+
+    def test_tells_what_it_made(self, tmp_path: Path) -> None:
+        for view in (1, 2, 3):
+            self.write(tmp_path / "raw", f"a01_s01_e00_v0{view}", 1)
+            self.write(tmp_path / "raw", f"a02_s01_e00_v0{view}", 2)
+        self.write(tmp_path / "raw", "a02_s01_e01_v03", 5)
+        config = composed(
+            "data=nw_ucla", f"data.source={tmp_path}/raw", f"data_root={tmp_path}", "verify=true", name="prepare"
+        )
+        told = prepare_data(config).splitlines()
+        assert told == [
+            f"nw_ucla: 6 clips of 10 classes, 42 body frames, 0 MB in {tmp_path}/prepared/nw_ucla",
+            "nw_ucla_xview: 4 training and 2 test clips",
+            "left out 1: has label 5, but action 2 is label 2",
+            "note: nw_ucla_xview has 4 training and 2 test clips, officially 1,020 and 464: -1,016 and -462",
+        ]
+        path = tmp_path / "prepared" / "nw_ucla" / "coordinates.bin"
+        path.write_bytes(path.read_bytes()[::-1])
+        with pytest.raises(InputError, match=r"checksum of coordinates\.bin does not match"):
+            prepare_data(config)
+        config.verify = False
+        assert prepare_data(config).splitlines() == told
+
+
+def average_pose(one: NDArray[np.float32], root: int) -> list[float]:
+    """Mean over the frames in which a body is seen of its joints minus its root, body after body; (M, T, V, C)."""
+    pose: list[float] = []
+    for body in one.astype(float):
+        frames = [frame - frame[root] for frame in body if frame.any()]
+        pose += list(np.ravel(sum(frames) / len(frames) if frames else body[0]))
+    return pose
+
+
+def data_of(folder: Path, clips: list[Clip], **options: tuple[int, ...]) -> SkeletonData:
+    writer = StoreWriter(folder, header(KINECT20, max_bodies=2))
+    for one in clips:
+        writer.add(one)
+    store = writer.finish()
+    return SkeletonData(store.folder, "ntu60_xsub", ClipSettings(), **options)  # pyright: ignore[reportArgumentType]
+
+
+def acted(label: int, subject: int, arm: NDArray[np.float64]) -> Clip:
+    """A clip in which the arm of one figure moves by `arm` (T, 3), wherever the person stands."""
+    rng = np.random.default_rng([label, subject])
+    joints = np.tile(np.random.default_rng(0).normal(size=(20, 3)), (len(arm), 1, 1))
+    joints[:, 11] += arm
+    joints += 5 * rng.normal(size=(len(arm), 1, 3)) + 0.01 * rng.normal(size=joints.shape)
+    present = np.ones((1, len(arm)), np.bool_)
+    return Clip(f"a{label}p{subject:02}", label, joints[None].astype(np.float32), present, subject=subject)
+
+
+class TestTrivialAccuracy:
+    def test_equals_the_loops(self, tmp_path: Path) -> None:
+        rng = np.random.default_rng(5)
+        made = []
+        for number in range(60):
+            runs = ((0, 6), (2, 3)) if number % 3 else ((1, 5),)
+            made.append(clip(f"{number:02}", 6, runs, KINECT20, int(rng.integers(3)), subject=int(rng.integers(1, 9))))
+            made[-1].joints[..., 4, 0] += 0.8 * made[-1].label * made[-1].present[..., None].any(-1)
+        data = data_of(tmp_path / "store", made, holdout=(1,))
+        store: Store = data.store
+        poses = [average_pose(store.joints(index), KINECT20.centre) for index in range(60)]
+        labels = store.clips["label"].tolist()
+        test = set(data.splits["test"].tolist())
+        right = 0
+        for index in test:
+            distance = {}
+            for label in set(labels):
+                mean = np.mean([poses[n] for n in range(60) if n not in test and labels[n] == label], axis=0)
+                distance[label] = float(np.sum((mean - poses[index]) ** 2))
+            right += min(distance, key=lambda label: distance[label]) == labels[index]
+        assert 0.3 < right / len(test) < 1
+        assert trivial_accuracy(data) == pytest.approx(right / len(test))
+
+    def test_of_poses_that_differ(self, tmp_path: Path) -> None:
+        made = [acted(label, subject, np.full((9, 3), 0.3 * label)) for label in (0, 1, 2) for subject in range(1, 9)]
+        assert trivial_accuracy(data_of(tmp_path / "store", made)) == 1
+
+    def test_of_motion_in_opposite_directions_is_chance(self, tmp_path: Path) -> None:
+        rise = np.linspace(0, 1, 9)[:, None] * [0, 1, 0]
+        made = [acted(label, subject, (rise, rise[::-1])[label]) for label in (0, 1) for subject in range(1, 41)]
+        assert trivial_accuracy(data_of(tmp_path / "store", made)) == pytest.approx(0.5, abs=0.2)
+
+    def test_of_a_class_that_nobody_trains_is_wrong(self, tmp_path: Path) -> None:
+        made = [acted(label, subject, np.full((9, 3), label)) for label, subject in ((0, 1), (1, 2), (0, 3), (2, 6))]
+        assert trivial_accuracy(data_of(tmp_path / "store", made)) == 0.5

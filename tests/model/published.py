@@ -1,0 +1,282 @@
+"""2s-AGCN and ST-GCN as they were published, one subset at a time; `sources` adds whitening to their filters.
+
+It shares no code with `stgdn.model`. x is (N, C, T, V) with bodies folded into N; seen is (N, T).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stgdn.skeleton import Layout
+
+from . import literal
+
+
+def column_normalised(A: Tensor) -> Tensor:
+    """A D^{-1}, where D counts what a column sums to."""
+    scaled = torch.zeros_like(A)
+    for j in range(len(A)):
+        degree = sum(float(A[i, j]) for i in range(len(A)))
+        for i in range(len(A)):
+            scaled[i, j] = A[i, j] / degree if degree > 0 else 0
+    return scaled
+
+
+def directed_adjacency(layout: Layout) -> Tensor:
+    """2s-AGCN: itself, inward, outward."""
+    V = layout.num_joints
+    inward, outward = torch.zeros(V, V), torch.zeros(V, V)
+    for child, parent in layout.bones:
+        inward[parent, child] = 1
+        outward[child, parent] = 1
+    return torch.stack([torch.eye(V), column_normalised(inward), column_normalised(outward)])
+
+
+def spatial_adjacency(layout: Layout, centre: int) -> Tensor:
+    """ST-GCN's `spatial` strategy with max_hop 1: hops beyond one are infinite, and infinite equals infinite."""
+    V = layout.num_joints
+    hops = [[float("inf")] * V for _ in range(V)]
+    for i in range(V):
+        hops[i][i] = 0
+    for child, parent in layout.bones:
+        hops[child][parent] = hops[parent][child] = 1
+    reached = torch.tensor([[1.0 if hops[i][j] <= 1 else 0.0 for j in range(V)] for i in range(V)])
+    normalised = column_normalised(reached)
+    subsets = []
+    for hop in (0, 1):
+        root, close, further = torch.zeros(V, V), torch.zeros(V, V), torch.zeros(V, V)
+        for i in range(V):
+            for j in range(V):
+                if hops[j][i] != hop:
+                    continue
+                if hops[j][centre] == hops[i][centre]:
+                    root[j, i] = normalised[j, i]
+                elif hops[j][centre] > hops[i][centre]:
+                    close[j, i] = normalised[j, i]
+                else:
+                    further[j, i] = normalised[j, i]
+        subsets += [root] if hop == 0 else [root + close, further]
+    return torch.stack(subsets)
+
+
+class Deconvolution(nn.Module):
+    """Literal whitening with running statistics."""
+
+    mean: Tensor
+    covariance: Tensor
+
+    def __init__(self, axis: str, size: int, patch: int = 1) -> None:
+        super().__init__()
+        self.axis, self.patch = axis, patch
+        self.register_buffer("mean", torch.zeros(size * patch))
+        self.register_buffer("covariance", torch.eye(size * patch))
+
+    def forward(self, x: Tensor, seen: Tensor | None) -> Tensor:
+        mean, covariance = self.mean, self.covariance
+        if self.training:
+            mean, covariance = literal.statistics(x, self.axis, seen, self.patch)
+            self.mean = 0.9 * self.mean + 0.1 * mean.detach()
+            self.covariance = 0.9 * self.covariance + 0.1 * covariance.detach()
+        root = literal.inverse_root(literal.floored(covariance))
+        return literal.transformed(x, self.axis, mean, root, self.patch)
+
+
+class SpatialFilter(nn.Module):
+    """What stands before the BatchNorm of 2s-AGCN's `unit_gcn`.
+
+    Args:
+        C_in, C_out: channels.
+        A: (3, V, V).
+        sources: what is summed over the graph: `plain` (x), `node` or `channel` (x whitened along that axis).
+        terms: the parts of the graph.
+        patch: frames that a whitened channel sample spans.
+    """
+
+    A: Tensor
+
+    def __init__(
+        self,
+        C_in: int,
+        C_out: int,
+        A: Tensor,
+        sources: tuple[str, ...] = ("plain",),
+        terms: tuple[str, ...] = ("physical", "learned", "attention"),
+        patch: int = 1,
+    ) -> None:
+        super().__init__()
+        self.terms = terms
+        self.register_buffer("A", A)
+        self.PA = nn.Parameter(torch.zeros_like(A))
+        self.conv_a = nn.ModuleList(nn.Conv2d(C_in, C_out // 4, 1) for _ in range(3))
+        self.conv_b = nn.ModuleList(nn.Conv2d(C_in, C_out // 4, 1) for _ in range(3))
+        self.conv_d, self.deconvolutions = nn.ModuleDict(), nn.ModuleDict()
+        for source in sources:
+            self.conv_d[source] = nn.ModuleList(nn.Conv2d(C_in * patch, C_out, 1) for _ in range(3))
+            if source != "plain":
+                self.deconvolutions[source] = Deconvolution(source, A.shape[-1] if source == "node" else C_in, patch)
+
+    def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
+        N, _, T, V = x.shape
+        y = torch.zeros((), dtype=x.dtype)
+        for source, convolutions in self.conv_d.items():
+            values = self.deconvolutions[source](x, seen) if source in self.deconvolutions else x
+            assert isinstance(convolutions, nn.ModuleList)
+            for i, conv_d in enumerate(convolutions):
+                z = values.reshape(N, -1, V) @ self.graph(x, i)
+                y = y + conv_d(z.reshape(N, -1, T, V))
+        return y
+
+    def graph(self, x: Tensor, i: int) -> Tensor:
+        N, _, _, V = x.shape
+        A = torch.zeros(N, V, V, dtype=x.dtype)
+        if "attention" in self.terms:
+            A1 = self.conv_a[i](x).permute(0, 3, 1, 2).reshape(N, V, -1)
+            A2 = self.conv_b[i](x).reshape(N, -1, V)
+            A = torch.softmax(A1 @ A2 / A1.shape[-1], dim=-2)
+        if "physical" in self.terms:
+            A = A + self.A[i]
+        if "learned" in self.terms:
+            A = A + self.PA[i]
+        return A
+
+
+class UnitGCN(nn.Module):
+    """2s-AGCN's spatial unit: filter → BN → + down(x) → ReLU."""
+
+    def __init__(self, C_in: int, C_out: int, A: Tensor, sources: tuple[str, ...] = ("plain",)) -> None:
+        super().__init__()
+        self.filter = SpatialFilter(C_in, C_out, A, sources)
+        self.bn = nn.BatchNorm2d(C_out)
+        self.down = nn.Sequential(nn.Conv2d(C_in, C_out, 1), nn.BatchNorm2d(C_out)) if C_in != C_out else nn.Identity()
+
+    def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
+        return F.relu(self.bn(self.filter(x, seen)) + self.down(x))
+
+
+class UnitTCN(nn.Module):
+    """2s-AGCN's temporal unit: τ×1 convolution → BN, behind whitened frames if `frames` is given."""
+
+    def __init__(self, C_in: int, C_out: int, kernel_size: int = 9, stride: int = 1, frames: int | None = None) -> None:
+        super().__init__()
+        padding = (kernel_size - 1) // 2
+        self.conv = nn.Conv2d(C_in, C_out, (kernel_size, 1), stride=(stride, 1), padding=(padding, 0))
+        self.bn = nn.BatchNorm2d(C_out)
+        self.deconvolution = Deconvolution("frame", frames) if frames is not None else None
+
+    def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
+        if self.deconvolution is not None:
+            x = self.deconvolution(x, seen)
+        return self.bn(self.conv(x))
+
+
+class Unit(nn.Module):
+    """2s-AGCN's layer: relu(tcn(gcn(x)) + residual(x))."""
+
+    def __init__(
+        self,
+        C_in: int,
+        C_out: int,
+        A: Tensor,
+        stride: int = 1,
+        *,
+        residual: bool = True,
+        sources: tuple[str, ...] = ("plain",),
+        frames: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.gcn1 = UnitGCN(C_in, C_out, A, sources)
+        self.tcn1 = UnitTCN(C_out, C_out, stride=stride, frames=frames)
+        self.residual: nn.Module | None = None
+        if residual:
+            same = C_in == C_out and stride == 1
+            self.residual = nn.Identity() if same else UnitTCN(C_in, C_out, kernel_size=1, stride=stride)
+
+    def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
+        y = self.tcn1(self.gcn1(x, seen), seen)
+        return F.relu(y if self.residual is None else y + self.residual(x))
+
+
+class AGCN(nn.Module):
+    """2s-AGCN with rows of layers; `filters` names each layer's sources and whether its frames are whitened."""
+
+    def __init__(
+        self,
+        channels: list[int],
+        strides: list[int],
+        filters: list[tuple[tuple[str, ...], bool]],
+        A: Tensor,
+        *,
+        num_classes: int,
+        frames: int,
+        bodies: int = 2,
+    ) -> None:
+        super().__init__()
+        self.data_bn = nn.BatchNorm1d(bodies * 3 * A.shape[-1])
+        self.strides, self.layers = strides, nn.ModuleList()
+        C_in = 3
+        for layer, (C_out, stride, (sources, whitened)) in enumerate(zip(channels, strides, filters, strict=True)):
+            T = frames if whitened else None
+            self.layers.append(Unit(C_in, C_out, A, stride, residual=layer > 0, sources=sources, frames=T))
+            C_in, frames = C_out, (frames + stride - 1) // stride
+        self.fc = nn.Linear(C_in, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        N, C, T, V, M = x.shape
+        seen = torch.zeros(N * M, T, dtype=torch.bool)
+        for n in range(N):
+            for m in range(M):
+                for t in range(T):
+                    seen[n * M + m, t] = bool((x[n, :, t, :, m] != 0).any())
+        x = self.data_bn(x.permute(0, 4, 3, 1, 2).reshape(N, M * V * C, T))
+        x = x.reshape(N, M, V, C, T).permute(0, 1, 3, 4, 2).reshape(N * M, C, T, V)
+        for layer, stride in zip(self.layers, self.strides, strict=True):
+            x, seen = layer(x, seen), seen[:, ::stride]
+        return self.fc(x.reshape(N, M, x.shape[1], -1).mean(3).mean(1))
+
+
+class STGCNUnit(nn.Module):
+    """ST-GCN's layer: 1×1 convolution to K parts, graph times edge mask, BN, ReLU, 9×1 convolution, BN, residual."""
+
+    A: Tensor
+
+    def __init__(self, C_in: int, C_out: int, A: Tensor, stride: int = 1, *, residual: bool = True) -> None:
+        super().__init__()
+        self.register_buffer("A", A)
+        self.importance = nn.Parameter(torch.ones_like(A))
+        self.conv = nn.Conv2d(C_in, 3 * C_out, 1)
+        self.bn, self.relu = nn.BatchNorm2d(C_out), nn.ReLU()
+        self.temporal = nn.Conv2d(C_out, C_out, (9, 1), (stride, 1), (4, 0))
+        self.temporal_bn = nn.BatchNorm2d(C_out)
+        self.residual: nn.Module | None = None
+        if residual:
+            strided = nn.Sequential(nn.Conv2d(C_in, C_out, 1, (stride, 1)), nn.BatchNorm2d(C_out))
+            self.residual = nn.Identity() if C_in == C_out and stride == 1 else strided
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x)
+        y = y.view(len(y), 3, -1, *y.shape[2:])
+        y = torch.einsum("nkctv,kvw->nctw", y, self.A * self.importance)
+        y = self.temporal_bn(self.temporal(self.relu(self.bn(y))))
+        return self.relu(y if self.residual is None else y + self.residual(x))
+
+
+class STGCN(nn.Module):
+    """ST-GCN; dropout left out, so that it stands for evaluation or for training with dropout 0."""
+
+    def __init__(self, channels: list[int], strides: list[int], A: Tensor, *, num_classes: int) -> None:
+        super().__init__()
+        self.data_bn = nn.BatchNorm1d(3 * A.shape[-1])
+        widths = [3, *channels]
+        self.layers = nn.ModuleList(
+            STGCNUnit(widths[i], widths[i + 1], A, stride, residual=i > 0) for i, stride in enumerate(strides)
+        )
+        self.fcn = nn.Conv2d(channels[-1], num_classes, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        N, C, T, V, M = x.shape
+        x = self.data_bn(x.permute(0, 4, 3, 1, 2).reshape(N * M, V * C, T))
+        x = x.view(N, M, V, C, T).permute(0, 1, 3, 4, 2).reshape(N * M, C, T, V)
+        for layer in self.layers:
+            x = layer(x)
+        x = F.avg_pool2d(x, x.shape[2:]).view(N, M, -1, 1, 1).mean(dim=1)
+        return self.fcn(x).view(N, -1)

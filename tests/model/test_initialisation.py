@@ -1,0 +1,58 @@
+"""Networks start as 2s-AGCN and ST-GCN start."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from stgdn.model.block import Block
+from stgdn.model.network import Network
+from stgdn.model.spatial import Adjacency
+
+from .networks import NETWORKS, network, parts
+
+
+@pytest.mark.parametrize("name", ["agcn", "st_gdn"])
+def test_blocks_start_as_their_residual(name: str) -> None:
+    for layer in parts(network(name), Block):
+        torch.testing.assert_close(layer.spatial_norm.weight.detach(), torch.full_like(layer.spatial_norm.weight, 1e-6))
+        torch.testing.assert_close(layer.temporal_norm.weight.detach(), torch.ones_like(layer.temporal_norm.weight))
+    for graph in parts(network(name), Adjacency):
+        torch.testing.assert_close(graph.learned.detach(), torch.full_like(graph.learned, 1e-6))
+
+
+def test_convolutions_start_by_fan_out_and_the_classifier_by_its_classes() -> None:
+    torch.manual_seed(0)
+    net = Network(**NETWORKS["st_gdn"], num_classes=60, frames=16)
+    for layer in (net.layers[4], net.layers[5]):
+        assert isinstance(layer, Block)
+        assert layer.down is not None
+        assert layer.residual is not None
+        temporal, down, residual = (
+            layer.temporal.theta,
+            *(next(iter(p.children())) for p in (layer.down, layer.residual)),
+        )
+        for convolution, fan_out in ((temporal, 9), (down, 1), (residual, 1)):
+            assert isinstance(convolution, nn.Conv2d)
+            spread = math.sqrt(2 / (fan_out * convolution.out_channels))
+            assert math.isclose(float(convolution.weight.detach().std()), spread, rel_tol=0.03)
+            assert convolution.bias is not None
+            assert not convolution.bias.any()
+    assert math.isclose(float(net.classifier.weight.detach().std()), math.sqrt(2 / 60), rel_tol=0.03)
+
+
+def test_st_gcn_starts_as_torch_starts() -> None:
+    torch.manual_seed(0)
+    net = Network(**NETWORKS["st_gcn"], num_classes=60, frames=16)
+    for layer in parts(net, Block):
+        assert layer.spatial_norm.weight.detach().eq(1).all()
+        assert layer.spatial.edge_mask.detach().eq(1).all()
+    last = net.layers[-1]
+    assert isinstance(last, Block)
+    for module in (last.temporal.theta, net.classifier):
+        assert isinstance(module, nn.Conv2d | nn.Linear)
+        bound = module.weight[0].numel() ** -0.5
+        assert math.isclose(float(module.weight.detach().abs().max()), bound, rel_tol=0.01)
+        assert module.bias is not None
+        assert module.bias.any()

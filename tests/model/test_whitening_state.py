@@ -1,0 +1,207 @@
+"""Whitening over time and over processes: running averages, saved states, data-parallel training."""
+
+import copy
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+import torch
+from torch import Tensor
+
+from stgdn.model.whitening import Whitening
+
+from . import literal, ranks
+
+V = 5
+KINDS = [("node", V, 1), ("frame", 4, 1), ("channel", 3, 1), ("channel", 3, 3)]
+kinds = pytest.mark.parametrize(("axis", "size", "patch"), KINDS)
+
+
+def features(seed: int = 0) -> Tensor:
+    """Correlated features (6, 3, 4, V), float64."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(6, 3, 4, V, generator=generator, dtype=torch.float64)
+    return x.cumsum(dim=1).cumsum(dim=2).cumsum(dim=3) + seed
+
+
+def trained(**options: object) -> Whitening:
+    """A layer that whitens nodes and has seen three batches."""
+    layer = Whitening("node", V, **options).double()  # pyright: ignore[reportArgumentType]
+    for seed in range(3):
+        layer(features(seed))
+    return layer
+
+
+def by_running_averages(layer: Whitening, x: Tensor) -> Tensor:
+    """What evaluation has to give for the running averages as they are now."""
+    covariance = literal.floored(layer.running_covariance.double(), layer.eps)
+    return literal.transformed(x, "node", layer.running_mean.double(), literal.inverse_root(covariance))
+
+
+@kinds
+def test_running_averages_follow_the_momentum(axis: str, size: int, patch: int) -> None:
+    layer = Whitening(axis, size, patch=patch, momentum=0.3).double()
+    mean = torch.zeros(size * patch, dtype=torch.float64)
+    covariance = torch.eye(size * patch, dtype=torch.float64)
+    for seed in range(3):
+        layer(features(seed))
+        newest = literal.statistics(features(seed), axis, patch=patch)
+        mean, covariance = 0.7 * mean + 0.3 * newest[0], 0.7 * covariance + 0.3 * newest[1]
+    torch.testing.assert_close(layer.running_mean, mean)
+    torch.testing.assert_close(layer.running_covariance, covariance)
+
+
+def test_evaluation_whitens_with_the_running_averages_and_leaves_them() -> None:
+    layer = trained().eval()
+    before = copy.deepcopy(layer.state_dict())
+    x = features(7)
+    torch.testing.assert_close(layer(x), by_running_averages(layer, x))
+    assert all(torch.equal(before[name], value) for name, value in layer.state_dict().items())
+
+
+@kinds
+def test_with_momentum_one_evaluation_repeats_the_last_batch(axis: str, size: int, patch: int) -> None:
+    layer, x = Whitening(axis, size, patch=patch, momentum=1).double(), features()
+    in_training = layer(x)
+    torch.testing.assert_close(layer.eval()(x), in_training)
+
+
+def test_evaluation_does_not_mix_clips_nor_heed_masks() -> None:
+    layer, x = trained().eval(), features()
+    mask = torch.zeros(3, 2, 4, dtype=torch.bool)
+    torch.testing.assert_close(layer(x[2:3])[0], layer(x, mask)[2])
+
+
+def test_gradients_pass_the_evaluated_layer() -> None:
+    layer, x = trained().eval(), features().requires_grad_()
+    with torch.inference_mode():
+        layer(x.detach())
+    assert torch.autograd.grad(layer(x).sum(), x)[0].abs().sum() > 0
+
+
+def test_instance_statistics_keep_and_use_no_running_state() -> None:
+    layer, x = trained(statistics="instance"), features(7)
+    assert torch.equal(layer.running_mean, torch.zeros(V))
+    assert torch.equal(layer.running_covariance, torch.eye(V))
+    torch.testing.assert_close(layer.eval()(x), layer.train()(x))
+    torch.testing.assert_close(layer(x), literal.whiten(x, "node", clips=6))
+
+
+def test_evaluation_derives_the_root_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = trained().eval()
+    counted = Mock(wraps=layer.root)
+    monkeypatch.setattr(layer, "root", counted)
+    for _ in range(3):
+        layer(features())
+    assert counted.call_count == 1
+
+
+def test_training_on_renews_what_evaluation_uses() -> None:
+    layer, x = trained().eval(), features()
+    before = layer(x)
+    layer.train()(features(9))
+    after = layer.eval()(x)
+    assert not torch.allclose(before, after, atol=1e-3)
+    torch.testing.assert_close(after, by_running_averages(layer, x))
+
+
+def test_loading_a_state_renews_what_evaluation_uses() -> None:
+    layer, x = trained(), features()
+    expected = layer.eval()(x)
+    other = torch.nn.Sequential(Whitening("node", V).double()).eval()
+    assert not torch.allclose(other(x), expected, atol=1e-3)
+    other.load_state_dict({f"0.{name}": value for name, value in layer.state_dict().items()})
+    torch.testing.assert_close(other(x), expected)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.03), (torch.float16, 4e-3)])
+def test_moving_to_another_precision_renews_what_evaluation_uses(dtype: torch.dtype, tolerance: float) -> None:
+    layer, x = trained().eval(), features()
+    expected = layer(x)
+    layer.to(dtype)
+    y = layer(x.to(dtype))
+    assert y.dtype == dtype
+    torch.testing.assert_close(y.double(), expected, atol=tolerance * float(expected.abs().max()), rtol=0)
+    torch.testing.assert_close(layer.double()(x), by_running_averages(layer, x))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_sixteen_bit_layers_iterate_in_float32(dtype: torch.dtype) -> None:
+    layer = trained().to(dtype).eval()
+    mean, root = layer.transform(features().to(dtype))
+    assert mean.dtype == root.dtype == torch.float32
+    expected = literal.inverse_root(literal.floored(layer.running_covariance.double()))
+    torch.testing.assert_close(root[0].double(), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_state_holds_the_running_averages_and_nothing_else() -> None:
+    layer = trained()
+    layer.eval()(features())
+    assert set(layer.state_dict()) == {"running_mean", "running_covariance"}
+    fresh = Whitening("node", V).double()
+    fresh.load_state_dict(layer.state_dict())
+    torch.testing.assert_close(fresh.eval()(features()), layer(features()))
+
+
+def test_layers_can_be_pickled_and_copied() -> None:
+    layer, x = trained().eval(), features()
+    expected = layer(x)
+    for twin in (pickle.loads(pickle.dumps(layer)), copy.deepcopy(layer)):
+        torch.testing.assert_close(twin(x), expected)
+        twin.load_state_dict(Whitening("node", V).state_dict())
+        assert not torch.allclose(twin(x), expected, atol=1e-3)
+        torch.testing.assert_close(layer(x), expected)
+
+
+@pytest.fixture(scope="module")
+def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Tensor]]:
+    """What each of two processes found with its half of the batch."""
+    folder: Path = tmp_path_factory.mktemp("ranks")
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    processes = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-W",
+                "error",
+                ranks.__file__,
+                str(rank),
+                str(folder / "store"),
+                str(folder / f"{rank}.pt"),
+            ],
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    try:
+        complaints = [process.communicate(timeout=120)[1] for process in processes]
+    finally:  # one that failed leaves the other waiting
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [0, 0], complaints
+    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
+
+
+def test_two_processes_with_half_the_clips_equal_one_with_all(two_ranks: list[dict[str, Tensor]]) -> None:
+    expected = ranks.step(ranks.filters(), *ranks.batch())
+    outputs = torch.cat([found.pop("outputs") for found in two_ranks])
+    torch.testing.assert_close(outputs, expected.pop("outputs"), atol=1e-12, rtol=0)
+    for found in two_ranks:
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            torch.testing.assert_close(found[name], value, atol=1e-12, rtol=0, msg=name)
+
+
+def test_half_the_clips_alone_give_something_else() -> None:
+    x, mask, weights = ranks.batch()
+    whole = ranks.step(ranks.filters(), x, mask, weights)
+    half = ranks.step(ranks.filters(), x[:4], mask[:2], weights[:4])
+    name = "spatial.whitening.running_covariance"
+    assert not torch.allclose(half["outputs"], whole["outputs"][:4], atol=1e-2)
+    assert not torch.allclose(half[name], whole[name], atol=1e-2)

@@ -1,0 +1,77 @@
+"""Every command of the README and of docs/ runs, on small data."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, TINY, Door
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def commands(prefix: str) -> list[str]:
+    """Lines of the pages' bash blocks that begin with `prefix`, without comments, each once."""
+    found: list[str] = []
+    for page in PAGES:
+        for block in re.findall(r"```bash\n(.*?)```", page.read_text(), re.DOTALL):
+            lines = [line.split(" #")[0].strip() for line in block.splitlines()]
+            found += [line for line in lines if line.startswith(prefix)]
+    return list(dict.fromkeys(found))
+
+
+@pytest.fixture
+def data_folder(tmp_path: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder of its own with the small demo set, so that a page's command may add to it."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for part in ("raw", "prepared"):
+        (folder / part).mkdir()
+        (folder / part / "demo").symlink_to(tiny_data / part / "demo")
+    monkeypatch.setenv("STGDN_DATA", str(folder))
+    return folder
+
+
+def small(options: list[str]) -> list[str]:
+    """The page's own options, then TINY's where the page gives none."""
+    given = {option.split("=")[0] for option in options}
+    return [*options, *(option for option in TINY if option.split("=")[0] not in given or option.startswith("epochs"))]
+
+
+@pytest.mark.parametrize("command", commands("python src/"))
+def test_command_runs(door: Door, data_folder: Path, request: pytest.FixtureRequest, command: str) -> None:
+    script, *options = shlex.split(command)[1:]
+    name = Path(script).stem
+    raw = data_folder / "raw" / "demo"
+    options = [re.sub("FOLDER_OF_SKELETON_FILES", str(raw), option) for option in options]
+    chosen = dict(option.split("=", 1) for option in options if "=" in option)
+    if "nw_ucla" in chosen.get("data", ""):
+        source = request.getfixturevalue("shared_data") / "NW-UCLA.zip"
+        options = [f"data.source={source}" if option.startswith("data.source") else option for option in options]
+        if name == "train":
+            assert door("prepare", "data=nw_ucla", f"data.source={source}").code == 0
+    elif chosen.get("data", "demo").startswith("ntu") and name == "train":
+        outcome = door("prepare", f"data={chosen['data']}", f"data.source={raw}")
+        assert outcome.code == 0, outcome.err
+    if name in ("evaluate", "report"):
+        assert door("train", *TINY).code == 0
+        (summary,) = Path("outputs").rglob("summary.json")
+        options = [f"run={summary.parent}" if option.startswith("run=") else option for option in options]
+        options = [option for option in options if not option.startswith("write=")]
+    if name == "train":
+        options = small(options)
+    outcome = door(name, *options)
+    assert outcome.code == 0, outcome.err
+
+
+@pytest.mark.parametrize("command", commands("make "))
+def test_make_target_exists(command: str) -> None:
+    planned = subprocess.run(["make", "-n", *shlex.split(command)[1:]], cwd=ROOT, capture_output=True, check=False)
+    assert planned.returncode == 0, planned.stderr
+
+
+def test_pages_have_commands() -> None:
+    assert len(commands("python src/")) >= 8
+    assert {"make demo", "make test"} <= set(commands("make "))
