@@ -23,6 +23,8 @@ from omegaconf.errors import OmegaConfBaseException
 from stgdn.errors import InputError
 from stgdn.options import check_kinds
 
+UNWRITABLE = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EFBIG)
+
 
 def run_name(recipe: str, seed: int, overrides: str) -> str:
     """The last part of a run's folder: recipe, seed, and whatever else was given on the command line.
@@ -82,8 +84,11 @@ def explanation(error: Exception) -> str | None:
     if isinstance(error, HydraException | OmegaConfBaseException):
         cause = error.__cause__
         return explanation(cause) if isinstance(cause, InputError) else sentence(error)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
-        return f"{error.strerror} while writing {error.filename or 'a file'}; nothing that was finished is lost"
+    if isinstance(error, OSError):
+        full = error.errno is None and "written" in str(error)  # as numpy says it
+        if full or error.errno in UNWRITABLE:
+            what = error.strerror or "no space left on the disk"
+            return f"{what} while writing {error.filename or 'a file'}; nothing that was finished is lost"
     return None
 
 

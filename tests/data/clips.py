@@ -75,12 +75,14 @@ class MakingReader:
     count: int = 20
     faults: Mapping[str, str] = field(default_factory=dict)
     unusable: Sequence[tuple[str, str]] = ()
+    expected: int | None = None
     layout: Layout = KINECT20
     classes: tuple[str, ...] = ("walk", "run", "sit")
     max_bodies: int = 2
 
     def survey(self) -> Survey:
-        return Survey([ClipFile(f"clip{number:03}", "") for number in range(self.count)], list(self.unusable))
+        files = [ClipFile(f"clip{number:03}", "") for number in range(self.count)]
+        return Survey(files, list(self.unusable), self.expected)
 
     def read(self, file: ClipFile) -> Clip:
         number = int(file.name.removeprefix("clip"))
@@ -97,10 +99,17 @@ class MakingReader:
                 os._exit(9)
             case "joints":
                 made.joints = made.joints[:, :, :17]
+            case "axes":
+                made.joints = made.joints[0]
             case "label":
                 made.label = 3
             case "nobody":
                 made.present[:] = False
+            case "nobody first":
+                made.present[0] = False
+                made.present[1:] = True
+            case "gap":
+                made.present[0, 3] = False
             case "nan":
                 made.joints[0, -1, 5, 1] = np.nan
             case "infinite":

@@ -54,9 +54,10 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 class TestPrepare:
     def test_stores_what_the_reader_reads(self, tmp_path: Path) -> None:
-        reader = MakingReader(9)
+        reader = MakingReader(9, expected=10)
         store = prepared(reader, tmp_path / "store", synthetic=True)
         assert (store.header.dataset, store.header.source, store.header.synthetic) == ("made_up", "nowhere", True)
+        assert store.header.expected == 10
         assert store.header.classes == ["walk", "run", "sit"]
         for index, file in enumerate(reader.survey().files):
             read = reader.read(file)
@@ -126,18 +127,21 @@ class TestBadClips:
             ("torn", "is torn"),
             ("joints", "17 joints with 3 numbers, layout kinect20 has 20 with 3"),
             ("label", "label 3 is outside the 3 classes"),
+            ("axes", "an array of 3 axes, expected bodies, frames, joints, coordinates"),
             ("nobody", "nobody in any frame"),
+            ("nobody first", "a body with gaps, or no first body"),
+            ("gap", "a body with gaps, or no first body"),
             ("nan", "NaN or infinite joints"),
             ("infinite", "NaN or infinite joints"),
             ("name", "a name of more than 48 characters"),
         ],
     )
     def test_are_left_out_with_the_reason(self, tmp_path: Path, fault: str, reason: str) -> None:
-        store = prepared(MakingReader(6, {"clip003": fault}, [("notes", "no clip")]), tmp_path / "store")
-        assert store.clips["name"].tolist() == ["clip000", "clip001", "clip002", "clip004", "clip005"]
+        store = prepared(MakingReader(6, {"clip001": fault}, [("notes", "no clip")]), tmp_path / "store")
+        assert store.clips["name"].tolist() == ["clip000", "clip002", "clip003", "clip004", "clip005"]
         assert store.header.skipped == {"no clip": 1, reason: 1}
         listed = (tmp_path / "store" / "skipped.tsv").read_text()
-        assert listed == f"notes\tno clip\nclip003\t{reason}\n"
+        assert listed == f"notes\tno clip\nclip001\t{reason}\n"
 
     def test_are_tried_again_when_going_on(self, tmp_path: Path) -> None:
         faults = {"clip002": "torn", "clip004": "torn", "clip007": "interrupt"}

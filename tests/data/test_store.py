@@ -356,6 +356,7 @@ class TestDamage:
             ("store.json", edit(rows=None), r"store\.json cannot be read: 'rows' is None"),
             ("store.json", edit(classes=3), r"store\.json cannot be read: 'classes' is 3"),
             ("store.json", edit(checksums=None), r"store\.json cannot be read: 'checksums' is None"),
+            ("store.json", edit(expected="all"), r"store\.json cannot be read: 'expected' is 'all'"),
             ("store.json", edit(rows=-1), r"coordinates\.bin has .* bytes, expected"),
             ("store.json", edit(clips=1), r"clips\.npy does not fit store\.json"),
             ("store.json", edit(max_bodies=2), r"clips\.npy does not fit store\.json"),
@@ -415,3 +416,12 @@ class TestDamage:
         path.write_bytes(edit(checksums={"clips.npy": sums["clips.npy"]})(path.read_bytes()))
         with pytest.raises(InputError, match=r"checksum of coordinates\.bin"):
             Store(copy).verify()
+
+
+def test_two_processes_do_not_write_the_same_store(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    first = StoreWriter(folder, header())
+    with pytest.raises(InputError, match="another process is preparing"):
+        StoreWriter(folder, header())
+    first.close()
+    StoreWriter(folder, header()).close()

@@ -34,12 +34,12 @@ def outputs(tmp_path: Path) -> Path:
 
 
 def test_rows_can_be_chosen(outputs: Path) -> None:
-    assert [row["model"] for row in rows(outputs, None, None, None)] == ["agcn_7l", "st_gdn"]
-    assert [row["model"] for row in rows(outputs, "demo", "st_gdn", None)] == ["st_gdn"]
+    assert [row["model"] for row in rows(outputs, data=None)] == ["agcn_7l", "st_gdn"]
+    assert [row["model"] for row in rows(outputs, data="demo", model="st_gdn")] == ["st_gdn"]
 
 
 def test_synthetic_data_is_called_so_and_flops_have_their_clip_shape(outputs: Path) -> None:
-    (row,) = rows(outputs, None, "st_gdn", None)
+    (row,) = rows(outputs, model="st_gdn")
     line = markdown([row]).splitlines()[-1]
     for text in ("demo (synthetic)", "| 91.3 |", "2,170,125", "27.29 (3, 300, 25, 2)", "demo-seed1"):
         assert text in line
@@ -56,7 +56,7 @@ def test_no_marks_no_runs_and_damaged_summaries_are_told(outputs: Path, tmp_path
     with pytest.raises(InputError, match="has no lines"):
         insert(tmp_path / "missing.md", "")
     with pytest.raises(InputError, match="no finished run"):
-        rows(outputs, "ntu60_xsub", None, None)
+        rows(outputs, data="ntu60_xsub")
     (outputs / "demo/st_gdn/joint/demo-seed1/summary.json").write_text("{")
     with pytest.raises(InputError, match="is damaged"):
-        rows(outputs, None, None, None)
+        rows(outputs)

@@ -70,9 +70,9 @@ def prepare(
             )
         if len(writer.skipped()) == len(writer.entries):
             raise InputError(f"no clip of {source} can be used{last}: check that it is what data={dataset} means")
+        return writer.finish()
     finally:
         writer.close()
-    return writer.finish()
 
 
 def _write_clips(writer: StoreWriter, reader: Reader, files: list[ClipFile], workers: int | None) -> int:
@@ -95,7 +95,7 @@ def _write_clips(writer: StoreWriter, reader: Reader, files: list[ClipFile], wor
 def _parse(reader: Reader, files: list[ClipFile], workers: int | None) -> Iterator[tuple[ClipFile, Clip | str]]:
     """Clips, or the reasons why not, in the order of the files."""
     parse = partial(read_checked, reader)
-    workers = min(workers if workers is not None else os.cpu_count() or 1, -(-len(files) // CHUNK))
+    workers = min(workers if workers is not None else available_cores(), -(-len(files) // CHUNK))
     if workers <= 1:
         yield from zip(files, map(parse, files), strict=True)
         return
@@ -112,6 +112,11 @@ def _parse(reader: Reader, files: list[ClipFile], workers: int | None) -> Iterat
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def available_cores() -> int:
+    """Cores that this process may use, which on a cluster are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -14,9 +14,12 @@ renamed when complete: a store that is there is whole.
 import json
 import os
 import shutil
+import sys
 import zlib
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import NoneType
 from typing import IO, Any
 
 import numpy as np
@@ -25,6 +28,9 @@ from numpy.typing import NDArray
 from stgdn.data.clip import Clip, valid_runs
 from stgdn.errors import InputError
 from stgdn.skeleton import Layout, layout
+
+if sys.platform != "win32":
+    import fcntl
 
 FORMAT = 1
 NAME_LENGTH = 48
@@ -183,7 +189,7 @@ def _header(content: dict[str, Any]) -> Header:
     """
     header = Header(**content)
     for key, like in asdict(Header("", "", [], 0, "")).items():
-        if type(getattr(header, key)) is not type(like):
+        if type(getattr(header, key)) not in ((int, NoneType) if like is None else (type(like),)):
             raise TypeError(f"'{key}' is {getattr(header, key)!r}")
     return header
 
@@ -198,7 +204,8 @@ class StoreWriter:
         done: names already stored or skipped.
 
     Raises:
-        InputError: the folder holds something else than a store, which finishing would delete.
+        InputError: the folder holds something else than a store, which finishing would delete, or another process is
+            writing this store.
     """
 
     def __init__(self, folder: str | Path, header: Header) -> None:
@@ -206,6 +213,7 @@ class StoreWriter:
         self.partial = self.folder.with_name(self.folder.name + ".partial")
         self.header = header
         self._check_place()
+        self.lock = self._lock()
         self.row_size = layout(header.layout).num_joints * layout(header.layout).channels * 4
         self.entries = self._resume() if self._same_settings() else self._start()
         self.done = {entry["name"] for entry in self.entries}
@@ -218,8 +226,8 @@ class StoreWriter:
         for joints, (start, frames) in zip(clip.joints, body_runs, strict=False):
             self.coordinates.write(np.ascontiguousarray(joints[start : start + frames], np.float32).tobytes())
         self.coordinates.flush()
-        keys = ("name", "label", "subject", "camera", "setup", "replication")
-        self._note({key: getattr(clip, key) for key in keys} | {"length": clip.present.shape[1], "runs": body_runs})
+        facts = {key: int(getattr(clip, key)) for key in ("label", "subject", "camera", "setup", "replication")}
+        self._note({"name": clip.name} | facts | {"length": clip.present.shape[1], "runs": body_runs})
 
     def skip(self, name: str, reason: str) -> None:
         """Remember that a clip was left out, and why."""
@@ -231,14 +239,18 @@ class StoreWriter:
 
     def close(self) -> None:
         """Close the files; what is written stays for the next run to go on from."""
-        try:
-            self.journal.close()
-        finally:
-            self.coordinates.close()
+        with ExitStack() as closing:
+            for file in (self.lock, self.coordinates, self.journal):
+                closing.callback(file.close)
 
     def finish(self) -> Store:
         """Write index and header, and move the store to its place."""
-        self.close()
+        with self.lock:
+            return self._finish()
+
+    def _finish(self) -> Store:
+        self.journal.close()
+        self.coordinates.close()
         clips = self._index()
         np.save(self.partial / "clips.npy", clips, allow_pickle=False)
         self.header.clips, self.header.rows = len(clips), int(clips["frames"].sum())
@@ -257,6 +269,7 @@ class StoreWriter:
         self.partial.rename(self.folder)
         for name in ("journal.jsonl", "settings.json"):  # until here an interrupted run can go on
             (self.folder / name).unlink()
+        Path(self.lock.name).unlink()
         return Store(self.folder)
 
     def _check_place(self) -> None:
@@ -266,6 +279,18 @@ class StoreWriter:
                 f"{self.folder} cannot become a prepared store, {strangers[0]} is there and is not part of one: "
                 "point data.store elsewhere"
             )
+
+    def _lock(self) -> IO[str]:
+        """Keep other processes from the partial store until `close`."""
+        self.partial.mkdir(parents=True, exist_ok=True)
+        lock = self.partial.with_name(self.partial.name + ".lock").open("w")
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                raise InputError(f"another process is preparing {self.folder}: wait for it to end") from None
+        return lock
 
     def _note(self, entry: dict[str, Any]) -> None:
         self.journal.write(json.dumps(entry) + "\n")

@@ -12,13 +12,13 @@ START, END = "<!-- results -->", "<!-- end of results -->"
 HEADINGS = ("data", "model", "stream", "epochs", "seed", "test top-1", "parameters", "GFLOP a clip (C, T, V, M)", "run")
 
 
-def rows(outputs: str | Path, data: str | None, model: str | None, recipe: str | None) -> list[dict[str, Any]]:
-    """Summaries of the finished runs below `outputs` that match, each with its folder.
+def rows(outputs: str | Path, **only: str | None) -> list[dict[str, Any]]:
+    """Summaries of the finished runs below `outputs` whose entries are those of `only`, each with its folder.
 
     Raises:
         InputError: no finished run matches, or a summary cannot be read.
     """
-    wanted = {key: value for key, value in (("data", data), ("model", model), ("recipe", recipe)) if value is not None}
+    wanted = {key: value for key, value in only.items() if value is not None}
     found = []
     for path in sorted(Path(outputs).rglob("summary.json")):
         if "wandb" in path.parts:
