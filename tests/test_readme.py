@@ -45,11 +45,12 @@ def test_command_runs(door: Door, data_folder: Path, request: pytest.FixtureRequ
     script, *options = shlex.split(command)[1:]
     name = Path(script).stem
     raw = data_folder / "raw" / "demo"
-    options = [re.sub("FOLDER_OF_SKELETON_FILES", str(raw), option) for option in options]
+    options = [re.sub("=FOLDER.*", f"={raw}", option) for option in options]
     chosen = dict(option.split("=", 1) for option in options if "=" in option)
     if "nw_ucla" in chosen.get("data", ""):
         source = request.getfixturevalue("shared_data") / "NW-UCLA.zip"
-        options = [f"data.source={source}" if option.startswith("data.source") else option for option in options]
+        options = [option for option in options if not option.startswith("data.source")]
+        options += [f"data.source={source}"] if name == "prepare" else []
         if name == "train":
             assert door("prepare", "data=nw_ucla", f"data.source={source}").code == 0
     elif chosen.get("data", "demo").startswith("ntu") and name == "train":

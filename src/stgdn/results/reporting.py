@@ -37,7 +37,8 @@ def report_run(run: Run, trainer: lightning.Trainer, recognizer: Recognizer, dat
     cost = complexity(recognizer.network)
     summary = summarise(run, scores, cost, data) | {"epochs": trainer.current_epoch}
     scores.save(run.folder / "scores.npz")
-    title = f"{run.config.data.name}, {recognizer.network.name}, {scores.stream}: test top-1 {summary['test_top1']:.1f}"
+    data_name = run.config.data.name + (" (synthetic people)" if summary["synthetic"] else "")
+    title = f"{data_name}, {recognizer.network.name}, {scores.stream}: test top-1 {summary['test_top1']:.1f}"
     figures = {
         "confusion": confusion_figure(scores, title),
         "adjacency": adjacency_figure(recognizer.network, data.store.layout.joints),
