@@ -17,7 +17,8 @@ from stgdn.data.building import build_data, clip_settings, prepare_data, summary
 from stgdn.data.clip import Clip, Reader
 from stgdn.data.module import SkeletonData
 from stgdn.data.protocols import PROTOCOLS
-from stgdn.data.store import Header, Store, StoreWriter
+from stgdn.data.store import Header, Store
+from stgdn.data.store_writer import StoreWriter
 from stgdn.data.synthetic import write_demo
 from stgdn.data.transforms import ClipSettings
 from stgdn.errors import InputError

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stgdn.data.store import Header, Store, StoreWriter
+from stgdn.data.store import Header, Store
+from stgdn.data.store_writer import StoreWriter
 from stgdn.errors import InputError
 from stgdn.skeleton import LAYOUTS, NTU25, OPENPOSE18, Layout
 

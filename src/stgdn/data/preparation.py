@@ -16,7 +16,8 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, Reader, valid_runs
-from stgdn.data.store import NAME_LENGTH, Header, Store, StoreWriter
+from stgdn.data.store import NAME_LENGTH, Header, Store
+from stgdn.data.store_writer import StoreWriter
 from stgdn.errors import InputError
 
 CHUNK = 16  # files a worker process takes at a time

@@ -1,6 +1,7 @@
 """One layer of a network: spatial filter, temporal filter, residual; and the table of the blocks there are."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,10 +11,10 @@ from stgdn.model.temporal import TCN, TDN
 
 
 class Filters(NamedTuple):
-    """The spatial and the temporal filter that make a block."""
+    """The spatial and the temporal filter that make a block; what they want of the settings is in their `options`."""
 
-    spatial: type[nn.Module]
-    temporal: type[nn.Module]
+    spatial: Any
+    temporal: Any
 
 
 BLOCKS = {
@@ -25,6 +26,23 @@ BLOCKS = {
     "gdn_c": Filters(ChannelGDN, TCN),  # not in the letter: whitened channels
     "st_gcn": Filters(MaskedGCN, TCN),  # ST-GCN's block
 }
+
+
+def filters(
+    name: str, C_in: int, C_out: int, physical: Tensor, settings: Mapping[str, Any]
+) -> tuple[nn.Module, nn.Module]:
+    """The spatial and the temporal filter of block `name`, each with the settings that it wants.
+
+    Args:
+        name: a key of `BLOCKS`.
+        C_in: channels of x.
+        C_out: channels behind the spatial filter.
+        physical: (K, V, V) adjacency of the skeleton.
+        settings: terms, whitening, kernel_size, stride, frames.
+    """
+    spatial, temporal = BLOCKS[name]
+    chosen = [{option: settings[option] for option in kind.options} for kind in (spatial, temporal)]
+    return spatial(C_in, C_out, physical, **chosen[0]), temporal(C_out, **chosen[1])
 
 
 def projection(in_channels: int, out_channels: int, stride: int = 1) -> nn.Module:

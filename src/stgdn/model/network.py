@@ -9,10 +9,8 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from stgdn.errors import InputError, choose
-from stgdn.model.block import BLOCKS, Block
+from stgdn.model.block import BLOCKS, Block, filters
 from stgdn.model.graph import adjacency
-from stgdn.model.spatial import GCN, GDN
-from stgdn.model.temporal import TDN
 from stgdn.model.whitening import Whitening
 from stgdn.skeleton import layout as joint_layout
 
@@ -87,34 +85,23 @@ class Network(nn.Module):
         self.channels = [round(width * C) for C in channels]
         self.strides = row(strides, len(channels), "strides")
         self.block_names = [choose(name, BLOCKS, "block") for name in row(blocks, len(channels), "blocks")]
-        whiten = partial(Whitening, **(whitening or {}))
-        physical = adjacency(skeleton, "directed" if adaptive else "spatial")
         self.per_body_norm = not adaptive
         self.input_norm = nn.BatchNorm1d((bodies if adaptive else 1) * skeleton.num_joints * in_channels)
-
+        physical = adjacency(skeleton, "directed" if adaptive else "spatial")
+        settings = {
+            "terms": tuple(terms),
+            "whitening": partial(Whitening, **(whitening or {})),
+            "kernel_size": kernel_size,
+        }
+        rows = zip([in_channels, *self.channels], self.channels, self.strides, self.block_names, strict=False)
         self.layers = nn.ModuleList()
-        for layer, (C_out, stride, name) in enumerate(zip(self.channels, self.strides, self.block_names, strict=True)):
-            C_in = self.channels[layer - 1] if layer else in_channels
-            filters = BLOCKS[name]
-            spatial_options: dict[str, Any] = {}
-            if issubclass(filters.spatial, GCN):
-                spatial_options["terms"] = tuple(terms)
-            if issubclass(filters.spatial, GDN) or name == "gdn_c":
-                spatial_options["whitening"] = whiten
-            temporal_options: dict[str, Any] = {"kernel_size": kernel_size, "stride": stride}
-            if issubclass(filters.temporal, TDN):
-                temporal_options |= {"frames": frames, "whitening": whiten}
+        for C_in, C_out, stride, block in rows:
+            spatial, temporal = filters(block, C_in, C_out, physical, settings | {"frames": frames, "stride": stride})
+            first = not self.layers
+            drop = 0.0 if first else dropout
+            shape = (C_in, C_out, stride)
             self.layers.append(
-                Block(
-                    filters.spatial(C_in, C_out, physical, **spatial_options),
-                    filters.temporal(C_out, **temporal_options),
-                    C_in,
-                    C_out,
-                    stride,
-                    residual=layer > 0,
-                    spatial_residual=adaptive,
-                    dropout=dropout if layer else 0.0,
-                )
+                Block(spatial, temporal, *shape, residual=not first, spatial_residual=adaptive, dropout=drop)
             )
             frames = math.ceil(frames / stride)
         self.classifier = nn.Linear(self.channels[-1], num_classes)

@@ -1,10 +1,12 @@
 """Spatial filters: GCN, GDN and their union, eqs (1), (4), (7), (8).
 
-All take x (N·M, C, T, V) with a mask (N, M, T) of the bodies seen, and return (N·M, C_out, T, V).
+All take x (N·M, C, T, V) with a mask (N, M, T) of the bodies seen, and return (N·M, C_out, T, V). They are made from
+C, C_out and the skeleton's adjacency (K, V, V); `options` names what else of a network's settings they want.
 """
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -95,6 +97,8 @@ class SubsetMix(nn.Module):
 class GCN(nn.Module):
     """Graph convolution y = Σ_k θ_k (x A_k), eq (1) in 2s-AGCN's adaptive form."""
 
+    options: tuple[str, ...] = ("terms",)
+
     def __init__(
         self, in_channels: int, out_channels: int, physical: Tensor, *, terms: tuple[str, ...] = TERMS
     ) -> None:
@@ -124,6 +128,8 @@ def deconvolve(x: Tensor, adjacency: Tensor, whitening: Whitening, mask: Tensor 
 class GDN(GCN):
     """Graph deconvolution y = Σ_k θ_k ((x − μ) Σ^{-1/2} A_k), eqs (4), (7); attention looks at x itself."""
 
+    options = ("terms", "whitening")
+
     def __init__(
         self,
         in_channels: int,
@@ -144,16 +150,8 @@ class GDN(GCN):
 class GDCN(GDN):
     """Union of GCN and GDN (Fig. 1, ⊕): Σ_k θ_k (x A_k) + Σ_k θ'_k ((x − μ) Σ^{-1/2} A_k), one graph for both."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        physical: Tensor,
-        *,
-        whitening: Callable[..., Whitening] = Whitening,
-        terms: tuple[str, ...] = TERMS,
-    ) -> None:
-        super().__init__(in_channels, out_channels, physical, whitening=whitening, terms=terms)
+    def __init__(self, in_channels: int, out_channels: int, physical: Tensor, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(in_channels, out_channels, physical, **options)
         self.theta_deconvolution = SubsetMix(in_channels, out_channels, len(physical))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -165,6 +163,8 @@ class GDCN(GDN):
 
 class ChannelGDN(GCN):
     """GCN on whitened channels, the original network deconvolution (Ye et al., ICLR 2020); not in the letter."""
+
+    options = ("terms", "whitening")
 
     def __init__(
         self,
@@ -188,6 +188,7 @@ class ChannelGDN(GCN):
 class MaskedGCN(nn.Module):
     """ST-GCN's filter: y = Σ_k (θ_k x + b_k) (A_k ∘ mask_k), the skeleton's graph times a learned edge mask."""
 
+    options: tuple[str, ...] = ()
     physical: Tensor
 
     def __init__(self, in_channels: int, out_channels: int, physical: Tensor) -> None:

@@ -15,6 +15,8 @@ class TCN(nn.Module):
         InputError: an even kernel.
     """
 
+    options: tuple[str, ...] = ("kernel_size", "stride")
+
     def __init__(self, channels: int, *, kernel_size: int = 9, stride: int = 1) -> None:
         super().__init__()
         if kernel_size % 2 == 0:
@@ -28,6 +30,8 @@ class TCN(nn.Module):
 
 class TDN(TCN):
     """θ_τ (Σ_T^{-1/2} (x − μ)): TCN on whitened frames, eq (7) with (I − L) = I; bound to clips of `frames` frames."""
+
+    options = ("kernel_size", "stride", "frames", "whitening")
 
     def __init__(
         self,

@@ -1,0 +1,176 @@
+"""Writing a prepared store: next to its final place, with a journal, and renamed when complete.
+
+An interrupted preparation goes on where it stopped; a store that is there is whole.
+"""
+
+import json
+import os
+import shutil
+import sys
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stgdn.data.clip import Clip, valid_runs
+from stgdn.data.store import CONTENT, FILES, Header, Store, checksum, clip_dtype
+from stgdn.errors import InputError
+from stgdn.skeleton import layout
+
+if sys.platform != "win32":
+    import fcntl
+
+
+class StoreWriter:
+    """Writes a store clip by clip into `FOLDER.partial`, going on from what an interrupted run left there.
+
+    Coordinates are appended before the journal's line that tells of them, so a kill at any moment loses one clip at
+    most. A partial store of other settings is started anew.
+
+    Attributes:
+        done: names already stored or skipped.
+
+    Raises:
+        InputError: the folder holds something else than a store, which finishing would delete, or another process is
+            writing this store.
+    """
+
+    def __init__(self, folder: str | Path, header: Header) -> None:
+        self.folder = Path(folder)
+        self.partial = self.folder.with_name(self.folder.name + ".partial")
+        self.header = header
+        self._check_place()
+        self.lock = self._lock()
+        self.row_size = layout(header.layout).num_joints * layout(header.layout).channels * 4
+        self.entries = self._resume() if self._same_settings() else self._start()
+        self.done = {entry["name"] for entry in self.entries}
+        self.journal: IO[str] = (self.partial / "journal.jsonl").open("a")
+        self.coordinates: IO[bytes] = (self.partial / "coordinates.bin").open("ab")
+
+    def add(self, clip: Clip) -> None:
+        """Append a clip."""
+        body_runs = list(valid_runs(clip.present[: self.header.max_bodies]))
+        for joints, (start, frames) in zip(clip.joints, body_runs, strict=False):
+            self.coordinates.write(np.ascontiguousarray(joints[start : start + frames], np.float32).tobytes())
+        self.coordinates.flush()
+        facts = {key: int(getattr(clip, key)) for key in ("label", "subject", "camera", "setup", "replication")}
+        self._note({"name": clip.name} | facts | {"length": clip.present.shape[1], "runs": body_runs})
+
+    def skip(self, name: str, reason: str) -> None:
+        """Remember that a clip was left out, and why."""
+        self._note({"name": name, "skipped": reason})
+
+    def skipped(self) -> list[tuple[str, str]]:
+        """(name, reason) of all clips left out."""
+        return [(entry["name"], entry["skipped"]) for entry in self.entries if "skipped" in entry]
+
+    def close(self) -> None:
+        """Close the files; what is written stays for the next run to go on from."""
+        with ExitStack() as closing:
+            for file in (self.lock, self.coordinates, self.journal):
+                closing.callback(file.close)
+
+    def finish(self) -> Store:
+        """Write index and header, and move the store to its place."""
+        with self.lock:
+            return self._finish()
+
+    def _finish(self) -> Store:
+        self.journal.close()
+        self.coordinates.close()
+        clips = self._index()
+        np.save(self.partial / "clips.npy", clips, allow_pickle=False)
+        self.header.clips, self.header.rows = len(clips), int(clips["frames"].sum())
+        reasons = [reason for _, reason in self.skipped()]
+        self.header.skipped = {reason: reasons.count(reason) for reason in sorted(set(reasons))}
+        self.header.checksums = {name: checksum(self.partial / name) for name in CONTENT}
+        skipped = "".join(f"{name}\t{reason}\n" for name, reason in self.skipped())
+        (self.partial / "skipped.tsv").write_text(skipped, "utf-8", "backslashreplace")
+        (self.partial / "store.json").write_text(json.dumps(asdict(self.header), indent=1))
+        for path in self.partial.iterdir():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        if self.folder.exists():
+            (self.folder / "store.json").unlink(missing_ok=True)
+            shutil.rmtree(self.folder)
+        self.partial.rename(self.folder)
+        for name in ("journal.jsonl", "settings.json"):  # until here an interrupted run can go on
+            (self.folder / name).unlink()
+        Path(self.lock.name).unlink()
+        return Store(self.folder)
+
+    def _check_place(self) -> None:
+        found = list(self.folder.iterdir()) if self.folder.is_dir() else [self.folder] if self.folder.exists() else []
+        if strangers := [path for path in found if path.name not in FILES]:
+            raise InputError(
+                f"{self.folder} cannot become a prepared store, {strangers[0]} is there and is not part of one: "
+                "point data.store elsewhere"
+            )
+
+    def _lock(self) -> IO[str]:
+        """Keep other processes from the partial store until `close`."""
+        self.partial.mkdir(parents=True, exist_ok=True)
+        lock = self.partial.with_name(self.partial.name + ".lock").open("w")
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                raise InputError(f"another process is preparing {self.folder}: wait for it to end") from None
+        return lock
+
+    def _note(self, entry: dict[str, Any]) -> None:
+        self.journal.write(json.dumps(entry) + "\n")
+        self.journal.flush()
+        self.entries.append(entry)
+        self.done.add(entry["name"])
+
+    def _same_settings(self) -> bool:
+        path = self.partial / "settings.json"
+        try:
+            return json.loads(path.read_text()) == asdict(self.header)
+        except (OSError, ValueError):
+            return False
+
+    def _start(self) -> list[dict[str, Any]]:
+        shutil.rmtree(self.partial, ignore_errors=True)
+        self.partial.mkdir(parents=True)
+        (self.partial / "settings.json").write_text(json.dumps(asdict(self.header)))
+        return []
+
+    def _resume(self) -> list[dict[str, Any]]:
+        """Keep the journal's entries whose coordinates are all there, and cut both files behind the last of them."""
+        journal, coordinates = self.partial / "journal.jsonl", self.partial / "coordinates.bin"
+        available = coordinates.stat().st_size // self.row_size if coordinates.exists() else 0
+        entries, rows, length = [], 0, 0
+        for line in journal.read_bytes().splitlines(keepends=True) if journal.exists() else ():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                break
+            grown = rows + sum(frames for _, frames in entry.get("runs", ()))
+            if not line.endswith(b"\n") or grown > available:
+                break
+            if "skipped" not in entry:  # the file may have been mended meanwhile
+                entries.append(entry)
+            rows, length = grown, length + len(line)
+        for path, size in ((journal, length), (coordinates, rows * self.row_size)):
+            path.touch()
+            os.truncate(path, size)
+        return entries
+
+    def _index(self) -> NDArray[np.void]:
+        """Records of the stored clips, sorted by name."""
+        stored = [entry for entry in self.entries if "skipped" not in entry]
+        clips = np.zeros(len(stored), clip_dtype(self.header.max_bodies))
+        row = 0
+        for clip, entry in zip(clips, stored, strict=True):
+            for key in ("name", "label", "subject", "camera", "setup", "replication", "length"):
+                clip[key] = entry[key]
+            for body, (start, frames) in enumerate(entry["runs"]):
+                clip["row"][body], clip["start"][body], clip["frames"][body] = row, start, frames
+                row += frames
+        return clips[np.argsort(clips["name"])]
