@@ -130,12 +130,20 @@ def test_folding_equals_whitening_first() -> None:
     torch.testing.assert_close(ours(x, mask), expected, atol=1e-12, rtol=0)
 
 
-def test_union_is_the_sum_of_both() -> None:
-    union, gcn, gdn = scrambled(GDCN), scrambled(GCN), scrambled(GDN)
+@pytest.mark.parametrize("graphs", ["shared", "separate"])
+def test_union_is_the_sum_of_both(graphs: str) -> None:
+    union, gcn, gdn = scrambled(GDCN, graphs=graphs), scrambled(GCN), scrambled(GDN)
     gcn.load_state_dict(union.state_dict(), strict=False)
     gdn.load_state_dict(union.state_dict(), strict=False)
     gdn.theta = union.theta_deconvolution  # pyright: ignore[reportAttributeAccessIssue]
+    if graphs == "separate":
+        gdn.adjacency = union.own_adjacency  # pyright: ignore[reportAttributeAccessIssue]
     torch.testing.assert_close(union(features()), gcn(features()) + gdn(features()), atol=1e-12, rtol=0)
+
+
+def test_an_unknown_choice_of_graphs_is_told() -> None:
+    with pytest.raises(InputError, match="did you mean 'separate'"):
+        GDCN(C, 8, PHYSICAL, graphs="seperate")
 
 
 def test_columns_of_the_attention_sum_to_one() -> None:

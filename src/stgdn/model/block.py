@@ -38,7 +38,7 @@ def filters(
         C_in: channels of x.
         C_out: channels behind the spatial filter.
         physical: (K, V, V) adjacency of the skeleton.
-        settings: terms, whitening, kernel_size, stride, frames.
+        settings: terms, graphs, whitening, kernel_size, stride, frames.
     """
     spatial, temporal = BLOCKS[name]
     chosen = [{option: settings[option] for option in kind.options} for kind in (spatial, temporal)]

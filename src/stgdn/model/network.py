@@ -50,6 +50,7 @@ class Network(nn.Module):
         style: `agcn`: directed subsets, down(x), input BatchNorm over M·V·C and 2s-AGCN's initialisation; `st_gcn`:
             spatial partition, no down(x), input BatchNorm over V·C.
         terms: what an adaptive adjacency sums: physical, learned, attention.
+        graphs: `shared` or `separate`, for the two filters of a `gdcn` block.
         kernel_size: τ.
         dropout: behind the temporal filters, not in the first layer.
         whitening: options of `Whitening` (iterations, eps, floor, statistics, momentum, detach, patch).
@@ -73,6 +74,7 @@ class Network(nn.Module):
         width: float = 1.0,
         style: str = "agcn",
         terms: Sequence[str] = ("physical", "learned", "attention"),
+        graphs: str = "shared",
         kernel_size: int = 9,
         dropout: float = 0.0,
         whitening: Mapping[str, Any] | None = None,
@@ -90,6 +92,7 @@ class Network(nn.Module):
         physical = adjacency(skeleton, "directed" if adaptive else "spatial")
         settings = {
             "terms": tuple(terms),
+            "graphs": graphs,
             "whitening": partial(Whitening, **(whitening or {})),
             "kernel_size": kernel_size,
         }

@@ -148,16 +148,42 @@ class GDN(GCN):
 
 
 class GDCN(GDN):
-    """Union of GCN and GDN (Fig. 1, ⊕): Σ_k θ_k (x A_k) + Σ_k θ'_k ((x − μ) Σ^{-1/2} A_k), one graph for both."""
+    """Union of GCN and GDN (Fig. 1, ⊕): Σ_k θ_k (x A_k) + Σ_k θ'_k ((x − μ) Σ^{-1/2} A'_k).
 
-    def __init__(self, in_channels: int, out_channels: int, physical: Tensor, **options: Any) -> None:  # noqa: ANN401
+    Args:
+        in_channels: C of x.
+        out_channels: C_out.
+        physical: (K, V, V) adjacency of the skeleton.
+        graphs: `shared`, A' = A, or `separate`, the GDN learns a graph of its own; the letter does not say.
+        **options: as for `GDN`.
+
+    Raises:
+        InputError: another word for `graphs`.
+    """
+
+    options = ("terms", "whitening", "graphs")
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        physical: Tensor,
+        *,
+        graphs: str = "shared",
+        **options: Any,  # noqa: ANN401
+    ) -> None:
         super().__init__(in_channels, out_channels, physical, **options)
         self.theta_deconvolution = SubsetMix(in_channels, out_channels, len(physical))
+        self.own_adjacency = None
+        if choose(graphs, ("shared", "separate"), "choice of graphs") == "separate":
+            embedding_channels = max(1, out_channels // 4)
+            self.own_adjacency = Adjacency(in_channels, embedding_channels, physical, self.adjacency.terms)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Filter x (N, C, T, V)."""
         adjacency = self.adjacency(x)
-        deconvolved = deconvolve(x, adjacency, self.whitening, mask)
+        own = adjacency if self.own_adjacency is None else self.own_adjacency(x)
+        deconvolved = deconvolve(x, own, self.whitening, mask)
         return self.theta(aggregate(x, adjacency)) + self.theta_deconvolution(deconvolved)
 
 
