@@ -13,7 +13,7 @@ import wandb
 from hydra.utils import instantiate
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.rank_zero import rank_zero_only
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import Logger, WandbLogger
 from omegaconf import DictConfig, OmegaConf
 
@@ -89,8 +89,9 @@ def build_trainer(config: DictConfig, folder: Path) -> lightning.Trainer:
         InputError: devices that are not there, or a batch that does not divide among them.
     """
     quiet_lightning()
+    options: dict[str, Any] = OmegaConf.to_container(config.trainer, resolve=True)  # pyright: ignore
     callbacks: list[Callback] = [
-        EpochReport(folder / "metrics.csv"),
+        EpochReport(folder / "metrics.csv", bar=options.pop("progress_bar") and os.isatty(1)),
         ModelCheckpoint(folder / "checkpoints", filename="last", save_top_k=1, enable_version_counter=False),
     ]
     if config.checkpoint_every:
@@ -102,13 +103,10 @@ def build_trainer(config: DictConfig, folder: Path) -> lightning.Trainer:
             save_top_k=-1,
         )
         callbacks.append(periodic)
-    options: dict[str, Any] = OmegaConf.to_container(config.trainer, resolve=True)  # pyright: ignore
-    if on_terminal := options.pop("progress_bar") and os.isatty(1):
-        callbacks.append(RichProgressBar())
     try:
         trainer = lightning.Trainer(
             **options,
-            enable_progress_bar=on_terminal,
+            enable_progress_bar=False,
             max_epochs=config.epochs,
             callbacks=callbacks,
             logger=build_loggers(config, folder),

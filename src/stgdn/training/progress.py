@@ -8,6 +8,7 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Callback
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 COLUMNS = ("train/loss", "train/top1", "train/top5", "train/lr", "train/clips_per_second", "val/loss", "val/top1")
 
@@ -19,20 +20,29 @@ class EpochReport(Callback):
 
     Args:
         path: of `metrics.csv`.
+        bar: show a progress bar while an epoch lasts, for terminals.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, bar: bool = False) -> None:
         self.path = path
+        self.bar = bar
         self.console = Console(soft_wrap=True, highlight=False)
+        self.progress: Progress | None = None
         self.started = 0.0
         self.seconds: list[float] = []
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401, ARG002
-        """Start the clock."""
+        """Start the clock and a bar."""
         self.started = time.perf_counter()
+        self._begin(f"epoch {trainer.current_epoch + 1}", trainer.num_training_batches)
+
+    def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
+        """Move the bar on."""
+        self._advance()
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401
         """Log throughput, print the line, write the row."""
+        self._end()
         self.seconds.append(time.perf_counter() - self.started)
         throughput = trainer.num_training_batches * pl_module.batch_size / self.seconds[-1]
         pl_module.log("train/clips_per_second", throughput)
@@ -41,6 +51,37 @@ class EpochReport(Callback):
             metrics["train/clips_per_second"] = throughput
             self._print(trainer.current_epoch + 1, trainer.max_epochs or 0, metrics)
             self._write(trainer.current_epoch + 1, metrics)
+
+    def on_test_epoch_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401, ARG002
+        """Show a bar for the test split."""
+        self._begin("testing", int(sum(trainer.num_test_batches)))
+
+    def on_test_batch_end(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
+        """Move the bar on."""
+        self._advance()
+
+    def on_test_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401, ARG002
+        """Take the bar away."""
+        self._end()
+
+    def on_exception(self, trainer: lightning.Trainer, pl_module: Any, exception: BaseException) -> None:  # noqa: ANN401, ARG002
+        """Give the terminal back."""
+        self._end()
+
+    def _begin(self, what: str, batches: float) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self.progress = Progress(*columns, console=self.console, transient=True, disable=not self.bar)
+        self.progress.add_task(what, total=batches)
+        self.progress.start()
+
+    def _advance(self) -> None:
+        if self.progress is not None:
+            self.progress.advance(self.progress.task_ids[0])
+
+    def _end(self) -> None:
+        if self.progress is not None:
+            self.progress.stop()
+            self.progress = None
 
     def _print(self, epoch: int, epochs: int, metrics: dict[str, float]) -> None:
         left = (epochs - epoch) * sum(self.seconds) / len(self.seconds)
