@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stgdn.data.synthetic import CAMERAS, DEMO_ACTIONS, DEMO_SUBJECTS, MANIFEST, perform, setup_of, view, write_demo
+from stgdn.data.people import perform, setup_of
+from stgdn.data.synthetic import CAMERAS, DEMO_ACTIONS, DEMO_SUBJECTS, MANIFEST, view, write_demo
 from stgdn.errors import InputError
-from stgdn.skeleton import NTU25
 
 TWO_PEOPLE = (50, 58, 59, 60)
-FEET = (15, 19)
 XSUB_TRAINING = {1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38}
 
 Body = tuple[int, np.ndarray]  # id, joints (25, 12)
@@ -50,11 +49,6 @@ def clips(demo: Path) -> dict[str, list[list[Body]]]:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("*.skeleton")}
-
-
-def distance(world: np.ndarray) -> np.ndarray:
-    """Metres between the hips of two people, (T,)."""
-    return np.linalg.norm(world[0, :, 0] - world[1, :, 0], axis=-1)
 
 
 def test_a_performance_seen_by_three_cameras_is_three_clips(demo: Path) -> None:
@@ -121,22 +115,6 @@ def test_ids_change_and_orders_swap_in_some_clips(clips: dict[str, list[list[Bod
     assert 0 < np.mean(swapped) < 0.5
 
 
-@pytest.mark.parametrize("action", DEMO_ACTIONS)
-def test_clean_motion(action: int) -> None:
-    for subject, replication in ((1, 1), (7, 2), (10, 1)):
-        world = perform(action, subject, replication)
-        assert world.shape[0] == (2 if action in TWO_PEOPLE else 1)
-        child, parent = np.array(NTU25.bones).T
-        lengths = np.linalg.norm(world[:, :, child] - world[:, :, parent], axis=-1)
-        np.testing.assert_allclose(lengths, lengths[:, :1].repeat(world.shape[1], axis=1), atol=1e-9)
-        assert lengths.min() > 0.02
-        soles = world[:, :, FEET, 1]
-        assert soles.min() > 0
-        assert soles.min(axis=-1).max() < 0.12  # nobody flies: one foot is always down
-        head = world[:, :, 3, 1]
-        assert np.all((head > 0.5) & (head < 2))
-
-
 def test_cameras_see_the_same_performance() -> None:
     world = perform(24, 5)
     views = [view(world, setup_of(5), camera).reshape(-1, 3) for camera in CAMERAS]
@@ -157,36 +135,6 @@ def test_the_actor_of_camera_coordinates_stands_upright_and_is_no_mirror_image()
         forward = joints[[15, 19]].mean(0) - joints[[14, 18]].mean(0)
         to_the_left = joints[4] - joints[8]
         assert np.linalg.det(np.stack([to_the_left, up, forward])) > 0
-
-
-@pytest.mark.parametrize("subject", [1, 3, 6])
-def test_two_people_stand_at_a_plausible_distance(subject: int) -> None:
-    for action in (50, 58):
-        gap = distance(perform(action, subject))
-        assert gap.min() > 0.4
-        assert gap.max() < 1.5
-    towards, apart = distance(perform(59, subject)), distance(perform(60, subject))
-    assert towards[0] - towards[-1] > 0.8
-    assert apart[-1] - apart[0] > 0.8
-    assert min(towards.min(), apart.min()) > 0.4
-
-
-def test_hands_meet_in_a_handshake() -> None:
-    world = perform(58, 1)
-    assert np.linalg.norm(world[0, :, 11] - world[1, :, 11], axis=-1).min() < 0.2
-
-
-@pytest.mark.parametrize("subject", [1, 4, 10])
-def test_sitting_down_lowers_the_hips_and_standing_up_raises_them(subject: int) -> None:
-    sitting, standing = (perform(action, subject)[0, :, 0, 1] for action in (8, 9))
-    assert sitting[0] - sitting[-1] > 0.25
-    assert standing[-1] - standing[0] > 0.25
-
-
-def test_knees_bend_forwards() -> None:
-    joints = perform(8, 2)[0, -1]
-    forward = joints[15] - joints[14]
-    assert np.dot(joints[13] - (joints[12] + joints[14]) / 2, forward) > 0
 
 
 def test_a_finished_set_is_left_alone(tmp_path: Path) -> None:

@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig
 
 from stgdn.data.clip import Reader
 from stgdn.data.module import SkeletonData
-from stgdn.data.preparation import prepare
+from stgdn.data.preparation import available_cores, prepare
 from stgdn.data.protocols import check_counts, training_mask
 from stgdn.data.store import Store
 from stgdn.data.synthetic import write_demo
@@ -85,9 +86,14 @@ def build_data(config: DictConfig) -> SkeletonData:
         clip_settings(data),
         batch_size=config.batch_size,
         holdout=tuple(data.holdout) if isinstance(data.holdout, ListConfig) else (data.holdout,),
-        workers=config.workers,
+        workers=loader_workers() if config.workers is None else config.workers,
         seed=config.seed,
     )
+
+
+def loader_workers() -> int:
+    """Processes that make batches beside a GPU, up to 8; on a CPU none, the cores are busy training."""
+    return min(8, available_cores() - 1) if torch.cuda.is_available() else 0
 
 
 def expect_store(store: Store, data: DictConfig) -> None:
