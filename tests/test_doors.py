@@ -36,7 +36,7 @@ class TestTrain:
         assert outcome.code == 0, outcome.err
         assert "test top-1" in outcome.out
         assert "synthetic people" in outcome.out
-        assert f"python src/evaluate.py run={FOLDER}" in outcome.out
+        assert f"src/evaluate.py run={FOLDER}" in outcome.out
         written = {path.name for path in FOLDER.iterdir()}
         expected = {"config.yaml", "checkpoints", "metrics.csv", "scores.npz", "summary.json", "confusion.png"}
         assert expected <= written

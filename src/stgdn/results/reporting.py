@@ -1,5 +1,8 @@
 """What a run tells: at its start, in its folder, to W&B, and at its end."""
 
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 import lightning
@@ -114,11 +117,20 @@ def print_end(run: Run, summary: dict[str, Any], data: SkeletonData) -> None:
 
 
 def next_steps(run: Run) -> list[str]:
-    """Commands that make sense after this run."""
-    name = run.config.data.name
+    """Commands that make sense after this run, for a shell with or without the environment activated."""
+    name, python = run.config.data.name, interpreter()
     return [
-        f"python src/evaluate.py run={run.folder}",
-        f"python src/train.py data={name} data.stream=bone",
-        f"python src/train.py -m data={name} model=agcn_7l,st_gdn2,st_gdn_t,st_gdn_e,st_gdcn,st_gdn",
-        f"wandb leet {run.folder}/wandb/latest-run",
+        f"{python} src/evaluate.py run={run.folder}",
+        f"{python} src/train.py data={name} data.stream=bone",
+        f"{python} src/train.py -m data={name} model=agcn_7l,st_gdn2,st_gdn_t,st_gdn_e,st_gdcn,st_gdn",
+        "make watch",
     ]
+
+
+def interpreter() -> str:
+    """How to call this Python from here: `python` if that is the one, else its path."""
+    found = shutil.which("python")
+    if found is not None and Path(found).absolute() == Path(sys.executable).absolute():
+        return "python"
+    executable = Path(sys.executable)
+    return str(executable.relative_to(Path.cwd()) if executable.is_relative_to(Path.cwd()) else executable)
