@@ -119,10 +119,12 @@ def deconvolve(x: Tensor, adjacency: Tensor, whitening: Whitening, mask: Tensor 
     mean, matrix = whitening.transform(x, mask)
     bodies = len(x) // len(mean)
     mean, matrix = (part.repeat_interleave(bodies, dim=0) if len(mean) > 1 else part for part in (mean, matrix))
-    whitened = (matrix[:, None] @ adjacency.to(matrix.dtype)).to(x.dtype)  # N K V V
-    offset = mean.to(x.dtype)[:, None, None] @ whitened  # N K 1 V
+    with torch.autocast(x.device.type, enabled=False):  # small products whose rounding would act on every joint
+        whitened = matrix[:, None] @ adjacency.to(matrix.dtype)  # N K V V
+        offset = mean[:, None, None] @ whitened  # N K 1 V
     N, C, T, V = x.shape
-    return (x.reshape(N, 1, C * T, V) @ whitened - offset).view(N, -1, T, V)
+    mixed = x.reshape(N, 1, C * T, V) @ whitened.to(x.dtype) - offset.to(x.dtype)
+    return mixed.view(N, -1, T, V)
 
 
 class GDN(GCN):

@@ -58,7 +58,8 @@ class Run:
         """
         run = cls(config.folder, config)
         if config.overwrite:
-            for stale in (run.summary, run.last_checkpoint, run.folder / "metrics.csv"):
+            checkpoints = run.last_checkpoint.parent.glob("*.ckpt")
+            for stale in (run.summary, run.folder / "metrics.csv", run.folder / "scores.npz", *checkpoints):
                 stale.unlink(missing_ok=True)
         elif run.finished:
             raise InputError(
