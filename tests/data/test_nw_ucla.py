@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stgdn.data.clip import ClipError, ClipFile, Reader
 from stgdn.data.protocols import check_counts, training_mask
-from stgdn.data.readers import nw_ucla
+from stgdn.data.readers import nw_ucla, sources
 from stgdn.data.readers.nw_ucla import NWUCLAReader, repair
 from stgdn.errors import InputError
 from stgdn.skeleton import KINECT20
@@ -138,7 +138,7 @@ def test_any_damage_to_a_clip_is_read_or_rejected(scratch: Path, span: tuple[int
 @given(span=spans)
 def test_any_damage_to_the_zip_is_read_or_rejected(scratch: Path, span: tuple[int, int, bytes]) -> None:
     packed = archive(scratch / "whole.zip", **{NAME: VALID, "a01_s01_e01_v01": text([], 1)})
-    nw_ucla._opened.cache_clear()
+    sources._opened.cache_clear()
     (scratch / "broken.zip").write_bytes(damage(packed.read_bytes(), *span))
     reader = NWUCLAReader(scratch / "broken.zip")
     try:

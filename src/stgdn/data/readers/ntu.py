@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
 from stgdn.data.facts import names
 from stgdn.data.readers.denoise import Track, select_bodies
+from stgdn.data.readers.sources import find, read_bytes
 from stgdn.errors import InputError
 from stgdn.skeleton import NTU25, Layout
 
@@ -49,10 +50,10 @@ def parse_name(name: str) -> ClipName | None:
 
 @dataclass
 class NTUReader:
-    """Reads a folder of `.skeleton` files.
+    """Reads `.skeleton` files, from folders or straight from the official zips.
 
     Attributes:
-        source: the folder; files may also lie one level down.
+        source: a folder of files or of zips (files may also lie one level down), or one zip.
         num_actions: 60 or 120, which of the two sets to take from the folder.
         actions: keep only these action numbers; a clip's label is then its action's position here.
         max_bodies: the most bodies a clip keeps.
@@ -93,33 +94,32 @@ class NTUReader:
         """
         missing = set(names(f"missing_ntu{self.num_actions}"))
         survey, recorded = Survey([]), set[str]()
-        for path in self._find():
-            reason = self._outside(path.stem)
-            if not reason and path.stem in recorded:
+        for file in self._find():
+            reason = self._outside(file.name)
+            if not reason and file.name in recorded:
                 reason = "a second file of this name"
             elif not reason:
-                recorded.add(path.stem)
-                if path.stem in missing:
+                recorded.add(file.name)
+                if file.name in missing:
                     reason = "on the official list of missing or useless skeletons"
             if reason:
-                survey.skipped.append((path.stem, reason))
+                survey.skipped.append((file.name, reason))
             else:
-                survey.files.append(ClipFile(path.stem, str(path)))
+                survey.files.append(file)
         if self.actions is None and len(recorded) >= 0.95 * RECORDED[self.num_actions]:
             survey.expected = USABLE[self.num_actions]
         return survey
 
-    def _find(self) -> list[Path]:
-        folder = Path(self.source).expanduser()
-        paths = sorted([*folder.glob("*.skeleton"), *folder.glob("*/*.skeleton")], key=lambda path: path.name)
-        if not paths:
+    def _find(self) -> list[ClipFile]:
+        found = find(self.source, ".skeleton")
+        if not found:
             raise InputError(
-                f"no .skeleton file in '{folder}' or the folders in it; NTU RGB+D is obtained by request from its "
-                "owners (ROSE Lab, https://rose1.ntu.edu.sg/dataset/actionRecognition/): unpack its skeletons into a "
-                f"folder, e.g. data/raw/ntu, and type `python src/prepare.py data=ntu{self.num_actions}_xsub "
-                "data.source=FOLDER`"
+                f"no .skeleton file in '{self.source}', the folders or the zips in it; NTU RGB+D is obtained by "
+                "request from its owners (ROSE Lab, https://rose1.ntu.edu.sg/dataset/actionRecognition/): put the "
+                "zips of its skeletons, or the files, into a folder, e.g. data/raw/ntu, and type `python "
+                f"src/prepare.py data=ntu{self.num_actions}_xsub data.source=FOLDER`"
             )
-        return paths
+        return found
 
     def _outside(self, stem: str) -> str:
         """Say why a file is not of the set, '' if it is."""
@@ -144,25 +144,10 @@ class NTUReader:
         name = parse_name(file.name)
         if name is None or name.action not in self._labels:
             raise ClipError(self._outside(file.name))
-        tracks = parse(read_bytes(file.path))
+        tracks = parse(read_bytes(file, MAX_BYTES))
         joints, present = select_bodies(tracks, self.max_bodies, self.layout.centre)
         label = self._labels[name.action]
         return Clip(file.name, label, joints, present, name.subject, name.camera, name.setup, name.replication)
-
-
-def read_bytes(path: str) -> bytes:
-    """Return the content of a clip's file.
-
-    Raises:
-        ClipError: it cannot be read or has more than `MAX_BYTES`.
-    """
-    try:
-        size = Path(path).stat().st_size
-        if size > MAX_BYTES:
-            raise ClipError(f"has {size >> 20} MB, no clip has more than {MAX_BYTES >> 20}")
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise ClipError(f"cannot be read: {error.strerror}") from error
 
 
 def parse(text: bytes) -> list[Track]:

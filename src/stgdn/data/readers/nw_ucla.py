@@ -6,20 +6,16 @@ files; it is read as it is, a folder of the unpacked files too.
 """
 
 import json
-import os
 import re
-import struct
-import zipfile
-import zlib
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
 from stgdn.data.facts import names
+from stgdn.data.readers.sources import find, read_bytes
 from stgdn.errors import InputError
 from stgdn.skeleton import KINECT20, Layout
 
@@ -27,12 +23,6 @@ NAME = re.compile(r"a(\d\d)_s(\d\d)_e(\d\d)_v(\d\d)", re.ASCII)
 ACTIONS = (1, 2, 3, 4, 5, 6, 8, 9, 11, 12)  # the action number of every label
 CLIPS = 1_484
 MAX_BYTES = 16 << 20  # the largest clip has 0.13 MB
-
-# What a zip with a broken, encrypted or unknown member may raise when it is read.
-BROKEN = (
-    *(OSError, EOFError, RuntimeError, NotImplementedError, KeyError, ValueError),
-    *(zipfile.BadZipFile, zlib.error, struct.error),
-)
 
 
 @dataclass
@@ -60,16 +50,15 @@ class NWUCLAReader:
         Raises:
             InputError: there is no JSON file at `source`, or the zip is broken.
         """
-        source = Path(self.source).expanduser()
-        found = self._members(source) if source.is_file() else self._paths(source)
+        found = find(self.source, ".json")
         if not found:
             raise InputError(
-                f"no .json file in '{source}' or the folders in it; get NW-UCLA.zip (the README of "
+                f"no .json file in '{self.source}' or the folders in it; get NW-UCLA.zip (the README of "
                 "https://github.com/Uason-Chen/CTR-GCN links it), put it for example into data/raw, and type "
                 "`python src/prepare.py data=nw_ucla data.source=PATH` with the path of the zip or the unpacked folder"
             )
         survey, seen = Survey([]), set[str]()
-        for file in sorted(found, key=lambda file: file.name):
+        for file in found:
             reason = "a second file of this name" if file.name in seen else _outside(file.name)
             if reason:
                 survey.skipped.append((file.name, reason))
@@ -79,26 +68,6 @@ class NWUCLAReader:
         if len(seen) >= 0.95 * CLIPS:
             survey.expected = CLIPS
         return survey
-
-    @staticmethod
-    def _paths(folder: Path) -> list[ClipFile]:
-        return [ClipFile(path.stem, str(path)) for path in [*folder.glob("*.json"), *folder.glob("*/*.json")]]
-
-    @staticmethod
-    def _members(archive: Path) -> list[ClipFile]:
-        try:
-            members = _open(archive).namelist()
-        except BROKEN as error:
-            raise InputError(
-                f"'{archive}' is not a zip that can be read ({error}); get NW-UCLA.zip again and type "
-                "`python src/prepare.py data=nw_ucla data.source=PATH`"
-            ) from error
-        paths = [PurePosixPath(member) for member in members]
-        return [
-            ClipFile(path.stem, str(archive), member)
-            for path, member in zip(paths, members, strict=True)
-            if path.suffix == ".json" and len(path.parts) <= 2
-        ]
 
     def read(self, file: ClipFile) -> Clip:
         """Parse one clip and repair its missing joints, see `repair`.
@@ -111,7 +80,7 @@ class NWUCLAReader:
         if reason:
             raise ClipError(reason)
         action, subject, episode, view = _numbers(file.name)
-        content = _parse(_read_bytes(file))
+        content = _parse(read_bytes(file, MAX_BYTES))
         label, stated = ACTIONS.index(action), content.get("label")
         if not isinstance(stated, int):
             raise ClipError("has no whole number 'label'")
@@ -133,32 +102,6 @@ def _outside(name: str) -> str:
     if not numbers:
         return "not named aAA_sSS_eEE_vVV.json"
     return "" if numbers[0] in ACTIONS else f"action {numbers[0]} is not among {', '.join(map(str, ACTIONS))}"
-
-
-def _open(path: Path) -> zipfile.ZipFile:
-    """Open a zip, once in every process: its list of members takes longer to read than a clip."""
-    return _opened(str(path), path.stat().st_mtime_ns, os.getpid())
-
-
-@lru_cache(maxsize=1)
-def _opened(path: str, _changed: int, _process: int) -> zipfile.ZipFile:
-    # A forked process must not read through its parent's file handle: the two share one position.
-    return zipfile.ZipFile(path)
-
-
-def _read_bytes(file: ClipFile) -> bytes:
-    try:
-        if file.member is None:
-            with Path(file.path).open("rb") as stream:
-                text = stream.read(MAX_BYTES + 1)
-        else:
-            with _open(Path(file.path)).open(file.member) as stream:
-                text = stream.read(MAX_BYTES + 1)
-    except BROKEN as error:
-        raise ClipError(f"cannot be read: {error}") from error
-    if len(text) > MAX_BYTES:
-        raise ClipError(f"has more than {MAX_BYTES >> 20} MB")
-    return text
 
 
 def _parse(text: bytes) -> dict[str, object]:

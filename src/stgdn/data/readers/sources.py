@@ -1,0 +1,86 @@
+"""Where raw clips lie: files of a folder, or members of zips, which are read as they are and never unpacked."""
+
+import os
+import struct
+import zipfile
+import zlib
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+from stgdn.data.clip import ClipError, ClipFile
+from stgdn.errors import InputError
+
+# What a zip with a broken, encrypted or unknown member may raise when it is read.
+BROKEN = (
+    *(OSError, EOFError, RuntimeError, NotImplementedError, KeyError, ValueError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+)
+
+
+def find(source: str | Path, suffix: str) -> list[ClipFile]:
+    """Clips whose file name ends in `suffix`, sorted by name.
+
+    Args:
+        source: a zip, or a folder that holds such files or zips of them; both may also hold them one level down.
+        suffix: with its dot, `.skeleton`.
+
+    Raises:
+        InputError: a zip that cannot be read.
+    """
+    place = Path(source).expanduser()
+    if place.is_file():
+        found = _members(place, suffix)
+    else:
+        paths = [*place.glob(f"*{suffix}"), *place.glob(f"*/*{suffix}")]
+        found = [ClipFile(path.stem, str(path)) for path in paths]
+        for archive in sorted(place.glob("*.zip")):
+            found += _members(archive, suffix)
+    return sorted(found, key=lambda file: file.name)
+
+
+def _members(archive: Path, suffix: str) -> list[ClipFile]:
+    try:
+        members = _open(archive).namelist()
+    except BROKEN as error:
+        raise InputError(
+            f"'{archive}' is not a zip that can be read ({error}): get it again, or name a folder of its files with "
+            "data.source=PATH"
+        ) from error
+    paths = [PurePosixPath(member) for member in members]
+    return [
+        ClipFile(path.stem, str(archive), member)
+        for path, member in zip(paths, members, strict=True)
+        if path.suffix == suffix and len(path.parts) <= 2
+    ]
+
+
+def read_bytes(file: ClipFile, most: int) -> bytes:
+    """Content of a clip's file or member.
+
+    Raises:
+        ClipError: it cannot be read, or has more than `most` bytes.
+    """
+    try:
+        if file.member is None:
+            with Path(file.path).open("rb") as stream:
+                content = stream.read(most + 1)
+        else:
+            with _open(Path(file.path)).open(file.member) as stream:
+                content = stream.read(most + 1)
+    except BROKEN as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise ClipError(f"cannot be read: {reason}") from error
+    if len(content) > most:
+        raise ClipError(f"no clip has more than {most >> 20} MB")
+    return content
+
+
+def _open(path: Path) -> zipfile.ZipFile:
+    """Open a zip, once in every process: its list of members takes longer to read than a clip."""
+    return _opened(str(path), path.stat().st_mtime_ns, os.getpid())
+
+
+@lru_cache(maxsize=4)
+def _opened(path: str, _changed: int, _process: int) -> zipfile.ZipFile:
+    # A forked process must not read through its parent's file handle: the two share one position.
+    return zipfile.ZipFile(path)

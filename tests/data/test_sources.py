@@ -1,0 +1,76 @@
+"""Raw files in folders and zips: found once, read as they are, never unpacked."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stgdn.data.clip import ClipError, ClipFile
+from stgdn.data.readers.ntu import NTUReader
+from stgdn.data.readers.sources import find, read_bytes
+from stgdn.data.synthetic import write_demo
+from stgdn.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few raw NTU files of synthetic people."""
+    folder = tmp_path_factory.mktemp("raw") / "demo"
+    write_demo(folder, subjects=(1, 3), replications=1, actions=(1, 50))
+    return folder
+
+
+def pack(path: Path, files: list[Path], inside: str = "nturgb+d_skeletons") -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in files:
+            archive.write(file, f"{inside}/{file.name}")
+    return path
+
+
+def test_official_zips_give_the_clips_that_their_files_give(raw: Path, tmp_path: Path) -> None:
+    files = sorted(raw.glob("*.skeleton"))
+    pack(tmp_path / "nturgbd_skeletons_s001_to_s017.zip", files[:5])
+    pack(tmp_path / "nturgbd_skeletons_s018_to_s032.zip", files[5:], inside=".")
+    unpacked, packed = NTUReader(raw), NTUReader(tmp_path)
+    surveyed, zipped = unpacked.survey().files, packed.survey().files
+    assert [file.name for file in zipped] == [file.name for file in surveyed] == [file.stem for file in files]
+    for one, other in zip(surveyed, zipped, strict=True):
+        np.testing.assert_array_equal(unpacked.read(one).joints, packed.read(other).joints)
+
+
+def test_one_zip_can_be_named(raw: Path, tmp_path: Path) -> None:
+    archive = pack(tmp_path / "some.zip", sorted(raw.glob("*.skeleton"))[:2])
+    assert len(NTUReader(archive).survey().files) == 2
+
+
+def test_a_clip_in_two_places_counts_once(raw: Path, tmp_path: Path) -> None:
+    file = sorted(raw.glob("*.skeleton"))[0]
+    pack(tmp_path / "some.zip", [file])
+    (tmp_path / file.name).write_bytes(file.read_bytes())
+    survey = NTUReader(tmp_path).survey()
+    assert len(survey.files) == 1
+    assert survey.skipped == [(file.stem, "a second file of this name")]
+
+
+def test_members_that_point_outside_are_not_followed(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
+        archive.writestr("../../escaped.skeleton", "0")
+        archive.writestr("../escaped.skeleton", "0")
+    for file in find(tmp_path / "evil.zip", ".skeleton"):
+        assert read_bytes(file, 100) == b"0"
+    assert not list(tmp_path.parent.rglob("escaped.skeleton"))
+
+
+def test_half_a_zip_is_told(raw: Path, tmp_path: Path) -> None:
+    archive = pack(tmp_path / "half.zip", sorted(raw.glob("*.skeleton")))
+    archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
+    with pytest.raises(InputError, match="not a zip that can be read"):
+        NTUReader(tmp_path).survey()
+
+
+def test_a_zip_bomb_is_cut_off(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb.skeleton", b"0" * 3_000_000)
+    with pytest.raises(ClipError, match="no clip has more than 1 MB"):
+        read_bytes(ClipFile("bomb", str(tmp_path / "bomb.zip"), "bomb.skeleton"), 1 << 20)
