@@ -105,7 +105,7 @@ class TestBuildData:
         config = composed(f"data={data}", f"data.store={tmp_path}/none")
         sentence = (
             rf"data={data} is not prepared \({tmp_path}/none is missing\): type `python src/prepare\.py data={data} "
-            r"data\.source=PATH` with the path of the raw files; .*(rose1\.ntu\.edu\.sg|NW-UCLA\.zip)"
+            r"data\.source=PATH` with the path of the raw files; .*(rose1\.ntu\.edu\.sg|NW-UCLA\.zip|yysijie/st-gcn)"
         )
         with pytest.raises(InputError, match=sentence):
             build_data(config)

@@ -25,6 +25,7 @@ def trains(protocol: str, subject: int = 1, camera: int = 1, setup: int = 1) -> 
         ("ntu120_xsub", "subject", {int(s) for s in XSUB_120.split(",")}, range(1, 107)),
         ("ntu60_xview", "camera", {2, 3}, range(1, 4)),
         ("nw_ucla_xview", "camera", {1, 2}, range(1, 4)),
+        ("kinetics_val", "setup", {1}, range(1, 3)),
         ("ntu120_cset", "setup", {s for s in range(1, 33) if s % 2 == 0}, range(1, 33)),
     ],
 )
@@ -104,6 +105,7 @@ def test_lists_of_names() -> None:
         "put on headphone",
     )
     assert len(names("actions_nw_ucla")) == 10
+    assert len(set(names("actions_kinetics400"))) == 400
     with pytest.raises(FileNotFoundError):
         names("actions_elsewhere")
 

@@ -254,9 +254,7 @@ class TestCentre:
         pose = np.stack([one.joints[0][one.present[0]][0] for one in in_order(layout)])
         moved = centre(joints, pose, layout)
         for n, one in enumerate(in_order(layout)):
-            origin = pose[n, layout.centre].astype(float)
-            if layout.planar:
-                origin[2] = 0
+            origin = pose[n, layout.centre].astype(float) * (not layout.planar)
             for m, t in np.argwhere(one.present):
                 near(moved[n, m, t], joints[n, m, t] - origin)
         assert not moved[~seen_in(in_order(layout))].any()
@@ -437,7 +435,7 @@ def literal_batch(one: Clip, layout: Layout, how: ClipSettings, draws: Array | N
     joints = literal_gather(one, np.array(positions), how.bodies)
     pose = one.joints[0][one.present[0]][0].astype(float)
     turn = literal_turn(pose, layout, how.align, None if draws is None else (2 * draws[2:5] - 1) * how.rotate)
-    origin = pose[layout.centre] * ([1, 1, 0] if layout.planar else [1, 1, 1])
+    origin = pose[layout.centre] * (not layout.planar)
     for m in range(joints.shape[0]):
         for t in range(joints.shape[1]):
             if joints[m, t].any():

@@ -35,6 +35,8 @@ PROTOCOLS: dict[str, Protocol] = {
     "ntu120_xsub": Protocol("subject", NTU120_SUBJECTS),
     "ntu120_cset": Protocol("setup", tuple(range(2, 33, 2))),
     "nw_ucla_xview": Protocol("camera", (1, 2)),
+    "kinetics_val": Protocol("setup", (1,)),  # the released split: 1 training, 2 validation
+    "file_split": Protocol("setup", (1,)),  # a split that the source itself holds: 1 training, 2 test
 }
 
 # (data set, protocol): official numbers of (training, test) clips, after the clips on the missing lists are left out.
@@ -44,6 +46,7 @@ COUNTS: dict[tuple[str, str], tuple[int, int]] = {
     ("ntu120", "ntu120_xsub"): (63_026, 50_919),
     ("ntu120", "ntu120_cset"): (54_468, 59_477),
     ("nw_ucla", "nw_ucla_xview"): (1_020, 464),
+    ("kinetics", "kinetics_val"): (240_436, 19_796),
 }
 
 

@@ -117,11 +117,13 @@ def present(joints: Float) -> NDArray[np.bool_]:
 
 
 def centre(joints: Float, pose: Float, layout: Layout) -> Float:
-    """Move the centre joint of `pose` (N, V, C), the main body's first, to the origin; a confidence stays."""
-    origin = pose[:, None, None, None, layout.centre].copy()
+    """Move the centre joint of `pose` (N, V, C), the main body's first, to the origin.
+
+    Planar joints stay in the picture's coordinates, as ST-GCN and PYSKL leave them: where a joint is missing they are 0.
+    """
     if layout.planar:
-        origin[..., 2] = 0
-    return (joints - origin) * present(joints)
+        return joints
+    return (joints - pose[:, None, None, None, layout.centre]) * present(joints)
 
 
 def alignment(pose: Float, layout: Layout, align: str) -> Float:
