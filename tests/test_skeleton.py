@@ -65,7 +65,10 @@ def test_the_axes_of_the_body(skeleton: Layout) -> None:
 
 @pytest.mark.parametrize(
     ("name", "joints", "root"),
-    [("ntu25", 25, "spine_shoulder"), ("openpose18", 18, "neck"), ("kinect20", 20, "hip_centre")],
+    [
+        *(("ntu25", 25, "spine_shoulder"), ("openpose18", 18, "neck")),
+        *(("kinect20", 20, "hip_centre"), ("coco17", 17, "nose")),
+    ],
 )
 def test_layouts_are_the_published_ones(name: str, joints: int, root: str) -> None:
     skeleton = layout(name)
@@ -83,6 +86,7 @@ def test_layouts_are_the_published_ones(name: str, joints: int, root: str) -> No
         ("openpose18", "right_hip", "right_shoulder"),
         ("openpose18", "left_ear", "left_eye"),
         ("kinect20", "right_foot", "right_ankle"),
+        ("coco17", "left_hip", "left_shoulder"),
     ],
 )
 def test_some_bones(name: str, child: str, parent: str) -> None:

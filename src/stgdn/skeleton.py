@@ -120,7 +120,27 @@ KINECT20 = Layout(
     shoulders=(8, 4),
 )
 
-LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (NTU25, OPENPOSE18, KINECT20)}
+# Bones as PYSKL has them: without a neck, shoulders hang on the nose and hips on shoulders.
+COCO17 = Layout(
+    name="coco17",
+    joints=(
+        *("nose", "left_eye", "right_eye", "left_ear", "right_ear"),
+        *("left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist"),
+        *("left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
+    ),
+    bones=(
+        *((15, 13), (13, 11), (16, 14), (14, 12), (11, 5), (12, 6)),
+        *((9, 7), (7, 5), (10, 8), (8, 6), (5, 0), (6, 0)),
+        *((1, 0), (3, 1), (2, 0), (4, 2)),
+    ),
+    mirrored=((1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16)),
+    centre=0,
+    spine=(12, 0),
+    shoulders=(6, 5),
+    planar=True,
+)
+
+LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (NTU25, OPENPOSE18, KINECT20, COCO17)}
 
 
 def layout(name: str) -> Layout:

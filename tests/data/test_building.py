@@ -105,7 +105,8 @@ class TestBuildData:
         config = composed(f"data={data}", f"data.store={tmp_path}/none")
         sentence = (
             rf"data={data} is not prepared \({tmp_path}/none is missing\): type `python src/prepare\.py data={data} "
-            r"data\.source=PATH` with the path of the raw files; .*(rose1\.ntu\.edu\.sg|NW-UCLA\.zip|yysijie/st-gcn)"
+            r"data\.source=PATH` with the path of the raw files; "
+            r".*(rose1\.ntu\.edu\.sg|NW-UCLA\.zip|yysijie/st-gcn|kennymckormick/pyskl)"
         )
         with pytest.raises(InputError, match=sentence):
             build_data(config)

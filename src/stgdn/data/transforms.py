@@ -119,7 +119,7 @@ def present(joints: Float) -> NDArray[np.bool_]:
 def centre(joints: Float, pose: Float, layout: Layout) -> Float:
     """Move the centre joint of `pose` (N, V, C), the main body's first, to the origin.
 
-    Planar joints stay in the picture's coordinates, as ST-GCN and PYSKL leave them: where a joint is missing they are 0.
+    Planar joints stay in the picture, as ST-GCN and PYSKL leave them; a joint not found there is (0, 0, 0).
     """
     if layout.planar:
         return joints
