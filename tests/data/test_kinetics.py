@@ -173,7 +173,7 @@ class TestRead:
         with pytest.raises(ClipError, match="its label file cannot be read"):
             reader.read(ClipFile(NAME, str(tmp_path / "elsewhere" / f"{NAME}.json")))
         monkeypatch.setattr(kinetics, "MAX_BYTES", 100)
-        with pytest.raises(ClipError, match="has more than"):
+        with pytest.raises(ClipError, match="no clip has more than"):
             reader.read(ClipFile(NAME, str(folder / f"{NAME}.json")))
 
 

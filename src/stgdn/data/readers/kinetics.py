@@ -19,6 +19,7 @@ import numpy as np
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
 from stgdn.data.facts import names
 from stgdn.data.protocols import COUNTS
+from stgdn.data.readers.sources import read_bytes
 from stgdn.data.readers.tracking import Float, Rows, bodies, rank, track
 from stgdn.errors import InputError
 from stgdn.skeleton import OPENPOSE18, Layout
@@ -114,7 +115,7 @@ class KineticsReader:
         """
         path = Path(file.path)
         label = _label(path.parent.with_name(f"{path.parent.name}_label.json"), file.name)
-        content = _object(_read_bytes(path))
+        content = _object(read_bytes(file, MAX_BYTES))
         stated = content.get("label_index")
         if not _whole(stated):
             raise ClipError("has no whole number 'label_index'")
@@ -147,17 +148,6 @@ def _labels(path: Path, _changed: int) -> dict[str, int]:
     """Labels by clip; kept, as the file of the training split has 240,000 of them."""
     facts = _object(path.read_bytes()).items()
     return {name: fact["label_index"] for name, fact in facts if isinstance(fact, dict) and "label_index" in fact}
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            text = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ClipError(f"cannot be read: {error}") from error
-    if len(text) > MAX_BYTES:
-        raise ClipError(f"has more than {MAX_BYTES >> 20} MB")
-    return text
 
 
 def _object(text: bytes) -> dict[str, object]:
