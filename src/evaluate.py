@@ -6,8 +6,8 @@ from stgdn.data.building import build_data
 from stgdn.entry import door
 from stgdn.results.reporting import report_evaluation
 from stgdn.results.runs import Run
+from stgdn.results.scores import score_split
 from stgdn.training.building import build_recognizer, build_tester, load_weights
-from stgdn.training.job import score_split
 
 
 @door("evaluate")

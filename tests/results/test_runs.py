@@ -6,7 +6,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from stgdn.entry import run_name
-from stgdn.results.runs import config_differences, replacing
+from stgdn.files import replacing
+from stgdn.results.runs import config_differences
 
 
 @pytest.mark.parametrize(

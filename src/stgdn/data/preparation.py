@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,8 @@ from stgdn.data.store_writer import StoreWriter
 from stgdn.errors import InputError
 
 CHUNK = 16  # files a worker process takes at a time
+
+_reader: Reader  # what a worker process reads with
 
 
 def prepare(
@@ -95,16 +96,15 @@ def _write_clips(writer: StoreWriter, reader: Reader, files: list[ClipFile], wor
 
 def _parse(reader: Reader, files: list[ClipFile], workers: int | None) -> Iterator[tuple[ClipFile, Clip | str]]:
     """Clips, or the reasons why not, in the order of the files."""
-    parse = partial(read_checked, reader)
     workers = min(workers if workers is not None else available_cores(), -(-len(files) // CHUNK))
     if workers <= 1:
-        yield from zip(files, map(parse, files), strict=True)
+        yield from ((file, read_checked(reader, file)) for file in files)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_take, initargs=(reader,)) as pool:
         try:
             with _interrupts_ignored():
-                clips = pool.map(parse, files, chunksize=CHUNK)
+                clips = pool.map(_read_here, files, chunksize=CHUNK)
             yield from zip(files, clips, strict=True)
         except BrokenProcessPool:
             raise InputError(
@@ -113,6 +113,16 @@ def _parse(reader: Reader, files: list[ClipFile], workers: int | None) -> Iterat
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _take(reader: Reader) -> None:
+    """Keep the reader in a worker process: it may be large, so it is sent once and not with every chunk of files."""
+    global _reader
+    _reader = reader
+
+
+def _read_here(file: ClipFile) -> Clip | str:
+    return read_checked(_reader, file)
 
 
 def available_cores() -> int:

@@ -13,11 +13,11 @@ from rich.console import Console
 
 from stgdn.data.building import trivial_accuracy
 from stgdn.data.module import SkeletonData
+from stgdn.files import replacing, write_json
 from stgdn.model.complexity import Complexity, complexity
 from stgdn.results.figures import adjacency_figure, confusion_figure
-from stgdn.results.runs import Run, replacing, write_json
-from stgdn.results.scores import Scores
-from stgdn.training.job import score_split
+from stgdn.results.runs import Run
+from stgdn.results.scores import Scores, score_split
 from stgdn.training.recognizer import Recognizer
 
 console = Console(soft_wrap=True, highlight=False)

@@ -7,35 +7,17 @@ scores.npz       class scores of every test clip
 summary.json     written last: a folder that has it is finished
 """
 
-import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from stgdn.errors import InputError, choose
+from stgdn.files import replacing
 
 # What may differ between a run and its continuation.
 PASSING = ("resume", "overwrite", "trainer", "logger", "workers", "checkpoint_every")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Write under a temporary name beside `path` and rename when done, so that `path` is never half a file."""
-    temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_json(path: Path, content: Any) -> None:  # noqa: ANN401
-    """Write readable JSON, whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n")
 
 
 class Run:

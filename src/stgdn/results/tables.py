@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stgdn.errors import InputError
-from stgdn.results.runs import replacing
+from stgdn.files import replacing
 
 START, END = "<!-- results -->", "<!-- end of results -->"
 HEADINGS = ("data", "model", "stream", "epochs", "seed", "test top-1", "parameters", "GFLOP a clip (C, T, V, M)", "run")

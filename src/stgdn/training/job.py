@@ -1,14 +1,10 @@
-"""Training from the start or from a checkpoint, and testing."""
+"""Training, from the start or from a checkpoint."""
 
 from pathlib import Path
 
 import lightning
-import numpy as np
-import torch
 
 from stgdn.data.module import SkeletonData
-from stgdn.errors import InputError, choose
-from stgdn.results.scores import Scores
 from stgdn.training.building import load_weights
 from stgdn.training.recognizer import Recognizer
 
@@ -29,33 +25,3 @@ def fit(trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData, 
         if trainer.interrupted:
             raise KeyboardInterrupt from None
         raise
-
-
-def score_split(trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData, split: str = "test") -> Scores:
-    """Class scores of every clip of a split, by the weights that `recognizer` has now.
-
-    Raises:
-        InputError: a split that is not there.
-    """
-    split = choose(split, ("test", *(("holdout",) if len(data.splits["holdout"]) else ())), "split")
-    loader = data.test_dataloader() if split == "test" else data.val_dataloader()
-    trainer.test(recognizer, loader, verbose=False)
-    collected = recognizer.scores
-    if trainer.world_size > 1:
-        parts: list[list] = [[] for _ in range(trainer.world_size)]
-        torch.distributed.all_gather_object(parts, collected)
-        collected = [piece for part in parts for piece in part]
-    indices = torch.cat([piece[0] for piece in collected]).numpy()
-    order = np.argsort(indices)
-    clips = data.store.clips[indices[order]]
-    scores = torch.cat([piece[1] for piece in collected]).numpy()[order]
-    if not np.isfinite(scores).all():
-        raise InputError("the network's scores are not finite: it has diverged; train it with a lower optimisation.lr")
-    return Scores(
-        clips["name"],
-        clips["label"].astype(np.int64),
-        scores,
-        np.asarray(data.store.header.classes),
-        data.settings.stream,
-        split,
-    )

@@ -10,6 +10,8 @@ from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from stgdn.files import replacing
+
 COLUMNS = ("train/loss", "train/top1", "train/top5", "train/lr", "train/clips_per_second", "val/loss", "val/top1")
 
 
@@ -101,9 +103,7 @@ class EpochReport(Callback):
             with self.path.open(newline="") as file:
                 rows = [row for row in csv.DictReader(file) if int(row["epoch"]) < epoch]
         rows.append({"epoch": epoch} | {key: f"{metrics[key]:.6g}" for key in COLUMNS if key in metrics})
-        partial = self.path.with_suffix(".partial")
-        with partial.open("w", newline="") as file:
+        with replacing(self.path) as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, ["epoch", *COLUMNS])
             writer.writeheader()
             writer.writerows(rows)
-        partial.replace(self.path)
