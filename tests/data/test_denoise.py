@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stgdn.data.readers import denoise
-from stgdn.data.readers.denoise import Track, select_bodies
+from stgdn.data.readers.denoise import Sightings, Track, identify, select_bodies
 
 CENTRE = 1
 FIGURE = np.stack([0.25 * np.cos(np.arange(25)), np.linspace(0, 1.7, 25), 0.1 * np.sin(np.arange(25))], axis=-1)
@@ -27,8 +27,27 @@ def without(track: Track, *missing: int) -> Track:
     return Track(track.frames[keep], track.joints[keep])
 
 
+def sighted(*tracks: Track) -> Sightings:
+    """The tracks as a sensor lists them, in every frame in the order given, each with an id of its own."""
+    listed = sorted((int(frame), number) for number, track in enumerate(tracks) for frame in track.frames)
+    frames, numbers = np.array(listed).T
+    joints = [tracks[number].joints[list(tracks[number].frames).index(frame)] for frame, number in listed]
+    places = np.arange(len(frames)) - np.searchsorted(frames, frames)
+    return Sightings(frames, places, [b"%d" % number for number in numbers], np.array(joints))
+
+
 def place(track: Track) -> float:
     return float(np.median(track.joints[:, CENTRE, 0]))
+
+
+def test_identify_follows_ids_and_leaves_out_nobody() -> None:
+    """An id listed twice in a frame counts once, the first time; a body of zeros is nobody."""
+    joints = np.arange(1.0, 8)[:, None, None] * np.ones((25, 3))
+    joints[[2, 6]] = 0
+    frames, ids = np.array([0, 0, 0, 2, 2, 2, 3]), [b"1", b"2", b"3", b"2", b"1", b"2", b"1"]
+    one, two = identify(Sightings(frames, np.array([0, 1, 2, 0, 1, 2, 0]), ids, joints))
+    assert (one.frames.tolist(), one.joints[:, 0, 0].tolist()) == ([0, 2], [1, 5])
+    assert (two.frames.tolist(), two.joints[:, 0, 0].tolist()) == ([0, 2], [2, 4])
 
 
 def test_merge_joins_an_id_that_goes_on_where_another_ended() -> None:
@@ -84,11 +103,11 @@ def test_drop_short_keeps_the_longest_if_all_are_short() -> None:
     assert [len(track.frames) for track in denoise.drop_short(tracks)] == [9, 9]
 
 
-def test_wide_rate_counts_frames_wider_than_high() -> None:
+def test_wide_is_wider_than_high() -> None:
     x = np.array([0.79, 0.8, 0.81, 2.0])
     joints = np.zeros((4, 25, 3))
     joints[:, 3, 0], joints[:, 7, 1], joints[:, 9, 2] = x, 1.0, 9.0
-    assert denoise.wide_rate(joints) == 0.5
+    assert denoise.wide(joints).tolist() == [False, False, True, True]
 
 
 def test_drop_wide_drops_furniture_and_keeps_a_lone_person_lying() -> None:
@@ -156,13 +175,13 @@ def test_select_bodies_in_a_crowd() -> None:
         Track(actor.frames[32:], actor.joints[32:]),
         person(0, 60, place=3, swing=0.05),
     ]
-    joints, present = select_bodies(tracks, 2, CENTRE)
+    joints, present = select_bodies(sighted(*tracks), 2, CENTRE)
     assert present.all()
     assert present.shape == (2, 60)
     seen = np.r_[0:30, 32:60]
     np.testing.assert_allclose(joints[0, seen], actor.joints[seen], rtol=1e-6)
     np.testing.assert_allclose(joints[1], partner.joints, rtol=1e-6)
-    assert select_bodies(tracks, 3, CENTRE)[0].shape[0] == 3
+    assert select_bodies(sighted(*tracks), 3, CENTRE)[0].shape[0] == 3
 
 
 @st.composite
@@ -179,7 +198,7 @@ def crowds(draw: st.DrawFn) -> list[Track]:
 @settings(max_examples=100, deadline=None)
 @given(crowds(), st.integers(1, 3))
 def test_every_crowd_gives_unbroken_bodies_and_no_empty_frame(tracks: list[Track], max_bodies: int) -> None:
-    joints, present = select_bodies(tracks, max_bodies, CENTRE)
+    joints, present = select_bodies(sighted(*tracks), max_bodies, CENTRE)
     assert 1 <= len(joints) <= max_bodies
     assert present.any(axis=0).all()
     for body in present:

@@ -1,4 +1,4 @@
-"""Raw NTU RGB+D files, written here and read line by line for comparison."""
+"""The reader of NTU RGB+D: which files are of the set, and what becomes of one."""
 
 import pickle
 import tracemalloc
@@ -9,53 +9,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, Reader
 from stgdn.data.readers import ntu
-from stgdn.data.readers.ntu import NTUReader, parse
+from stgdn.data.readers.ntu import NTUReader
 from stgdn.errors import InputError
 
-Frame = list[tuple[str, NDArray[np.float64]]]
+from .recordings import ID, NEXT_ID, raw, walkers
+
 NAME = "S001C002P003R002A004"
-ID, NEXT_ID = "72057594037931101", "72057594037931102"  # one number as float64
-JOINT_LINE = "{:.7g} {:.7g} {:.7g} 277.4 191.8 1036.2 519.1 -0.2 0.05 0.96 -0.12 2"
-
-
-def raw(frames: list[Frame], newline: str = "\r\n") -> bytes:
-    """Write a file as Kinect's recorder does."""
-    lines = [str(len(frames))]
-    for bodies in frames:
-        lines.append(str(len(bodies)))
-        for body, joints in bodies:
-            lines += [f"{body} 0 1 1 0 0 0 0.1 -0.2 2", str(len(joints))]
-            lines += [JOINT_LINE.format(*joint) for joint in joints]
-    return (newline.join(lines) + newline).encode()
-
-
-def literal(text: bytes) -> list[Frame]:
-    """Read a file line by line, as the format's description says."""
-    lines = iter(text.decode().splitlines())
-    frames: list[Frame] = []
-    for _ in range(int(next(lines))):
-        bodies: Frame = []
-        for _ in range(int(next(lines))):
-            body = next(lines).split()[0]
-            joints = [[float(value) for value in next(lines).split()[:3]] for _ in range(int(next(lines)))]
-            bodies.append((body, np.array(joints)))
-        frames.append(bodies)
-    return frames
-
-
-def walkers(ids: list[list[str]], seed: int = 0) -> list[Frame]:
-    """Frames in which the bodies `ids[t]` are seen; every body stands at a place of its own."""
-    rng = np.random.default_rng(seed)
-    every = sorted({body for frame in ids for body in frame})
-    figure = np.stack([0.2 * rng.normal(size=25), np.linspace(-0.8, 0.9, 25), 3 + 0.1 * rng.normal(size=25)], axis=-1)
-    shift = {body: np.array([1.5 * index, 0, 0]) for index, body in enumerate(every)}
-    return [[(body, figure + shift[body] + 0.1 * rng.normal(size=(1, 3))) for body in frame] for frame in ids]
-
-
 VALID = raw(walkers([[ID]] * 3 + [[ID, NEXT_ID]] * 3))
 
 
@@ -67,31 +29,6 @@ def read(tmp_path: Path) -> Callable[[bytes], Clip]:
         return NTUReader(tmp_path).read(ClipFile(NAME, str(path)))
 
     return write_and_read
-
-
-@pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_parse_equals_the_literal_reader(newline: str) -> None:
-    ids = [[ID], [], [NEXT_ID, ID], [ID, "7"], [NEXT_ID, ID], [], ["7"]]
-    text = raw(walkers(ids), newline)
-    frames = literal(text)
-    tracks = parse(text)
-    assert len(tracks) == 3
-    for track, body in zip(tracks, [ID, NEXT_ID, "7"], strict=True):
-        seen = [t for t, frame in enumerate(ids) if body in frame]
-        np.testing.assert_array_equal(track.frames, seen)
-        expected = [joints for t in seen for name, joints in frames[t] if name == body]
-        np.testing.assert_array_equal(track.joints, expected)
-
-
-def test_parse_takes_the_first_of_an_id_that_occurs_twice_and_ignores_a_body_of_zeros() -> None:
-    one, two, zero = (np.full((25, 3), value) for value in (1.0, 2.0, 0.0))
-    tracks = parse(raw([[("1", one), ("1", two), ("9", zero)], [("1", two)]]))
-    assert [track.frames.tolist() for track in tracks] == [[0, 1]]
-    np.testing.assert_array_equal(tracks[0].joints, [one, two])
-
-
-def test_parse_takes_nan_where_it_is_not_a_coordinate() -> None:
-    assert len(parse(VALID.replace(b"277.4 191.8", b"NaN -Infinity"))) == 2
 
 
 def test_read_one_body(read: Callable[[bytes], Clip]) -> None:
@@ -113,38 +50,23 @@ def test_read_two_bodies_whose_ids_differ_in_the_last_digit(read: Callable[[byte
     assert sorted(clip.present.sum(axis=1)) == [20, 30]
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        (b"", "is empty"),
-        (b" \n", "is empty"),
-        (b"0\n", "no body in any frame"),
-        (b"3\n0\n0\n0\n", "no body in any frame"),
-        (raw([[(ID, np.zeros((25, 3)))]]), "no body in any frame"),
-        (VALID[: len(VALID) // 2], "ends after 3 of 6 frames"),
-        (b"80\n" + b"0\n" * 31, "ends after 31 of 80 frames"),
-        (b"1\n1\n" + ID.encode(), "ends after 0 of 1 frames"),
-        (b"1\n999999999\n1 2 3", "ends after 0 of 1 frames"),
-        (b"999999999\n0\n0\n", "ends after 2 of 999999999 frames"),
-        (b"9" * 5000, r"'9{20}\.\.\.' stands where the number of frames should"),
-        (b"-1\n", "'-1' stands where the number of frames should"),
-        (b"1.5\n", "'1.5' stands where the number of frames should"),
-        (b"nan\n0\n", "'nan' stands where the number of frames should"),
-        (b"2\n0.25\n0\n", "'0.25' stands where the number of bodies should"),
-        (VALID.replace(b"277.4", b"abc", 1), "'abc' is not a number"),
-        (VALID.replace(b"277.4 ", b"", 1), "stands where the number of"),
-        (VALID.replace(b"277.4", b"277.4 1", 1), "body with 2 joints, expected 25"),
-        (raw([[(ID, np.ones((20, 3)))]]), "body with 20 joints, expected 25"),
-        (VALID + b"1 2 3\n", "goes on after its 6 frames, with 3 more values"),
-        (raw([[(ID, np.full((25, 3), np.nan))]]), "joint 0 in frame 0 is not finite"),
-        (raw([[], [(ID, np.where(np.eye(25, 3, -4) > 0, np.inf, 1.0))]]), "joint 4 in frame 1 is not finite"),
-        (raw([[(ID, np.full((25, 3), 1e200))]]), "is not finite"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00", r"'\\x89PNG' is not a number"),
-        (b"1\x00\n0\n", r"'1\\x00' is not a number"),
-        ("１\n０\n".encode(), "is not a number"),
-        (b"{" + b"x" * 100, r"'\{x{19}\.\.\.' is not a number"),
-    ],
-)
+@pytest.mark.parametrize("denoise", ntu.DENOISINGS)
+def test_a_clip_of_one_frame(tmp_path: Path, denoise: str) -> None:
+    (tmp_path / f"{NAME}.skeleton").write_bytes(raw(walkers([[ID]])))
+    reader = NTUReader(tmp_path, denoise=denoise)
+    clip = reader.read(reader.survey().files[0])
+    assert clip.joints.shape == (1, 1, 25, 3)
+    assert clip.present.all()
+
+
+@pytest.mark.parametrize("denoise", ntu.DENOISINGS)
+def test_eleven_bodies_in_every_frame(tmp_path: Path, denoise: str) -> None:
+    (tmp_path / f"{NAME}.skeleton").write_bytes(raw(walkers([[str(body) for body in range(11)]] * 15)))
+    reader = NTUReader(tmp_path, denoise=denoise)
+    assert reader.read(reader.survey().files[0]).joints.shape == (2, 15, 25, 3)
+
+
+@pytest.mark.parametrize(("text", "reason"), [(b"0\n", "no body in any frame"), (VALID[:-9000], "ends after 3 of 6")])
 def test_bad_file(read: Callable[[bytes], Clip], text: bytes, reason: str) -> None:
     with pytest.raises(ClipError, match=reason):
         read(text)
@@ -181,31 +103,22 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz") / f"{NAME}.skeleton"
 
 
-def read_or_reject(path: Path, text: bytes) -> None:
-    path.write_bytes(text)
+@settings(max_examples=60, deadline=None)
+@given(
+    denoise=st.sampled_from(list(ntu.DENOISINGS)),
+    start=st.integers(0, len(VALID)),
+    length=st.integers(0, 60) | st.integers(0, len(VALID)),
+    new=st.binary(max_size=12) | st.sampled_from([b"", b"0", b" 1e39 ", b" nan ", b"\n25\n", b"-1", b" 99999999 "]),
+)
+def test_any_damage_is_read_or_rejected(scratch: Path, denoise: str, start: int, length: int, new: bytes) -> None:
+    scratch.write_bytes(VALID[:start] + new + VALID[start + length :])
     try:
-        clip = NTUReader(path.parent).read(ClipFile(NAME, str(path)))
+        clip = NTUReader(scratch.parent, denoise=denoise).read(ClipFile(NAME, str(scratch)))
     except ClipError:
         return
     assert np.isfinite(clip.joints).all()
     assert clip.joints.shape == (*clip.present.shape, 25, 3)
     assert clip.present.any(axis=0).all()
-
-
-@settings(max_examples=150, deadline=None)
-@given(text=st.binary(max_size=400) | st.text("0123456789 \n.-naif", max_size=400).map(str.encode))
-def test_any_bytes_are_read_or_rejected(scratch: Path, text: bytes) -> None:
-    read_or_reject(scratch, text)
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    start=st.integers(0, len(VALID)),
-    length=st.integers(0, 60) | st.integers(0, len(VALID)),
-    new=st.binary(max_size=12) | st.sampled_from([b"", b"0", b" 1e39 ", b" nan ", b"\n25\n", b"-1", b" 99999999 "]),
-)
-def test_any_damage_is_read_or_rejected(scratch: Path, start: int, length: int, new: bytes) -> None:
-    read_or_reject(scratch, VALID[:start] + new + VALID[start + length :])
 
 
 def make(folder: Path, *stems: str) -> None:
@@ -276,6 +189,8 @@ def test_no_source(tmp_path: Path, source: str) -> None:
 def test_bad_arguments() -> None:
     with pytest.raises(InputError, match="60 or 120 actions, not num_actions=61"):
         NTUReader(".", 61)
+    with pytest.raises(InputError, match=r"data\.reader\.denoise 'ctrgcn', allowed: .*did you mean 'ctr_gcn'\?"):
+        NTUReader(".", denoise="ctrgcn")
     with pytest.raises(InputError, match="max_bodies must be 1 or more, not 0"):
         NTUReader(".", max_bodies=0)
     for actions in ([], [1, 1], [0], [61]):

@@ -69,6 +69,73 @@ def test_half_a_zip_is_told(raw: Path, tmp_path: Path) -> None:
         NTUReader(tmp_path).survey()
 
 
+def test_what_is_not_a_zip_is_told(tmp_path: Path) -> None:
+    (tmp_path / "nturgbd_skeletons_s001_to_s017.zip").write_text("<html>please log in</html>")
+    with pytest.raises(InputError, match=r"s001_to_s017\.zip' is not a zip that can be read .*get it"):
+        NTUReader(tmp_path).survey()
+
+
+def encrypt(archive: Path) -> None:
+    """Set the flag that says so in both headers of every member."""
+    content = bytearray(archive.read_bytes())
+    for signature, flag in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = content.find(signature)
+        while at >= 0:
+            content[at + flag] |= 1
+            at = content.find(signature, at + 1)
+    archive.write_bytes(content)
+
+
+def test_an_encrypted_zip_is_told_before_any_clip(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "locked.zip", "w") as archive:
+        archive.writestr("S001C001P001R001A001.skeleton", "0")
+    encrypt(tmp_path / "locked.zip")
+    with pytest.raises(InputError, match=r"locked\.zip' is encrypted: unpack it with its password and name the folder"):
+        find(tmp_path, ".skeleton")
+
+
+def test_an_encrypted_member_is_not_read(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "locked.zip", "w") as archive:
+        archive.writestr("locked.skeleton", "0")
+    encrypt(tmp_path / "locked.zip")
+    with pytest.raises(ClipError, match=r"cannot be read: .*encrypted"):
+        read_bytes(ClipFile("locked", str(tmp_path / "locked.zip"), "locked.skeleton"), 100)
+
+
+def test_a_name_twice_in_a_zip_counts_once(raw: Path, tmp_path: Path) -> None:
+    file = sorted(raw.glob("*.skeleton"))[0]
+    with zipfile.ZipFile(tmp_path / "some.zip", "w") as archive:
+        archive.write(file, file.name)
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.write(file, file.name)
+    survey = NTUReader(tmp_path).survey()
+    assert [found.name for found in survey.files] == [file.stem]
+    assert survey.skipped == [(file.stem, "a second file of this name")]
+
+
+def test_files_of_other_data_sets_are_left_alone(raw: Path, tmp_path: Path) -> None:
+    """A folder may hold NTU files, NW-UCLA's and anything else; what only has the name of an NTU file is told."""
+    file = sorted(raw.glob("*.skeleton"))[0]
+    (tmp_path / file.name).write_bytes(file.read_bytes())
+    clip = '{"file_name": "a01_s01_e00_v01", "skeletons": [[[0.1, 0.2, 2.5]]], "label": 1}'
+    for name in ("a01_s01_e00_v01.json", "notes.txt", "S001C001P001R001A002.skeleton"):
+        (tmp_path / name).write_text(clip)
+    with zipfile.ZipFile(tmp_path / "NW-UCLA.zip", "w") as archive:
+        archive.writestr("all_sqe/a01_s01_e00_v01.json", clip)
+    reader = NTUReader(tmp_path)
+    survey = reader.survey()
+    assert sorted(found.name for found in survey.files) == sorted([file.stem, "S001C001P001R001A002"])
+    assert survey.skipped == []
+    with pytest.raises(ClipError, match="stands where the number of frames should"):
+        reader.read(next(found for found in survey.files if found.name.endswith("R001A002")))
+
+
+def test_a_folder_of_another_data_set_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a01_s01_e00_v01.json").write_text("{}")
+    with pytest.raises(InputError, match=r"no \.skeleton file in"):
+        NTUReader(tmp_path).survey()
+
+
 def test_a_zip_bomb_is_cut_off(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb.skeleton", b"0" * 3_000_000)

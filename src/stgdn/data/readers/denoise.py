@@ -1,19 +1,16 @@
 """From the bodies that Kinect tracked to the persons who act in a clip.
 
 Kinect v2 tracks chairs and reflections beside people, loses people for some frames and gives them a new id when it
-finds them again. `select_bodies` cleans a clip in six steps. They follow the preparation published with CTR-GCN
-(Chen et al. 2021, its thresholds) and 2s-AGCN (Shi et al. 2019, the most active bodies are the actors); where they
-differ, the step says so.
+finds them again. `select_bodies` cleans a clip in six steps, with the thresholds published with CTR-GCN (Chen et al.
+2021). `stgdn.data.readers.denoise_published` has that preparation and 2s-AGCN's as they were.
 
 1. One id is one body. Frames in which nobody is seen do not count.
 2. Merge: an id that appears where another one vanished before (centre joints nearer than `SEAM` metres, no frame in
-   common) is the same person. CTR-GCN merges after step 5 and without looking at the place, so that a person who
-   leaves and another who enters become one.
+   common) is the same person.
 3. Drop what is there for at most `SHORT` frames, or for half of a clip shorter than 2 x `SHORT` frames.
 4. Drop what is wider than a person: in at least `WIDE_RATE` of its frames it spreads along x more than `WIDE` times
    as far as along y. The narrowest body stays, so that a lone person lying down is kept.
-5. Keep the bodies of greatest motion, most active first. Motion is the variance of each joint over time, summed;
-   CTR-GCN takes the variance of all joints about one mean, in which a body's size counts as motion.
+5. Keep the bodies of greatest motion, most active first. Motion is the variance of each joint over time, summed.
 6. Clip time is the frames in which a kept body is seen. Between its first and last frame a body is unbroken: where it
    is missing it moves linearly.
 """
@@ -31,6 +28,34 @@ WIDE_RATE = 0.69754
 
 
 @dataclass(frozen=True)
+class Sightings:
+    """Every body of every frame, as the sensor listed them.
+
+    Attributes:
+        frames: (n,) int64 the recording's frame of each, ascending, from 0.
+        places: (n,) int64 its position among the bodies of its frame, from 0.
+        ids: n ids, as text: they have 17 to 19 digits, more than a float64 holds.
+        joints: (n, V, 3) float64, metres.
+    """
+
+    frames: NDArray[np.int64]
+    places: NDArray[np.int64]
+    ids: Sequence[bytes]
+    joints: NDArray[np.float64]
+
+    def seen(self) -> NDArray[np.bool_]:
+        """(n,) which are anybody: a body with all joints at exactly zero is nobody."""
+        return (self.joints != 0).any(axis=(1, 2))
+
+    def by_id(self) -> list[NDArray[np.int64]]:
+        """Rows of every id, in order of appearance; of an id that occurs twice in a frame the first."""
+        rows: dict[bytes, list[int]] = {}
+        for row, body in enumerate(self.ids):
+            rows.setdefault(body, []).append(row)
+        return [np.array(body)[np.unique(self.frames[body], return_index=True)[1]] for body in rows.values()]
+
+
+@dataclass(frozen=True)
 class Track:
     """One body where it was seen.
 
@@ -43,13 +68,11 @@ class Track:
     joints: NDArray[np.float64]
 
 
-def select_bodies(
-    tracks: Sequence[Track], max_bodies: int, centre: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Choose the persons of a clip, steps 2 to 6 of this module.
+def select_bodies(sightings: Sightings, max_bodies: int, centre: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Choose the persons of a clip, steps 1 to 6 of this module.
 
     Args:
-        tracks: at least one body.
+        sightings: somebody in at least one frame.
         max_bodies: the most bodies to keep.
         centre: the joint that stands for a body's place.
 
@@ -57,10 +80,17 @@ def select_bodies(
         (M, T, V, 3) float32 coordinates in metres, most active body first, zeros where absent; (M, T) bool presence,
         one unbroken run a body, somebody in every frame. 1 <= M <= `max_bodies`.
     """
-    bodies = merge(tracks, centre)
+    bodies = merge(identify(sightings), centre)
     bodies = drop_short(bodies)
     bodies = drop_wide(bodies)
     return assemble(most_active(bodies, max_bodies))
+
+
+def identify(sightings: Sightings) -> list[Track]:
+    """Return what is seen of each id, in order of appearance (step 1)."""
+    seen = sightings.seen()
+    rows = [body[seen[body]] for body in sightings.by_id()]
+    return [Track(sightings.frames[body], sightings.joints[body]) for body in rows if len(body)]
 
 
 def merge(tracks: Sequence[Track], centre: int) -> list[Track]:
@@ -103,15 +133,15 @@ def drop_short(tracks: Sequence[Track]) -> list[Track]:
 
 def drop_wide(tracks: Sequence[Track]) -> list[Track]:
     """Leave out what is wider than a person (step 4); the narrowest remains."""
-    rates = [wide_rate(track.joints) for track in tracks]
+    rates = [float(wide(track.joints).mean()) for track in tracks]
     narrowest = int(np.argmin(rates))
     return [t for index, t in enumerate(tracks) if rates[index] < WIDE_RATE or index == narrowest]
 
 
-def wide_rate(joints: NDArray[np.float64]) -> float:
-    """Return the fraction of frames in which x-spread > `WIDE` * y-spread; `joints` is (n, V, 3)."""
+def wide(joints: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return (n,) the frames in which x-spread > `WIDE` * y-spread; `joints` is (n, V, 3)."""
     x, y, _ = np.moveaxis(np.ptp(joints, axis=1), -1, 0)
-    return float(np.mean(x > WIDE * y))
+    return x > WIDE * y
 
 
 def motion(joints: NDArray[np.float64]) -> float:
@@ -124,13 +154,19 @@ def most_active(tracks: Sequence[Track], max_bodies: int) -> list[Track]:
     return sorted(tracks, key=lambda track: -motion(track.joints))[:max_bodies]
 
 
-def assemble(tracks: Sequence[Track]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def assemble(
+    tracks: Sequence[Track], times: NDArray[np.int64] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Lay the bodies on one clip time and fill their gaps (step 6).
 
+    Args:
+        tracks: at least one body.
+        times: (T,) the recording's frames that make the clip, ascending; None for those in which a track is seen.
+
     Returns:
-        (M, T, V, 3) float32 and (M, T) bool; T counts the frames in which at least one of `tracks` is seen.
+        (M, T, V, 3) float32 and (M, T) bool.
     """
-    times = _times(tracks)
+    times = _times(tracks) if times is None else times
     joints = np.zeros((len(tracks), len(times), *tracks[0].joints.shape[1:]), dtype=np.float32)
     present = np.zeros(joints.shape[:2], dtype=np.bool_)
     for body, track in enumerate(tracks):

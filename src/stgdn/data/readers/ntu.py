@@ -1,13 +1,9 @@
-"""NTU RGB+D 60 and 120: text files `SsssCcccPpppRrrrAaaa.skeleton` of Kinect v2 (25 joints, 30 frames a second).
-
-A file is numbers between white space: the number of frames; for every frame the number of bodies; for every body 10
-values (the first is its id), the number of joints, and 12 values a joint (x, y, z in metres first, camera
-coordinates, y up).
-"""
+"""NTU RGB+D 60 and 120: text files `SsssCcccPpppRrrrAaaa.skeleton` of Kinect v2 (25 joints, 30 frames a second)."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,9 +12,11 @@ from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
 from stgdn.data.facts import names
-from stgdn.data.readers.denoise import Track, select_bodies
+from stgdn.data.readers.denoise import Sightings, select_bodies
+from stgdn.data.readers.denoise_published import agcn, ctr_gcn
+from stgdn.data.readers.ntu_text import parse
 from stgdn.data.readers.sources import find, read_bytes
-from stgdn.errors import InputError
+from stgdn.errors import InputError, choose
 from stgdn.skeleton import NTU25, Layout
 
 NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})", re.ASCII)
@@ -26,10 +24,14 @@ SETUPS = {60: 17, 120: 32}
 RECORDED = {60: 56_880, 120: 114_480}  # clips, those without useful skeletons included
 USABLE = {60: 56_578, 120: 113_945}
 
-JOINTS = NTU25.num_joints
-BODY_VALUES = 10
-JOINT_VALUES = 12
-MAX_BYTES = 64 << 20  # the largest clips have 6 MB
+MAX_BYTES = 16 << 20  # 5,700 frames of one body; the longest clips have 300 frames, the largest 6 MB
+
+# Which bodies of a clip are its people: (bodies of all frames, at most so many) -> (M, T, V, 3), (M, T).
+DENOISINGS: dict[str, Callable[[Sightings, int], tuple[NDArray[np.float32], NDArray[np.bool_]]]] = {
+    "stgdn": partial(select_bodies, centre=NTU25.centre),
+    "ctr_gcn": ctr_gcn,
+    "agcn": agcn,
+}
 
 
 class ClipName(NamedTuple):
@@ -57,17 +59,19 @@ class NTUReader:
         num_actions: 60 or 120, which of the two sets to take from the folder.
         actions: keep only these action numbers; a clip's label is then its action's position here.
         max_bodies: the most bodies a clip keeps.
+        denoise: one of `DENOISINGS`, how people are told from chairs and reflections.
         layout: the 25 joints of Kinect v2.
         classes: class names in order of the label.
 
     Raises:
-        InputError: `num_actions`, `actions` or `max_bodies` is out of range.
+        InputError: `num_actions`, `actions` or `max_bodies` is out of range, or no such `denoise`.
     """
 
     source: str | Path
     num_actions: int = 60
     actions: Sequence[int] | None = None
     max_bodies: int = 2
+    denoise: str = "stgdn"
     layout: Layout = field(default=NTU25, init=False)
     classes: tuple[str, ...] = field(init=False)
 
@@ -76,6 +80,7 @@ class NTUReader:
             raise InputError(f"NTU RGB+D has 60 or 120 actions, not num_actions={self.num_actions}")
         if self.max_bodies < 1:
             raise InputError(f"max_bodies must be 1 or more, not {self.max_bodies}")
+        choose(self.denoise, DENOISINGS, "data.reader.denoise")
         every = tuple(range(1, self.num_actions + 1))
         self.actions = None if self.actions is None else tuple(self.actions)
         chosen = every if self.actions is None else self.actions
@@ -135,107 +140,14 @@ class NTUReader:
         return ""
 
     def read(self, file: ClipFile) -> Clip:
-        """Parse one file and choose its bodies, see `stgdn.data.readers.denoise`.
+        """Parse one file and choose its bodies.
 
         Raises:
-            ClipError: the file cannot be read, is truncated or garbled, has a body of other than 25 joints, a
-                coordinate that is not finite, or nobody in any frame.
+            ClipError: the file cannot be read or is too large, see `ntu_text.parse`, or no body is left in it.
         """
         name = parse_name(file.name)
         if name is None or name.action not in self._labels:
             raise ClipError(self._outside(file.name))
-        tracks = parse(read_bytes(file, MAX_BYTES))
-        joints, present = select_bodies(tracks, self.max_bodies, self.layout.centre)
+        joints, present = DENOISINGS[self.denoise](parse(read_bytes(file, MAX_BYTES)), self.max_bodies)
         label = self._labels[name.action]
         return Clip(file.name, label, joints, present, name.subject, name.camera, name.setup, name.replication)
-
-
-def parse(text: bytes) -> list[Track]:
-    """Read the bodies of one clip, in order of appearance; one id is one body.
-
-    Frames without a body count, so that `Track.frames` is the recording's own time. A body all of whose joints are
-    exactly zero is nobody; should an id occur twice in a frame, the first one counts.
-
-    Raises:
-        ClipError: see `NTUReader.read`.
-    """
-    tokens = text.split()
-    values = _numbers(tokens)
-    found = list(_walk(tokens))
-    frames = np.array([frame for frame, _, _ in found], dtype=np.int64)
-    starts = np.array([start for _, _, start in found], dtype=np.int64)
-    joints = values[starts[:, None] + np.arange(JOINTS * JOINT_VALUES)].reshape(-1, JOINTS, JOINT_VALUES)[..., :3]
-    _check_finite(joints, frames)
-    rows: dict[bytes, list[int]] = {}
-    for row in np.flatnonzero(joints.any(axis=(1, 2))).tolist():
-        rows.setdefault(found[row][1], []).append(row)
-    if not rows:
-        raise ClipError("no body in any frame")
-    return [_track(frames[body], joints[body]) for body in rows.values()]
-
-
-def _numbers(tokens: list[bytes]) -> NDArray[np.float64]:
-    try:
-        return np.array(tokens, dtype=np.float64)
-    except ValueError:
-        raise ClipError(f"{_shown(next(t for t in tokens if not _is_number(t)))} is not a number") from None
-
-
-def _is_number(token: bytes) -> bool:
-    try:
-        float(token)
-    except ValueError:
-        return False
-    return True
-
-
-def _shown(token: bytes) -> str:
-    text = repr(token[:20])[2:-1]  # control characters escaped
-    return f"'{text}...'" if len(token) > 20 else f"'{text}'"
-
-
-def _walk(tokens: list[bytes]) -> Iterator[tuple[int, bytes, int]]:
-    """Yield (frame, body id, index of the first joint's x) of every body of every frame.
-
-    The id stays text: it has 17 to 19 digits, more than a float64 holds.
-    """
-    if not tokens:
-        raise ClipError("is empty")
-    num_frames, at = _count(tokens[0], "frames"), 1
-    for frame in range(num_frames):
-        ended = ClipError(f"ends after {frame} of {num_frames} frames")
-        if at >= len(tokens):
-            raise ended
-        bodies, at = _count(tokens[at], "bodies"), at + 1
-        for _ in range(bodies):
-            start = at + BODY_VALUES + 1
-            if start > len(tokens):
-                raise ended
-            num_joints = _count(tokens[start - 1], "joints")
-            if num_joints != JOINTS:
-                raise ClipError(f"body with {num_joints} joints, expected {JOINTS}")
-            yield frame, tokens[at], start
-            at = start + JOINTS * JOINT_VALUES
-            if at > len(tokens):
-                raise ended
-    if at < len(tokens):
-        raise ClipError(f"goes on after its {num_frames} frames, with {len(tokens) - at} more values")
-
-
-def _count(token: bytes, what: str) -> int:
-    if not token.isdigit() or len(token) > 9:
-        raise ClipError(f"{_shown(token)} stands where the number of {what} should")
-    return int(token)
-
-
-def _check_finite(joints: NDArray[np.float64], frames: NDArray[np.int64]) -> None:
-    with np.errstate(over="ignore"):
-        bad = np.argwhere(~np.isfinite(joints.astype(np.float32)))
-    if len(bad):
-        row, joint, _ = bad[0]
-        raise ClipError(f"joint {joint} in frame {frames[row]} is not finite")
-
-
-def _track(frames: NDArray[np.int64], joints: NDArray[np.float64]) -> Track:
-    frames, first = np.unique(frames, return_index=True)
-    return Track(frames, joints[first])

@@ -16,6 +16,8 @@ BROKEN = (
     *(zipfile.BadZipFile, zlib.error, struct.error),
 )
 
+ENCRYPTED = 1  # a member's flag
+
 
 def find(source: str | Path, suffix: str) -> list[ClipFile]:
     """Clips whose file name ends in `suffix`, sorted by name.
@@ -40,12 +42,17 @@ def find(source: str | Path, suffix: str) -> list[ClipFile]:
 
 def _members(archive: Path, suffix: str) -> list[ClipFile]:
     try:
-        members = _open(archive).namelist()
+        infos = _open(archive).infolist()
     except BROKEN as error:
         raise InputError(
             f"'{archive}' is not a zip that can be read ({error}): get it again, or name a folder of its files with "
             "data.source=PATH"
         ) from error
+    if any(info.flag_bits & ENCRYPTED for info in infos):
+        raise InputError(
+            f"'{archive}' is encrypted: unpack it with its password and name the folder with data.source=PATH"
+        )
+    members = [info.filename for info in infos]
     paths = [PurePosixPath(member) for member in members]
     return [
         ClipFile(path.stem, str(archive), member)
