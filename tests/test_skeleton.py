@@ -1,9 +1,13 @@
 """Joint layouts: every one a tree with matching sides."""
 
+import json
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from stgdn.errors import InputError
-from stgdn.skeleton import LAYOUTS, Layout, layout
+from stgdn.skeleton import LAYOUTS, Layout, define, layout, plain
 
 layouts = pytest.mark.parametrize("skeleton", LAYOUTS.values(), ids=LAYOUTS)
 
@@ -97,3 +101,60 @@ def test_some_bones(name: str, child: str, parent: str) -> None:
 def test_unknown_layout_names_the_nearest() -> None:
     with pytest.raises(InputError, match=r"unknown joint layout 'ntu-25', allowed: .*did you mean 'ntu25'"):
         layout("ntu-25")
+
+
+STICK = {
+    "name": "stick",
+    "joints": ["hip", "chest", "left_hand", "right_hand"],
+    "bones": [["left_hand", "chest"], [3, 1], ["chest", "hip"]],
+    "mirrored": [["left_hand", 3]],
+}
+
+
+def test_own_layout() -> None:
+    own = define(STICK)
+    assert own.joints == ("hip", "chest", "left_hand", "right_hand")
+    assert own.bones == ((1, 0), (2, 1), (3, 1))  # outward, whatever the order they were given in
+    assert (own.root, own.parents, own.mirrored, own.centre) == (0, (0, 0, 1, 1), ((2, 3),), 0)
+    assert not own.has_axes
+    assert not own.planar
+    turned = define(STICK | {"centre": "chest", "spine": ["hip", 1], "shoulders": [3, 2], "planar": True})
+    assert (turned.centre, turned.spine, turned.shoulders) == (1, (0, 1), (3, 2))
+    assert turned.has_axes
+    assert turned.planar
+    assert define({"joints": ["nose"], "bones": []}).root == 0
+
+
+@layouts
+def test_a_layout_comes_back_from_plain_data(skeleton: Layout) -> None:
+    assert layout(plain(skeleton)) == skeleton
+    renamed = replace(skeleton, name="mine")
+    again = layout(json.loads(json.dumps(plain(renamed))))
+    assert set(again.bones) == set(renamed.bones)
+    assert replace(again, bones=renamed.bones) == renamed
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"name": "ntu25"}, "joint layout 'ntu25' is known already"),
+        ({"bone": []}, "unknown key of joint layout 'stick' 'bone', .*did you mean 'bones'"),
+        ({"joints": None}, "needs 'joints', a list of names"),
+        ({"joints": ["hip", 1]}, "needs 'joints', a list of names"),
+        ({"joints": []}, "needs 'joints', a list of names"),
+        ({"joints": ["hip", "chest", "hip", "a"]}, "has two joints called 'hip'"),
+        ({"bones": ["hip"]}, r"'bones' of joint layout 'stick' must be pairs of joints, such as \[right_hand, hip\]"),
+        ({"bones": [["hip", "chest"], ["hip", "left_hand"]]}, "'hip' has two parents"),
+        ({"bones": [["chest", "hip"]]}, r"3 joints have none \(hip, left_hand, right_hand\)"),
+        ({"bones": [[0, 1], [1, 0], [2, 1], [3, 1]]}, "every joint has one"),
+        ({"bones": [[1, 2], [2, 1], [3, 1]]}, "the bones from joint 'chest' go around in a circle"),
+        ({"bones": [[0, 4]]}, "joint 4 in 'bones' .* is not one of the 4 joints"),
+        ({"centre": "chst"}, "unknown joint in 'centre' .* 'chst', allowed: .*did you mean 'chest'"),
+        ({"spine": ["hip"]}, "'spine' of joint layout 'stick' must be pairs"),
+        ({"planar": "yes"}, "'planar' must be true or false"),
+        ({"channels": 2}, "'channels', if given, 3"),
+    ],
+)
+def test_definitions_that_are_no_skeleton(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        define(STICK | changes)

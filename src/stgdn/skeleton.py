@@ -1,12 +1,14 @@
 """Joint layouts: which joints a skeleton has and how bones connect them.
 
 The shared vocabulary of data and models. A layout is data: adjacencies, bone streams, centring and mirroring are all
-made from it, so a new kind of skeleton is one more entry in `LAYOUTS`.
+made from it, so a new kind of skeleton is one more entry in `LAYOUTS`, or a definition that a data set brings along.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, TypeGuard
 
-from stgdn.errors import choose
+from stgdn.errors import InputError, choose
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,8 @@ class Layout:
         bones: (child, parent) pairs, one for every joint but the root; the parent is nearer to the trunk.
         mirrored: (left, right) pairs of joints.
         centre: the joint that stands for the body's place (clips are centred on it).
-        spine: (lower, upper) joint of the trunk, `shoulders`: (right, left); they span the body's own axes.
+        spine: (lower, upper) joint of the trunk, `shoulders`: (right, left); they span the body's own axes. A pair of
+            one joint twice says that there are none.
         channels: numbers a joint has: 3 (x, y, z in metres, y up) or 3 (x, y, confidence in the picture).
         planar: the third channel is a confidence, not a coordinate.
     """
@@ -38,6 +41,11 @@ class Layout:
     def num_joints(self) -> int:
         """V, the number of joints."""
         return len(self.joints)
+
+    @property
+    def has_axes(self) -> bool:
+        """Whether spine and shoulders are known, so that a body can be turned to the front."""
+        return len(set(self.spine)) == len(set(self.shoulders)) == 2
 
     @property
     def root(self) -> int:
@@ -143,10 +151,100 @@ COCO17 = Layout(
 LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (NTU25, OPENPOSE18, KINECT20, COCO17)}
 
 
-def layout(name: str) -> Layout:
-    """Return the layout called `name`.
+def layout(given: str | Mapping[str, Any]) -> Layout:
+    """The layout of that name, or the one that a mapping defines, see `define`.
 
     Raises:
-        InputError: no such layout; the sentence lists those there are.
+        InputError: no such layout (the sentence lists those there are), or a definition that is not a skeleton.
     """
-    return LAYOUTS[choose(name, LAYOUTS, "joint layout")]
+    return define(given) if isinstance(given, Mapping) else LAYOUTS[choose(given, LAYOUTS, "joint layout")]
+
+
+def plain(skeleton: Layout) -> str | dict[str, Any]:
+    """What `layout` makes it from: its name if it is one of `LAYOUTS`, else its definition."""
+    return skeleton.name if LAYOUTS.get(skeleton.name) == skeleton else asdict(skeleton)
+
+
+def define(definition: Mapping[str, Any]) -> Layout:
+    """Make a layout from plain data, as `dataclasses.asdict` gives it or as a person writes it.
+
+    Args:
+        definition: the attributes of `Layout`; only `joints` and `bones` are needed. A joint may be given by its name
+            or by its number, bones in any order. `centre` is else the root.
+
+    Raises:
+        InputError: an unknown key or joint, a joint twice, bones that are not a tree over all joints, or a name that
+            another layout has.
+    """
+    name = str(definition.get("name", "own"))
+    if name in LAYOUTS:
+        raise InputError(f"joint layout '{name}' is known already: give the name alone, or another name")
+    for key in definition:
+        choose(str(key), [field.name for field in fields(Layout)], f"key of joint layout '{name}'")
+    joints = _names(definition.get("joints"), name)
+    bones = _outward(_pairs(definition.get("bones", ()), joints, f"'bones' of joint layout '{name}'"), joints, name)
+    root = next(iter(set(range(len(joints))) - {child for child, _ in bones}))
+    centre = _joint(definition.get("centre", root), joints, f"'centre' of joint layout '{name}'")
+    axes = {}
+    for key in ("spine", "shoulders"):
+        pair = definition.get(key, (centre, centre))
+        axes[key] = _pairs([pair], joints, f"'{key}' of joint layout '{name}'")[0]
+    planar = definition.get("planar", False)
+    if not isinstance(planar, bool) or definition.get("channels", 3) != 3:
+        raise InputError(f"joint layout '{name}': 'planar' must be true or false and 'channels', if given, 3")
+    mirrored = _pairs(definition.get("mirrored", ()), joints, f"'mirrored' of joint layout '{name}'")
+    return Layout(name, joints, bones, mirrored, centre, **axes, planar=planar)
+
+
+def _listed(given: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(given, Sequence) and not isinstance(given, str | bytes)
+
+
+def _names(given: object, layout_name: str) -> tuple[str, ...]:
+    names = [name for name in given if isinstance(name, str) and name] if _listed(given) else []
+    if not _listed(given) or not names or len(names) < len(given):
+        raise InputError(f"joint layout '{layout_name}' needs 'joints', a list of names")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"joint layout '{layout_name}' has two joints called '{twice[0]}'")
+    return tuple(names)
+
+
+def _joint(given: object, joints: tuple[str, ...], what: str) -> int:
+    if type(given) is int and not 0 <= given < len(joints):
+        raise InputError(f"joint {given} in {what} is not one of the {len(joints)} joints, counted from 0")
+    return given if type(given) is int else joints.index(choose(str(given), joints, f"joint in {what}"))
+
+
+def _pairs(given: object, joints: tuple[str, ...], what: str) -> tuple[tuple[int, int], ...]:
+    pairs = [pair for pair in given if _listed(pair) and len(pair) == 2] if _listed(given) else []
+    if not _listed(given) or len(pairs) < len(given):
+        raise InputError(f"{what} must be pairs of joints, such as [{joints[-1]}, {joints[0]}]")
+    return tuple((_joint(pair[0], joints, what), _joint(pair[1], joints, what)) for pair in pairs)
+
+
+def _outward(bones: tuple[tuple[int, int], ...], joints: tuple[str, ...], name: str) -> tuple[tuple[int, int], ...]:
+    """Sort bones so that every parent comes before its children; those that are sorted already keep their order.
+
+    Raises:
+        InputError: a joint with two parents, not exactly one root, or a cycle.
+    """
+    parents = dict(bones)
+    if len(parents) < len(bones):
+        child = next(child for child, _ in bones if sum(child == other for other, _ in bones) > 1)
+        raise InputError(f"joint layout '{name}': '{joints[child]}' has two parents, bones are (child, parent)")
+    roots = [joints[joint] for joint in range(len(joints)) if joint not in parents]
+    if len(roots) != 1:
+        found = f"{len(roots)} joints have none ({', '.join(roots[:5])})" if roots else "every joint has one"
+        raise InputError(f"joint layout '{name}': every joint but the root needs one parent, {found}")
+    reached, ordered, left = {joints.index(roots[0])}, [], list(bones)
+    while left:
+        before = len(left)
+        for bone in tuple(left):
+            if bone[1] in reached:
+                reached.add(bone[0])
+                ordered.append(bone)
+                left.remove(bone)
+        if len(left) == before:
+            lost = joints[left[0][0]]
+            raise InputError(f"joint layout '{name}': the bones from joint '{lost}' go around in a circle")
+    return tuple(ordered)

@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ def clip(name: str, frames: int, runs: Sequence[Run], layout: Layout = NTU25, la
     for body, (start, length) in enumerate(runs):
         present[body, start : start + length] = True
         joints[body, start : start + length] = rng.normal(1, 1, joints[body, start : start + length].shape)
-    return Clip(name, label, joints, present, **facts)
+    return replace(Clip(name, label, joints, present), **facts)
 
 
 def clips(layout: Layout = NTU25) -> list[Clip]:
@@ -116,5 +116,5 @@ class MakingReader:
             case "infinite":
                 made.joints[0, -1, 5, 1] = -np.inf
             case "name":
-                made.name = 49 * "x"
+                made.name = 65 * "x"
         return made

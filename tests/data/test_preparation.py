@@ -1,7 +1,9 @@
 """From a source to a store: whole, whatever interrupts it and however many processes parse."""
 
 import json
+import subprocess
 import sys
+import time
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,6 +122,50 @@ class TestInterrupted:
         assert content(folder) == whole
 
 
+SLOW = """
+import sys, time
+sys.path.insert(0, {root!r})
+from stgdn.data.preparation import prepare
+from tests.data.clips import MakingReader
+
+class SlowReader(MakingReader):
+    def read(self, file):
+        time.sleep(0.005)
+        return super().read(file)
+
+prepare(SlowReader(40), {folder!r}, "made_up", source="nowhere", workers=1, overwrite={overwrite})
+"""
+
+
+class TestKilled:
+    """SIGKILL, which no program can catch, at moments of several rounds of one preparation."""
+
+    @pytest.mark.parametrize("overwrite", [False, True])
+    def test_at_any_moment_goes_on(self, tmp_path: Path, whole: dict[str, bytes], overwrite: bool) -> None:
+        folder = tmp_path / "store"
+        if overwrite:
+            prepared(MakingReader(5), folder)
+        journal, stored = folder.with_name("store.partial") / "journal.jsonl", 0
+        for enough in (1, 7, 8, 23, 39):
+            code = SLOW.format(root=str(ROOT), folder=str(folder), overwrite=overwrite)
+            with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL) as process:
+                while process.poll() is None and (lines(journal) < enough or lines(journal) <= stored):
+                    time.sleep(0.001)
+                process.kill()
+            assert lines(journal) >= stored, "a clip was lost"
+            stored = lines(journal)
+            assert not (folder / "store.json").exists() or len(Store(folder)) == (5 if overwrite else 40)
+        reader = CountingReader(40)
+        prepared(reader, folder, overwrite=overwrite)
+        assert content(folder) == whole
+        assert len(reader.read_names) <= 40 - stored + 1
+
+
+def lines(path: Path) -> int:
+    """Whole lines of a file, 0 if it is not there."""
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
 class TestBadClips:
     @pytest.mark.parametrize(
         ("fault", "reason"),
@@ -133,7 +179,7 @@ class TestBadClips:
             ("gap", "a body with gaps, or no first body"),
             ("nan", "NaN or infinite joints"),
             ("infinite", "NaN or infinite joints"),
-            ("name", "a name of more than 48 characters"),
+            ("name", "a name of more than 64 characters"),
         ],
     )
     def test_are_left_out_with_the_reason(self, tmp_path: Path, fault: str, reason: str) -> None:

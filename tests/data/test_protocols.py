@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 from stgdn.data.facts import names
-from stgdn.data.protocols import COUNTS, NTU60_SUBJECTS, NTU120_SUBJECTS, PROTOCOLS, check_counts, training_mask
+from stgdn.data.protocols import (
+    COUNTS,
+    NTU60_SUBJECTS,
+    NTU120_SUBJECTS,
+    PROTOCOLS,
+    Protocol,
+    check_counts,
+    training_mask,
+)
 from stgdn.data.readers.ntu import RECORDED, USABLE, parse_name
 from stgdn.errors import InputError
 
@@ -42,7 +50,7 @@ def test_training_mask_is_vectorised() -> None:
     rng = np.random.default_rng(0)
     facts = {"subject": rng.integers(1, 41, 500), "camera": rng.integers(1, 4, 500), "setup": rng.integers(1, 18, 500)}
     for name, protocol in PROTOCOLS.items():
-        mask = training_mask(name, **facts)
+        mask = training_mask(name, facts["subject"], facts["camera"], facts["setup"])
         assert mask.dtype == np.bool_
         assert mask.tolist() == [int(value) in protocol.train for value in facts[protocol.by]]
     assert training_mask("ntu60_xsub", [], [], []).shape == (0,)
@@ -51,8 +59,15 @@ def test_training_mask_is_vectorised() -> None:
 def test_unknown_protocol() -> None:
     with pytest.raises(InputError, match=r"unknown protocol 'ntu60_xsubb', allowed: .*did you mean 'ntu60_xsub'"):
         training_mask("ntu60_xsubb", [1], [1], [1])
-    with pytest.raises(InputError, match="unknown protocol 'xset'"):
-        check_counts("ntu120", "xset", 1, 1)
+    assert check_counts("ntu120", "xset", 1, 1) is None  # of a data set's own protocol nothing is known
+
+
+def test_a_data_set_may_bring_its_own() -> None:
+    own = {"mine": Protocol("subject", (7,)), "ntu60_xsub": Protocol("camera", (1,))}
+    facts = {"subject": [7, 1, 7], "camera": [1, 1, 2], "setup": [1, 1, 1], "own": own}
+    assert training_mask("mine", **facts).tolist() == [True, False, True]
+    assert training_mask("ntu60_xsub", **facts).tolist() == [True, True, False]
+    assert training_mask("ntu60_xview", **facts).tolist() == [False, False, True]
 
 
 def test_a_protocol_needs_what_it_splits_by() -> None:

@@ -7,7 +7,7 @@ import resource
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stgdn.data.protocols import Protocol
 from stgdn.data.store import Header, Store
 from stgdn.data.store_writer import StoreWriter
 from stgdn.errors import InputError
-from stgdn.skeleton import LAYOUTS, NTU25, OPENPOSE18, Layout
+from stgdn.skeleton import LAYOUTS, NTU25, OPENPOSE18, Layout, define, plain
 
 from .clips import SCENES, clip, clips, content, header, write
 
@@ -84,6 +85,52 @@ class TestRoundTrip:
         listed = (tmp_path / "store" / "skipped.tsv").read_text("utf-8")
         assert listed.splitlines() == ["b\ttorn", "c\tempty", "d\ttorn", "\\udcff\tno name"]
 
+    def test_16_bits_are_the_nearest_ones_and_half_the_size(self, tmp_path: Path, whole: Path) -> None:
+        writer = StoreWriter(tmp_path / "store", replace(header(), precision="float16"))
+        for one in clips():
+            writer.add(one)
+        store, exact = writer.finish(), Store(whole)
+        assert store.coordinates.dtype == np.float16
+        np.testing.assert_array_equal(store.coordinates, exact.coordinates.astype(np.float16))
+        assert store.coordinates.nbytes * 2 == exact.coordinates.nbytes
+        assert store.joints(0).dtype == np.float32
+        store.verify()
+
+    def test_16_bits_go_on_where_they_stopped(self, tmp_path: Path) -> None:
+        few = replace(header(), precision="float16")
+        writer = StoreWriter(tmp_path / "store", few)
+        add_some = clips()[:3]
+        for one in add_some:
+            writer.add(one)
+        writer.close()
+        again = StoreWriter(tmp_path / "store", few)
+        assert again.done == {one.name for one in add_some}
+        again.close()
+        anew = StoreWriter(tmp_path / "store", header())
+        assert not anew.done  # 32 bits do not go on from 16
+        anew.close()
+
+    def test_unknown_precision(self, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match="unknown precision 'float8', allowed: float32, float16"):
+            StoreWriter(tmp_path / "store", replace(header(), precision="float8"))
+
+    def test_joints_and_splits_of_ones_own_come_back(self, tmp_path: Path) -> None:
+        own = define({"name": "own", "joints": ["hip", "knee", "foot"], "bones": [["foot", "knee"], ["knee", "hip"]]})
+        rules = {"mine": asdict(Protocol("subject", (0, 3))), "by_camera": asdict(Protocol("camera", (2,)))}
+        writer = StoreWriter(tmp_path / "store", replace(header(), layout=plain(own), protocols=rules))
+        for one in clips(own):
+            writer.add(one)
+        writer.close()
+        writer = StoreWriter(tmp_path / "store", replace(header(), layout=plain(own), protocols=rules))
+        assert len(writer.done) == len(SCENES)  # the definition is no reason to begin anew
+        store = writer.finish()
+        assert store.layout == own
+        assert store.training("mine").tolist() == [subject in (0, 3) for subject in store.clips["subject"]]
+        assert store.training("by_camera").tolist() == (store.clips["camera"] == 2).tolist()
+        assert store.training("ntu60_xview").tolist() == (store.clips["camera"] > 1).tolist()
+        with pytest.raises(InputError, match=r"unknown protocol 'mein'.*did you mean 'mine'"):
+            store.training("mein")
+
     def test_coordinates_are_mapped_and_cannot_be_written(self, whole: Path) -> None:
         coordinates = Store(whole).coordinates
         assert isinstance(coordinates, np.memmap)
@@ -105,7 +152,8 @@ class TestAtomic:
             writer.add(one)
             assert not (tmp_path / "store").exists()
         writer.finish()
-        assert sorted(content(tmp_path / "store")) == ["clips.npy", "coordinates.bin", "skipped.tsv", "store.json"]
+        files = ["clips.npy", "coordinates.bin", "remarks.tsv", "skipped.tsv", "store.json"]
+        assert sorted(content(tmp_path / "store")) == files
         assert not (tmp_path / "store.partial").exists()
 
     @pytest.mark.parametrize("step", ["numpy.save", "os.fsync", "shutil.rmtree", "pathlib.Path.rename"])
@@ -358,6 +406,15 @@ class TestDamage:
             ("store.json", edit(classes=3), r"store\.json cannot be read: 'classes' is 3"),
             ("store.json", edit(checksums=None), r"store\.json cannot be read: 'checksums' is None"),
             ("store.json", edit(expected="all"), r"store\.json cannot be read: 'expected' is 'all'"),
+            ("store.json", edit(layout=3), r"store\.json cannot be read: 'layout' is 3"),
+            (
+                "store.json",
+                edit(layout={"joints": ["a"], "bones": [["b", "a"]]}),
+                r"store\.json .*unknown joint .* 'b'",
+            ),
+            ("store.json", edit(precision="float8"), r"store\.json cannot be used: precision is 'float8'"),
+            ("store.json", edit(protocols={"mine": {"train": [1]}}), r"store\.json cannot be used: 'by'"),
+            ("store.json", edit(protocols={"mine": 3}), r"store\.json cannot be used: "),
             ("store.json", edit(rows=-1), r"coordinates\.bin has .* bytes, expected"),
             ("store.json", edit(clips=1), r"clips\.npy does not fit store\.json"),
             ("store.json", edit(max_bodies=2), r"clips\.npy does not fit store\.json"),
@@ -377,10 +434,10 @@ class TestDamage:
             Store(copy)
         assert "\n" not in str(error.value)
 
-    @pytest.mark.parametrize("version", [0, 2, "1", None])
+    @pytest.mark.parametrize("version", [0, 1, 3, "2", None])
     def test_of_another_version(self, copy: Path, version: object) -> None:
         (copy / "store.json").write_bytes(edit(format=version)((copy / "store.json").read_bytes()))
-        with pytest.raises(InputError, match=f"has format {version}, this version reads 1: prepare it again"):
+        with pytest.raises(InputError, match=f"has format {version}, this version reads 2: prepare it again"):
             Store(copy)
 
     def test_of_an_unknown_layout(self, copy: Path) -> None:

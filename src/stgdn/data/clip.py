@@ -1,12 +1,13 @@
 """A clip as readers hand it on: valid bodies and frames, in the units of the source."""
 
-from collections.abc import Iterator
+import typing
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stgdn.data.protocols import Protocol
 from stgdn.skeleton import Layout
 
 
@@ -24,6 +25,7 @@ class Clip:
         joints: (M, T, V, C) float32 coordinates of the bodies, most active body first; zeros where not `present`.
         present: (M, T) bool, the frames in which a body was seen (gaps already filled); one unbroken run a body.
         subject, camera, setup, replication: from the name, counted as the data set counts them; -1 if it has none.
+        remark: what is odd about a clip that is kept all the same; `prepare` lists it.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Clip:
     camera: int = -1
     setup: int = -1
     replication: int = -1
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,21 @@ class Survey:
         files: the clips to read, sorted by name.
         skipped: (name, reason) of what is known beforehand to be unusable.
         expected: the official number of clips if the whole set seems to be there, else None.
+        protocols: splits that the source itself defines, by name; the first is the usual one.
+        described: what the source itself says about how it is read, for the record; where it has changed, a partial
+            store is not gone on with.
+        synthetic: the source says that its clips show nobody who exists.
     """
 
     files: list[ClipFile]
     skipped: list[tuple[str, str]] = field(default_factory=list)
     expected: int | None = None
+    protocols: Mapping[str, Protocol] = field(default_factory=dict)
+    described: Mapping[str, str | int] = field(default_factory=dict)
+    synthetic: bool = False
 
 
-class Reader(Protocol):
+class Reader(typing.Protocol):
     """Turns one kind of raw source into clips. Picklable: `prepare` sends it to worker processes."""
 
     layout: Layout

@@ -9,19 +9,24 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stgdn.data.clip import Clip, ClipError, ClipFile, Reader, valid_runs
-from stgdn.data.store import NAME_LENGTH, Header, Store
+from stgdn.data.checks import check, expect_metres, remark
+from stgdn.data.clip import Clip, ClipError, ClipFile, Reader
+from stgdn.data.store import Header, Store
 from stgdn.data.store_writer import StoreWriter
 from stgdn.errors import InputError
+from stgdn.skeleton import plain
 
 CHUNK = 16  # files a worker process takes at a time
 
 _reader: Reader  # what a worker process reads with
+_scale: float
 
 
 def prepare(
@@ -31,6 +36,9 @@ def prepare(
     *,
     source: str,
     synthetic: bool = False,
+    settings: dict[str, Any] | None = None,
+    precision: str = "float32",
+    scale: float = 1.0,
     workers: int | None = None,
     overwrite: bool = False,
     bad_share: float = 0.2,
@@ -45,33 +53,48 @@ def prepare(
         dataset: name of the data set.
         source: where the raw files lie, for the record.
         synthetic: the clips show nobody who exists.
+        settings: of the reader, for the record.
+        precision: `float32` or `float16`, how the store keeps coordinates.
+        scale: what makes the source's coordinates metres, 0.001 for millimetres; layouts in the picture have none.
         workers: processes that parse; None for one a core.
         overwrite: prepare again although there is a store.
         bad_share: more unusable files than this share of the source is an error.
 
     Raises:
-        InputError: no source, too many bad files, or no usable clip.
+        InputError: no source, too many bad files, no usable clip, or bodies that are no people in metres.
     """
     folder = Path(folder)
     if (folder / "store.json").exists() and not overwrite:
         return Store(folder)
     survey = reader.survey()
     header = Header(
-        dataset, reader.layout.name, list(reader.classes), reader.max_bodies, source, synthetic, survey.expected
+        dataset,
+        plain(reader.layout),
+        list(reader.classes),
+        reader.max_bodies,
+        source,
+        synthetic or survey.synthetic,
+        survey.expected,
+        precision,
+        (settings or {}) | dict(survey.described),
+        float(scale),
+        {name: asdict(protocol) for name, protocol in survey.protocols.items()},
     )
     writer = StoreWriter(folder, header)
     try:
         for name, reason in survey.skipped:
             writer.skip(name, reason)
         bad, files = _write_clips(writer, reader, survey.files, workers), len(survey.files)
-        last = "".join(f" (the last: {name}, {reason})" for name, reason in writer.skipped()[-1:])
+        skipped = writer.listed("skipped")
+        last = "".join(f" (the last: {name}, {reason})" for name, reason in skipped[-1:])
         if files and bad / files > bad_share:
             raise InputError(
                 f"{bad} of {files} files of {source} cannot be used{last}: "
                 f"check the source, or allow more with bad_share={math.ceil(100 * bad / files) / 100}"
             )
-        if len(writer.skipped()) == len(writer.entries):
+        if len(skipped) == len(writer.entries):
             raise InputError(f"no clip of {source} can be used{last}: check that it is what data={dataset} means")
+        expect_metres(writer.first_poses(1000), reader.layout, scale)
         return writer.finish()
     finally:
         writer.close()
@@ -84,7 +107,7 @@ def _write_clips(writer: StoreWriter, reader: Reader, files: list[ClipFile], wor
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
         task = progress.add_task(f"reading {writer.header.dataset}", total=len(files), completed=len(files) - len(left))
-        for file, clip in _parse(reader, left, workers):
+        for file, clip in _parse(reader, left, workers, writer.header.scale):
             if isinstance(clip, Clip):
                 writer.add(clip)
             else:
@@ -94,14 +117,16 @@ def _write_clips(writer: StoreWriter, reader: Reader, files: list[ClipFile], wor
     return bad
 
 
-def _parse(reader: Reader, files: list[ClipFile], workers: int | None) -> Iterator[tuple[ClipFile, Clip | str]]:
+def _parse(
+    reader: Reader, files: list[ClipFile], workers: int | None, scale: float
+) -> Iterator[tuple[ClipFile, Clip | str]]:
     """Clips, or the reasons why not, in the order of the files."""
     workers = min(workers if workers is not None else available_cores(), -(-len(files) // CHUNK))
     if workers <= 1:
-        yield from ((file, read_checked(reader, file)) for file in files)
+        yield from ((file, read_checked(reader, file, scale)) for file in files)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_take, initargs=(reader,)) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_take, initargs=(reader, scale)) as pool:
         try:
             with _interrupts_ignored():
                 clips = pool.map(_read_here, files, chunksize=CHUNK)
@@ -115,14 +140,14 @@ def _parse(reader: Reader, files: list[ClipFile], workers: int | None) -> Iterat
             raise
 
 
-def _take(reader: Reader) -> None:
+def _take(reader: Reader, scale: float) -> None:
     """Keep the reader in a worker process: it may be large, so it is sent once and not with every chunk of files."""
-    global _reader
-    _reader = reader
+    global _reader, _scale
+    _reader, _scale = reader, scale
 
 
 def _read_here(file: ClipFile) -> Clip | str:
-    return read_checked(_reader, file)
+    return read_checked(_reader, file, _scale)
 
 
 def available_cores() -> int:
@@ -143,38 +168,14 @@ def _interrupts_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
 
 
-def read_checked(reader: Reader, file: ClipFile) -> Clip | str:
+def read_checked(reader: Reader, file: ClipFile, scale: float = 1.0) -> Clip | str:
     """Read one clip and check what every store relies on; returns the reason if it cannot be used."""
     try:
         clip = reader.read(file)
         check(clip, reader)
     except ClipError as error:
         return str(error)
+    if scale != 1 and not reader.layout.planar:
+        clip.joints = clip.joints * np.float32(scale)
+    clip.remark = clip.remark or remark(clip.joints, reader.layout)
     return clip
-
-
-def check(clip: Clip, reader: Reader) -> None:
-    """Check name, shape, joints, label and values of a clip.
-
-    Raises:
-        ClipError: saying what is wrong.
-    """
-    if clip.joints.ndim != 4:
-        raise ClipError(f"an array of {clip.joints.ndim} axes, expected bodies, frames, joints, coordinates")
-    M, T, V, C = clip.joints.shape
-    if (reader.layout.num_joints, reader.layout.channels) != (V, C):
-        raise ClipError(
-            f"{V} joints with {C} numbers, layout {reader.layout.name} has {reader.layout.num_joints} "
-            f"with {reader.layout.channels}"
-        )
-    if len(clip.name) > NAME_LENGTH:
-        raise ClipError(f"a name of more than {NAME_LENGTH} characters")
-    if not 0 <= clip.label < len(reader.classes):
-        raise ClipError(f"label {clip.label} is outside the {len(reader.classes)} classes")
-    if clip.present.shape != (M, T) or not clip.present[: reader.max_bodies].any():
-        raise ClipError("nobody in any frame")
-    lengths = [frames for _, frames in valid_runs(clip.present)]
-    if lengths != clip.present.sum(axis=1).tolist() or not lengths[0]:
-        raise ClipError("a body with gaps, or no first body")
-    if not np.isfinite(clip.joints).all():
-        raise ClipError("NaN or infinite joints")

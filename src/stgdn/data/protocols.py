@@ -4,6 +4,7 @@ A protocol is one fact about a clip (who acts, which camera, which setup) and th
 clips test. Written as data, so that a new protocol is one more entry.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,14 +51,21 @@ COUNTS: dict[tuple[str, str], tuple[int, int]] = {
 }
 
 
-def training_mask(protocol: str, subject: ArrayLike, camera: ArrayLike, setup: ArrayLike) -> NDArray[np.bool_]:
+def training_mask(
+    protocol: str,
+    subject: ArrayLike,
+    camera: ArrayLike,
+    setup: ArrayLike,
+    own: Mapping[str, Protocol] | None = None,
+) -> NDArray[np.bool_]:
     """Say which clips train; the others test.
 
     Args:
-        protocol: a key of `PROTOCOLS`.
+        protocol: a key of `PROTOCOLS` or of `own`.
         subject: (N,) integers, who acts, counted as the data set counts them (from 1).
         camera: (N,) integers.
         setup: (N,) integers.
+        own: protocols that a data set brings along; of equal names its own counts.
 
     Returns:
         (N,) bool.
@@ -65,7 +73,8 @@ def training_mask(protocol: str, subject: ArrayLike, camera: ArrayLike, setup: A
     Raises:
         InputError: no such protocol, or it splits by something that some clips do not have (a negative number).
     """
-    rule = PROTOCOLS[choose(protocol, PROTOCOLS, "protocol")]
+    rules = PROTOCOLS | dict(own or {})
+    rule = rules[choose(protocol, rules, "protocol")]
     values = np.asarray({"subject": subject, "camera": camera, "setup": setup}[rule.by], dtype=np.int64)
     unknown = int(np.count_nonzero(values < 0))
     if unknown:
@@ -78,17 +87,15 @@ def check_counts(dataset: str, protocol: str, train: int, test: int) -> str | No
 
     Args:
         dataset: the first half of a key of `COUNTS`; a set without official numbers always passes.
-        protocol: a key of `PROTOCOLS`.
+        protocol: name of the protocol.
         train: number of training clips found.
         test: number of test clips found.
 
     Returns:
         None if they agree or nothing is known, else one sentence with the difference.
 
-    Raises:
-        InputError: no such protocol.
     """
-    official = COUNTS.get((dataset, choose(protocol, PROTOCOLS, "protocol")))
+    official = COUNTS.get((dataset, protocol))
     if official is None or official == (train, test):
         return None
     return (

@@ -1,11 +1,12 @@
 """The prepared store: only the valid frames and bodies of every clip, memory-mapped, with an index.
 
-A store is a folder of four files:
+A store is a folder of five files:
 
     store.json        format, data set, layout, classes, checksums, what was read and skipped
     clips.npy         one record a clip: name, label, subject, camera, ..., and where its bodies lie
-    coordinates.bin   (rows, V, C) float32, one row a body and frame
+    coordinates.bin   (rows, V, C) float32 or float16, one row a body and frame
     skipped.tsv       what was left out, and why
+    remarks.tsv       what is odd about clips that were kept
 
 `stgdn.data.store_writer` writes it; a store that is there is whole.
 """
@@ -20,13 +21,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stgdn.data.protocols import Protocol, training_mask
 from stgdn.errors import InputError
 from stgdn.skeleton import Layout, layout
 
-FORMAT = 1
-NAME_LENGTH = 48
+FORMAT = 2
+NAME_LENGTH = 64
 CONTENT = ("clips.npy", "coordinates.bin")
-FILES = ("store.json", *CONTENT, "skipped.tsv", "journal.jsonl", "settings.json")
+FILES = ("store.json", *CONTENT, "skipped.tsv", "remarks.tsv", "journal.jsonl", "settings.json")
+PRECISIONS = ("float32", "float16")
 
 
 def clip_dtype(max_bodies: int) -> np.dtype:
@@ -48,29 +51,39 @@ class Header:
 
     Attributes:
         dataset: name of the data set, without a protocol.
-        layout: name of the joint layout.
+        layout: name of the joint layout, or its definition if the data set brings its own.
         classes: class names in the order of the labels.
         max_bodies: M, at most so many bodies in a clip.
         source: where the raw files lay.
         synthetic: the clips show nobody who exists.
         expected: the official number of clips, where the whole set seemed to be there.
+        precision: of the coordinates, one of `PRECISIONS`.
+        reader: settings of the reader that made it, without its source.
+        scale: by what the source's coordinates were multiplied to be metres.
+        protocols: the data set's own, by name, the usual one first.
         clips, rows: how many there are.
         checksums: CRC-32 of the other files.
         skipped: how many clips were left out, by reason.
+        remarks: how many clips were kept although odd, by what is odd.
         format: version of this layout of files.
     """
 
     dataset: str
-    layout: str
+    layout: str | dict[str, Any]
     classes: list[str]
     max_bodies: int
     source: str
     synthetic: bool = False
     expected: int | None = None
+    precision: str = "float32"
+    reader: dict[str, Any] = field(default_factory=dict)
+    scale: float = 1.0
+    protocols: dict[str, dict[str, Any]] = field(default_factory=dict)
     clips: int = 0
     rows: int = 0
     checksums: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
+    remarks: dict[str, int] = field(default_factory=dict)
     format: int = FORMAT
 
 
@@ -90,7 +103,8 @@ class Store:
         header: what `store.json` says.
         layout: the joint layout.
         clips: (clips,) records, see `clip_dtype`.
-        coordinates: (rows, V, C) float32 memory map.
+        coordinates: (rows, V, C) memory map, float32 or float16.
+        protocols: the data set's own.
 
     Raises:
         InputError: there is no store, it was written by another version, or its files do not fit together.
@@ -99,11 +113,11 @@ class Store:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.header = self._read_header()
-        self.layout: Layout = layout(self.header.layout)
+        self.layout, self.protocols = self._definitions()
         self.clips: NDArray[np.void] = self._read_clips()
-        shape = (self.header.rows, self.layout.num_joints, self.layout.channels)
-        self._check_size("coordinates.bin", int(np.prod(shape)) * 4)
-        self.coordinates: NDArray[np.float32] = np.memmap(self.folder / "coordinates.bin", np.float32, "r", shape=shape)
+        shape, dtype = (self.header.rows, self.layout.num_joints, self.layout.channels), np.dtype(self.header.precision)
+        self._check_size("coordinates.bin", int(np.prod(shape)) * dtype.itemsize)
+        self.coordinates: NDArray[np.floating] = np.memmap(self.folder / "coordinates.bin", dtype, "r", shape=shape)
 
     def __len__(self) -> int:
         """Number of clips."""
@@ -120,6 +134,15 @@ class Store:
         for body, (row, start, frames) in enumerate(zip(clip["row"], clip["start"], clip["frames"], strict=True)):
             joints[body, start : start + frames] = self.coordinates[row : row + frames]
         return joints
+
+    def training(self, protocol: str) -> NDArray[np.bool_]:
+        """(clips,) which of them train by a protocol, one of the data set's own or of `PROTOCOLS`.
+
+        Raises:
+            InputError: no such protocol, or it splits by something that some clips do not have.
+        """
+        clips = self.clips
+        return training_mask(protocol, clips["subject"], clips["camera"], clips["setup"], self.protocols)
 
     def verify(self) -> None:
         """Compare the files with their checksums.
@@ -159,6 +182,16 @@ class Store:
             "prepare it again with `python src/prepare.py data=... overwrite=true`"
         )
 
+    def _definitions(self) -> tuple[Layout, dict[str, Protocol]]:
+        header = self.header
+        try:
+            if header.precision not in PRECISIONS:
+                raise ValueError(f"precision is {header.precision!r}")
+            own = {name: Protocol(rule["by"], tuple(rule["train"])) for name, rule in header.protocols.items()}
+            return layout(header.layout), own
+        except (InputError, ValueError, TypeError, KeyError) as error:
+            raise self._corrupted(f"store.json cannot be used: {error}") from None
+
     def _read_clips(self) -> NDArray[np.void]:
         path = self.folder / "clips.npy"
         try:
@@ -179,7 +212,8 @@ def _header(content: dict[str, Any]) -> Header:
         TypeError: a key is missing, unknown or of another type.
     """
     header = Header(**content)
+    several = {"layout": (str, dict), "expected": (int, NoneType)}
     for key, like in asdict(Header("", "", [], 0, "")).items():
-        if type(getattr(header, key)) not in ((int, NoneType) if like is None else (type(like),)):
+        if type(getattr(header, key)) not in several.get(key, (type(like),)):
             raise TypeError(f"'{key}' is {getattr(header, key)!r}")
     return header

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -16,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, valid_runs
-from stgdn.data.store import CONTENT, FILES, Header, Store, checksum, clip_dtype
-from stgdn.errors import InputError
+from stgdn.data.store import CONTENT, FILES, PRECISIONS, Header, Store, checksum, clip_dtype
+from stgdn.errors import InputError, choose
 from stgdn.skeleton import layout
 
 if sys.platform != "win32":
@@ -42,9 +43,11 @@ class StoreWriter:
         self.folder = Path(folder)
         self.partial = self.folder.with_name(self.folder.name + ".partial")
         self.header = header
+        skeleton, self.dtype = layout(header.layout), np.dtype(choose(header.precision, PRECISIONS, "precision"))
+        self.row_shape = (skeleton.num_joints, skeleton.channels)
+        self.row_size = skeleton.num_joints * skeleton.channels * self.dtype.itemsize
         self._check_place()
         self.lock = self._lock()
-        self.row_size = layout(header.layout).num_joints * layout(header.layout).channels * 4
         self.entries = self._resume() if self._same_settings() else self._start()
         self.done = {entry["name"] for entry in self.entries}
         self.journal: IO[str] = (self.partial / "journal.jsonl").open("a")
@@ -54,18 +57,27 @@ class StoreWriter:
         """Append a clip."""
         body_runs = list(valid_runs(clip.present[: self.header.max_bodies]))
         for joints, (start, frames) in zip(clip.joints, body_runs, strict=False):
-            self.coordinates.write(np.ascontiguousarray(joints[start : start + frames], np.float32).tobytes())
+            self.coordinates.write(np.ascontiguousarray(joints[start : start + frames], self.dtype).tobytes())
         self.coordinates.flush()
         facts = {key: int(getattr(clip, key)) for key in ("label", "subject", "camera", "setup", "replication")}
-        self._note({"name": clip.name} | facts | {"length": clip.present.shape[1], "runs": body_runs})
+        remark = {"remark": clip.remark} if clip.remark else {}
+        self._note({"name": clip.name} | facts | {"length": clip.present.shape[1], "runs": body_runs} | remark)
 
     def skip(self, name: str, reason: str) -> None:
         """Remember that a clip was left out, and why."""
         self._note({"name": name, "skipped": reason})
 
-    def skipped(self) -> list[tuple[str, str]]:
-        """(name, reason) of all clips left out."""
-        return [(entry["name"], entry["skipped"]) for entry in self.entries if "skipped" in entry]
+    def listed(self, kind: str) -> list[tuple[str, str]]:
+        """(name, reason) of all clips `skipped`, or (name, what is odd) of all with a `remark`."""
+        return [(entry["name"], entry[kind]) for entry in self.entries if kind in entry]
+
+    def first_poses(self, most: int) -> NDArray[np.floating]:
+        """The first row (n, V, C) of up to `most` stored clips, evenly among all."""
+        rows = [sum(frames for _, frames in entry["runs"]) for entry in self.entries if "skipped" not in entry]
+        firsts = np.concatenate([[0], np.cumsum(rows[:-1])]).astype(np.int64)
+        chosen = firsts[np.linspace(0, len(firsts) - 1, min(most, len(firsts))).astype(np.int64)]
+        stored = np.memmap(self.partial / "coordinates.bin", self.dtype, "r").reshape(-1, *self.row_shape)
+        return stored[chosen]
 
     def close(self) -> None:
         """Close the files; what is written stays for the next run to go on from."""
@@ -84,11 +96,9 @@ class StoreWriter:
         clips = self._index()
         np.save(self.partial / "clips.npy", clips, allow_pickle=False)
         self.header.clips, self.header.rows = len(clips), int(clips["frames"].sum())
-        reasons = [reason for _, reason in self.skipped()]
-        self.header.skipped = {reason: reasons.count(reason) for reason in sorted(set(reasons))}
+        self.header.skipped = self._list("skipped", "skipped.tsv")
+        self.header.remarks = self._list("remark", "remarks.tsv")
         self.header.checksums = {name: checksum(self.partial / name) for name in CONTENT}
-        skipped = "".join(f"{name}\t{reason}\n" for name, reason in self.skipped())
-        (self.partial / "skipped.tsv").write_text(skipped, "utf-8", "backslashreplace")
         (self.partial / "store.json").write_text(json.dumps(asdict(self.header), indent=1))
         for path in self.partial.iterdir():
             with path.open("rb") as file:
@@ -101,6 +111,13 @@ class StoreWriter:
             (self.folder / name).unlink()
         Path(self.lock.name).unlink()
         return Store(self.folder)
+
+    def _list(self, kind: str, name: str) -> dict[str, int]:
+        """Write the clips of a kind into a file; returns how many there are of each reason."""
+        listed = self.listed(kind)
+        lines = "".join(f"{name}\t{reason}\n" for name, reason in listed)
+        (self.partial / name).write_text(lines, "utf-8", "backslashreplace")
+        return dict(sorted(Counter(reason for _, reason in listed).items()))
 
     def _check_place(self) -> None:
         found = list(self.folder.iterdir()) if self.folder.is_dir() else [self.folder] if self.folder.exists() else []
@@ -131,7 +148,7 @@ class StoreWriter:
     def _same_settings(self) -> bool:
         path = self.partial / "settings.json"
         try:
-            return json.loads(path.read_text()) == asdict(self.header)
+            return json.loads(path.read_text()) == json.loads(json.dumps(asdict(self.header)))
         except (OSError, ValueError):
             return False
 
