@@ -45,7 +45,7 @@ class Network(nn.Module):
         frames: T of the clips; binding where frames are whitened.
         bodies: M, at most so many bodies in a clip.
         in_channels: C of the clips.
-        layout: name of the joint layout.
+        layout: name of the joint layout, or its definition, see `stgdn.skeleton.define`.
         width: factor on all channels, for quick runs.
         style: `agcn`: directed subsets, down(x), input BatchNorm over M·V·C and 2s-AGCN's initialisation; `st_gcn`:
             spatial partition, no down(x), input BatchNorm over V·C.
@@ -70,7 +70,7 @@ class Network(nn.Module):
         name: str = "network",
         bodies: int = 2,
         in_channels: int = 3,
-        layout: str = "ntu25",
+        layout: str | Mapping[str, Any] = "ntu25",
         width: float = 1.0,
         style: str = "agcn",
         terms: Sequence[str] = ("physical", "learned", "attention"),
