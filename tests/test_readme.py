@@ -22,6 +22,17 @@ def commands(prefix: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def blocks(page: str, language: str) -> list[str]:
+    """The code blocks of a page of docs/ in some language."""
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
+
+
+def make_own_data() -> None:
+    """The folder of docs/own-data.md, in the current folder, by the page's own code."""
+    exec(blocks("own-data.md", "python")[0], {})
+    Path("data/raw/studio/dataset.yaml").write_text(blocks("own-data.md", "yaml")[0])
+
+
 @pytest.fixture
 def data_folder(tmp_path: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder of its own with the small demo set, so that a page's command may add to it."""
@@ -53,6 +64,10 @@ def test_command_runs(door: Door, data_folder: Path, request: pytest.FixtureRequ
         options += [f"data.source={source}"] if name == "prepare" else []
         if name == "train":
             assert door("prepare", "data=nw_ucla", f"data.source={source}").code == 0
+    elif chosen.get("data") == "custom":
+        make_own_data()
+        if name != "prepare":
+            assert door("prepare", "data=custom", "data.source=data/raw/studio").code == 0
     elif chosen.get("data", "demo").startswith("ntu") and name == "train":
         outcome = door("prepare", f"data={chosen['data']}", f"data.source={raw}")
         assert outcome.code == 0, outcome.err

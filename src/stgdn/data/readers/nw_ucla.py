@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
 from stgdn.data.facts import names
+from stgdn.data.readers.repair import fill_missing
 from stgdn.data.readers.sources import find, read_bytes
 from stgdn.errors import InputError
 from stgdn.skeleton import KINECT20, Layout
@@ -144,37 +145,17 @@ def _coordinates(skeletons: object) -> NDArray[np.float32]:
 def repair(joints: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
     """Fill in joints that are exactly (0, 0, 0), the camera's own place, where nobody can be, see `seen_joints`.
 
-    Such a joint moves linearly between the frames before and after in which it was seen, and rests where it was seen
-    last (first) at the clip's end (begin). A joint never seen is put where its parent is, a root never seen where the
-    first joint is that was.
-
     Args:
         joints: (T, V, 3), metres; not changed.
-        layout: says which joint hangs on which; its bones go outward from the root.
+        layout: says which joint hangs on which.
 
     Returns:
-        (T, V, 3) float32.
+        (T, V, 3) float32, see `fill_missing`.
 
     Raises:
         ClipError: no joint was seen in any frame.
     """
-    seen = seen_joints(joints)
-    if seen.all():
-        return joints
-    if not seen.any():
-        raise ClipError("no body in any frame")
-    filled, ever = joints.copy(), np.asarray(seen.any(axis=0))
-    times = np.arange(len(joints))
-    for joint in np.flatnonzero(ever & ~seen.all(axis=0)):
-        at = seen[:, joint]
-        for axis in range(joints.shape[-1]):
-            filled[:, joint, axis] = np.interp(times, times[at], joints[at, joint, axis])
-    if not ever[layout.root]:
-        filled[:, layout.root] = filled[:, np.argmax(ever)]
-    for child, parent in layout.bones:
-        if not ever[child]:
-            filled[:, child] = filled[:, parent]
-    return filled
+    return fill_missing(joints, seen_joints(joints), layout)
 
 
 def seen_joints(joints: NDArray[np.float32]) -> NDArray[np.bool_]:

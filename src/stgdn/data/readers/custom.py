@@ -1,0 +1,179 @@
+"""People's own skeletons: a folder with `dataset.yaml` and a file a clip, `.npz` or `.csv`; see docs/own-data.md."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stgdn.data.checks import FARTHEST
+from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
+from stgdn.data.readers.custom_csv import read_csv
+from stgdn.data.readers.custom_dataset import FILE, UP, Dataset, read_dataset
+from stgdn.data.readers.custom_facts import TABLE, facts_of_name, read_table, settle
+from stgdn.data.readers.custom_npz import read_npz
+from stgdn.data.readers.custom_recording import MOST_BYTES, Body, Fact
+from stgdn.data.readers.denoise import Track
+from stgdn.data.readers.pyskl import select
+from stgdn.data.readers.repair import fill_missing
+from stgdn.data.readers.sources import read_bytes
+from stgdn.data.store import checksum
+from stgdn.errors import InputError
+from stgdn.skeleton import Layout
+
+FORMS = {".npz": read_npz, ".csv": read_csv}
+MOST_FOLDERS = 4  # how deep clips may lie below the source
+
+
+class CustomReader:
+    """Reads the folder.
+
+    Layout, classes and bodies are those of `dataset.yaml`, known after `survey`.
+
+    Args:
+        source: the folder with `dataset.yaml`; clips lie in it or in folders below it.
+    """
+
+    layout: Layout
+    classes: tuple[str, ...]
+    max_bodies: int
+
+    def __init__(self, source: str | Path) -> None:
+        self.folder = Path(source).expanduser()
+
+    def survey(self) -> Survey:
+        """List the clips, named by their place in the folder without suffix, such as `wave/s01_r02`.
+
+        Raises:
+            InputError: no such folder, no clip in it, or a `dataset.yaml` or `clips.csv` that cannot be used.
+        """
+        if not self.folder.is_dir():
+            kind = "is a file" if self.folder.exists() else "is not there"
+            raise InputError(
+                f"'{self.folder}' {kind}: data.source=FOLDER names a folder with dataset.yaml and a .npz or .csv file "
+                "a clip, see docs/own-data.md"
+            )
+        self._dataset: Dataset = read_dataset(self.folder)
+        self.layout, self.classes = self._dataset.layout, self._dataset.classes
+        self.max_bodies = self._dataset.bodies
+        self._table: dict[str, dict[str, Fact]] = read_table(self.folder)
+        survey, seen = self._empty_survey(), set[str]()
+        for path in _paths(self.folder):
+            name = path.relative_to(self.folder).with_suffix("").as_posix()
+            if reason := "a second file of this name" if name in seen else self._outside(name):
+                survey.skipped.append((name, reason))
+            else:
+                survey.files.append(ClipFile(name, str(path)))
+            seen.add(name)
+        if not seen:
+            raise InputError(f"no .npz or .csv file in '{self.folder}' or the folders in it: put a file a clip there")
+        survey.skipped += [(name, f"listed in {TABLE}, but has no file") for name in self._table if name not in seen]
+        survey.files.sort(key=lambda file: file.name)
+        return survey
+
+    def _empty_survey(self) -> Survey:
+        files = (self.folder / name for name in (FILE, TABLE))
+        described = {file.name: checksum(file) for file in files if file.exists()}
+        return Survey([], protocols=self._dataset.splits, described=described, synthetic=self._dataset.synthetic)
+
+    def _outside(self, name: str) -> str:
+        """Say why a file is not of the set, '' if it is."""
+        if not name.isprintable():
+            return "a character in its name does not print"
+        try:
+            facts_of_name(self._dataset.pattern, name)
+        except ClipError as error:
+            return str(error)
+        return ""
+
+    def read(self, file: ClipFile) -> Clip:
+        """Parse one clip, fill in missing joints and keep the most active bodies, in the picture the surest.
+
+        Raises:
+            ClipError: the file is garbled, too large or of another shape, nobody is in it, or its label or what a
+                split needs is not known, out of range or told in two ways.
+        """
+        path, dataset = Path(file.path), self._dataset
+        recording = FORMS[path.suffix.lower()](read_bytes(file, MOST_BYTES), self.layout)
+        facts = settle(
+            {
+                "its file": recording.facts,
+                TABLE: self._table.get(file.name, {}),
+                "its name": facts_of_name(dataset.pattern, file.name),
+            },
+            dataset.classes,
+            dataset.first_label,
+            {rule.by: f"split '{name}'" for name, rule in dataset.splits.items()},
+        )
+        seen = [joints_seen(body, dataset) for body in recording.bodies]
+        pairs = zip(recording.bodies, seen, strict=True)
+        tracks = [body_track(body, there, dataset) for body, there in pairs if there.any()]
+        if not tracks:
+            raise ClipError("no body in any frame")
+        joints, present = select(tracks, dataset.bodies, self.layout)
+        ever = np.any([there.any(axis=0) for there in seen], axis=0)
+        return Clip(file.name, facts.pop("label"), joints, present, **facts, remark=_remark(ever, self.layout))
+
+
+def _paths(folder: Path) -> Iterator[Path]:
+    """Files that may be clips, in a fixed order; hidden ones are not."""
+    for place, folders, files in os.walk(folder):
+        depth = len(Path(place).relative_to(folder).parts)
+        folders[:] = sorted(name for name in folders if name[0] not in "._" and depth < MOST_FOLDERS)
+        for name in sorted(files):
+            if Path(name).suffix.lower() in FORMS and name[0] != "." and (depth or name != TABLE):
+                yield Path(place, name)
+
+
+def joints_seen(body: Body, dataset: Dataset) -> NDArray[np.bool_]:
+    """Which joints (n, V) of a body are there, no row where it is nowhere but at zero."""
+    seen = ~np.isnan(body.places).any(axis=-1) & (body.confidence > 0)
+    at_zero = ~body.places.any(axis=-1)
+    if dataset.zeros_missing:
+        return seen & ~at_zero
+    return seen & ~at_zero.all(axis=-1, keepdims=True)
+
+
+def body_track(body: Body, seen: NDArray[np.bool_], dataset: Dataset) -> Track:
+    """A body where it was seen, without missing joints, in the units and axes of clips; `seen` is (n, V).
+
+    Raises:
+        ClipError: numbers too large or infinite, or coordinates that do not fit the picture.
+    """
+    rows = seen.any(axis=-1)
+    frames, places, seen = body.frames[rows], body.places[rows], seen[rows]
+    places = np.where(seen[..., None], places, 0)
+    confidence = np.where(seen, body.confidence[rows], 0)
+    if dataset.layout.planar:
+        return Track(frames, _in_picture(places, confidence, seen, dataset.picture))
+    if not np.abs(places).max() * dataset.unit <= FARTHEST:
+        raise ClipError(f"a coordinate beyond {FARTHEST:,.0f} metres")
+    axes, signs = UP[dataset.up]
+    return Track(frames, fill_missing(places, seen, dataset.layout, frames)[..., axes] * signs * dataset.unit)
+
+
+def _in_picture(
+    places: NDArray[np.float64],
+    confidence: NDArray[np.float64],
+    seen: NDArray[np.bool_],
+    picture: tuple[float, float] | None,
+) -> NDArray[np.float64]:
+    """Shares of width and height from the picture's middle, and confidence, (n, V, 3); zeros where not seen."""
+    largest = float(np.abs(places).max())
+    if not max(largest, float(confidence.max())) <= FARTHEST:
+        raise ClipError(f"a number beyond {FARTHEST:,.0f}")
+    if picture is None and np.median(np.abs(places[seen])) > 2:
+        raise ClipError(f"coordinates up to {largest:,.0f} are no shares of a picture: say `picture: [width, height]`")
+    if picture is not None and largest <= 1:
+        raise ClipError("coordinates up to 1 are no pixels: without `picture` they are shares of the picture")
+    shares = places / (picture or (1, 1)) - 0.5
+    return np.concatenate([shares, confidence[..., None]], axis=-1) * seen[..., None]
+
+
+def _remark(ever: NDArray[np.bool_], layout: Layout) -> str:
+    """Tell of joints (V,) that are never seen; in a picture they often are not."""
+    if layout.planar or ever.all():
+        return ""
+    lost = [layout.joints[joint] for joint in np.flatnonzero(~ever)]
+    return f"joints never seen: {', '.join(lost[:5])}{', ...' if len(lost) > 5 else ''}"

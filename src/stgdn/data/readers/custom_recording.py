@@ -1,0 +1,56 @@
+"""A clip of a person's own data set as its file has it: what `.npz` and `.csv` become, and how large it may be."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stgdn.data.clip import ClipError
+
+FACTS = ("label", "subject", "camera", "setup", "replication")
+MOST_BYTES = 128 << 20
+MOST_FRAMES = 100_000
+MOST_BODIES = 100
+MOST_NUMBERS = 1 << 25  # 100,000 frames of four bodies with 25 joints
+
+Fact = str | int  # a class name or a number
+
+
+@dataclass(frozen=True)
+class Body:
+    """One body of a file.
+
+    Attributes:
+        frames: (n,) int64 numbers of the frames, ascending.
+        places: (n, V, D) float64, D = 3 in space and 2 in the picture, in the file's units; NaN where it has none.
+        confidence: (n, V) float64, 1 where the file has none; 0 where a joint was not found.
+    """
+
+    frames: NDArray[np.int64]
+    places: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The bodies of a file in its order, and what it says about itself: some of `FACTS`."""
+
+    bodies: list[Body]
+    facts: dict[str, Fact] = field(default_factory=dict)
+
+
+def expect_size(bodies: int, frames: int) -> None:
+    """Check how many bodies and frames a clip has.
+
+    Raises:
+        ClipError: none, or more than `MOST_BODIES` and `MOST_FRAMES`.
+    """
+    if not bodies or not frames:
+        raise ClipError("no frame" if bodies else "no body in any frame")
+    if bodies > MOST_BODIES or frames > MOST_FRAMES:
+        raise ClipError(f"{bodies:,} bodies and {frames:,} frames, at most {MOST_BODIES} and {MOST_FRAMES:,} are read")
+
+
+def quoted(text: object) -> str:
+    """Something that stands in a file, fit for a sentence."""
+    return ascii(str(text))[:60] if not str(text).isprintable() else repr(str(text)[:60])
