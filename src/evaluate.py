@@ -14,11 +14,11 @@ from stgdn.training.building import build_recognizer, build_tester, load_weights
 def main(config: DictConfig) -> float:
     """Rebuild data and network from the run's own config, write metrics and per-clip scores; returns top-1."""
     run = Run.open(config.run, config.data_root)
-    data = build_data(run.config)
+    data = build_data(run.config, config.store, config.protocol)
     recognizer = build_recognizer(run.config)
     load_weights(recognizer, run.checkpoint(config.checkpoint))
     scores = score_split(build_tester(config.accelerator), recognizer, data, config.split)
-    return report_evaluation(run, scores, config.checkpoint)
+    return report_evaluation(run, data, scores, config.checkpoint, other=config.store is not None)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """From the configs people choose to stores and batches."""
 
 import json
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -9,20 +10,21 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from numpy.typing import NDArray
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 import stgdn.entry  # noqa: F401 (registers a resolver that the configs use)
 from stgdn.data import building
 from stgdn.data.building import build_data, clip_settings, prepare_data, summary, trivial_accuracy
 from stgdn.data.clip import Clip, Reader
 from stgdn.data.module import SkeletonData
-from stgdn.data.protocols import PROTOCOLS
+from stgdn.data.protocols import PROTOCOLS, Protocol
 from stgdn.data.store import Header, Store
 from stgdn.data.store_writer import StoreWriter
 from stgdn.data.synthetic import write_demo
 from stgdn.data.transforms import ClipSettings
 from stgdn.errors import InputError
-from stgdn.skeleton import KINECT20, LAYOUTS
+from stgdn.model.network import Network
+from stgdn.skeleton import KINECT20, LAYOUTS, define, layout, plain
 
 from .clips import clip, header
 
@@ -46,7 +48,7 @@ def nw_ucla(folder: Path, classes: int = 10) -> Path:
 
 
 class TestConfigs:
-    @pytest.mark.parametrize("data", DATA)
+    @pytest.mark.parametrize("data", [name for name in DATA if name != "custom"])  # which its own files describe
     @pytest.mark.parametrize("door", ["train", "prepare"])
     def test_fit_their_reader(self, data: str, door: str) -> None:
         config = composed(f"data={data}", name=door).data
@@ -62,11 +64,12 @@ class TestConfigs:
     def test_every_setting_comes_from_the_config(self) -> None:
         options = {
             **{"stream": "bone", "frames": 17, "sampling": "resize", "align": "turn", "box": "true", "crop": 0.5},
-            **{"jitter": "true", "rotate": "[1,2,3]", "bodies": 4},
+            **{"jitter": "true", "rotate": "[1,2,3]", "bodies": 4, "moving_camera": "true"},
         }
         config = composed("data=ntu60_xsub", *(f"data.{key}={value}" for key, value in options.items()))
+        flags = {"box": True, "jitter": True, "moving_camera": True}
         assert clip_settings(config.data) == ClipSettings(
-            "bone", 17, "resize", "turn", box=True, crop=0.5, jitter=True, rotate=(1, 2, 3), bodies=4
+            "bone", 17, "resize", "turn", crop=0.5, rotate=(1, 2, 3), bodies=4, **flags
         )
         assert options.keys() == ClipSettings.__dataclass_fields__.keys()
 
@@ -106,7 +109,7 @@ class TestBuildData:
         sentence = (
             rf"data={data} is not prepared \({tmp_path}/none is missing\): type `python src/prepare\.py data={data} "
             r"data\.source=PATH` with the path of the raw files; "
-            r".*(rose1\.ntu\.edu\.sg|NW-UCLA\.zip|yysijie/st-gcn|kennymckormick/pyskl)"
+            r".*(rose1\.ntu\.edu\.sg|NW-UCLA\.zip|yysijie/st-gcn|kennymckormick/pyskl|2s-AGCN|CTR-GCN|own-data)"
         )
         with pytest.raises(InputError, match=sentence):
             build_data(config)
@@ -130,6 +133,71 @@ class TestBuildData:
         with pytest.raises(InputError, match=r"from nw_ucla, data=nw_ucla means .* from my_own"):
             build_data(config)
 
+    def test_fills_in_what_the_config_leaves_to_the_store(self, tmp_path: Path) -> None:
+        own = replace(KINECT20, name="own")
+        rules = {"mine": asdict(Protocol("subject", (1,))), "other": asdict(Protocol("camera", (1,)))}
+        writer = StoreWriter(tmp_path / "s", Header("nw_ucla", plain(own), ["a", "b"], 3, "nowhere", protocols=rules))
+        for subject in (1, 2):
+            writer.add(clip(f"clip{subject}", 9, ((0, 9),), own, 0, subject=subject, camera=1))
+        writer.finish()
+        nulls = ("layout", "num_classes", "bodies", "protocol")
+        config = composed("data=nw_ucla", f"data.store={tmp_path}/s", *(f"data.{key}=null" for key in nulls))
+        data = build_data(config)
+        assert (config.data.num_classes, config.data.bodies, config.data.protocol) == (2, 3, "mine")
+        assert {split: len(chosen) for split, chosen in data.splits.items()} == {"train": 1, "holdout": 0, "test": 1}
+        network: Network = instantiate(config.model)
+        assert network.clip_shape == (3, 52, 20, 3)
+        saved = OmegaConf.to_container(config.model, resolve=True)  # a run's config.yaml needs no store
+        assert isinstance(saved, dict)
+        assert layout(saved["layout"]) == own
+
+    def test_of_a_store_read_another_way(self, tmp_path: Path, tiny_data: Path) -> None:
+        options = (f"data_root={tmp_path}", f"data.source={tiny_data}/raw/demo", "data.synthetic=false")
+        prepare_data(composed(*options, name="prepare"))
+        assert Store(tmp_path / "prepared" / "demo").header.reader["denoise"] == "stgdn"
+        build_data(composed(*options))
+        sentence = r"demo was made with data\.reader\.denoise=stgdn, not agcn: prepare it again with overwrite=true, or"
+        with pytest.raises(InputError, match=sentence):
+            build_data(composed(*options, "data.reader.denoise=agcn"))
+        with pytest.raises(InputError, match=sentence):
+            prepare_data(composed(*options, "data.reader.denoise=agcn", name="prepare"))
+        prepare_data(composed(*options, "data.reader.denoise=agcn", "overwrite=true", name="prepare"))
+        build_data(composed(*options, "data.reader.denoise=agcn"))
+
+    def test_maps_joints(self, tmp_path: Path) -> None:
+        store = nw_ucla(tmp_path / "store")
+        data = build_data(composed("data=nw_ucla", f"data.store={store}", "data.input_layout=ntu25", "batch_size=2"))
+        (first, *_) = data.test_dataloader()
+        assert first["clips"].shape == (2, 3, 52, 25, 1)
+        assert data.layout.name == "ntu25"
+
+    def test_of_another_store(self, tmp_path: Path) -> None:
+        config = composed("data=pyskl", f"data.store={tmp_path}/none", "data.num_classes=10", "data.sampling=resize")
+        data = build_data(config, str(nw_ucla(tmp_path / "store")), "nw_ucla_xview")
+        (first, *_) = data.test_dataloader()
+        assert first["clips"].shape == (3, 3, 300, 17, 2)
+        with pytest.raises(InputError, match=r"has 9 classes and the network was trained for 10 of pyskl"):
+            build_data(config, str(nw_ucla(tmp_path / "nine", classes=9)))
+
+    @pytest.mark.parametrize(
+        ("options", "sentence"),
+        [
+            (["data.input_layout=coco17"], "layout coco17 is flat: data.align"),
+            (["data.input_layout=ntu52"], "unknown joint layout 'ntu52'.*did you mean 'ntu25'"),
+            (["data.input_layout={joints: [tip], name: rod}"], "layout kinect20 has no joint for 'tip' of rod"),
+        ],
+    )
+    def test_of_joints_that_do_not_fit(self, tmp_path: Path, options: list[str], sentence: str) -> None:
+        config = composed("data=nw_ucla", f"data.store={nw_ucla(tmp_path / 'store')}", *options)
+        with pytest.raises(InputError, match=sentence):
+            build_data(config)
+
+    def test_turning_needs_a_spine(self, tmp_path: Path) -> None:
+        rod = define({"name": "rod", "joints": ["head", "left_foot"], "bones": [["left_foot", "head"]]})
+        store = nw_ucla(tmp_path / "store")
+        with pytest.raises(InputError, match=r"layout rod has no spine or no shoulders: say data\.align=none"):
+            SkeletonData(store, "nw_ucla_xview", ClipSettings(align="turn"), layout=rod)
+
     def test_prepares_the_demo_when_it_is_missing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(
             building, "write_demo", partial(write_demo, subjects=(1, 3), replications=1, actions=(1, 6))
@@ -144,7 +212,7 @@ class TestBuildData:
 
 class TestPrepareData:
     def write(self, folder: Path, name: str, label: int) -> None:
-        skeletons = np.random.default_rng(label).normal(size=(7, 20, 3)).tolist()
+        skeletons = np.random.default_rng(label).normal(0, 0.3, (7, 20, 3)).tolist()
         folder.mkdir(exist_ok=True)
         (folder / f"{name}.json").write_text(json.dumps({"skeletons": skeletons, "label": label}))
 

@@ -6,16 +6,19 @@ from typing import Any
 import numpy as np
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from stgdn.data.clip import Reader
 from stgdn.data.module import SkeletonData
 from stgdn.data.preparation import available_cores, prepare
-from stgdn.data.protocols import check_counts, training_mask
+from stgdn.data.protocols import check_counts
+from stgdn.data.shards import ShardedStore, is_sharded, open_prepared
 from stgdn.data.store import Store
+from stgdn.data.streaming import StreamedData
 from stgdn.data.synthetic import write_demo
 from stgdn.data.transforms import ClipSettings
 from stgdn.errors import InputError
+from stgdn.skeleton import layout, plain
 
 
 def prepare_data(config: DictConfig) -> str:
@@ -25,32 +28,58 @@ def prepare_data(config: DictConfig) -> str:
         InputError: the source is missing or unusable.
     """
     data = config.data
-    store = _prepare(data, config.workers, config.overwrite, config.bad_share)
+    keys = ("workers", "overwrite", "bad_share", "precision", "scale")
+    store = _prepare(data, **{key: config[key] for key in keys})
     if config.verify:
         store.verify()
+    complete(data, store)
     return summary(store, data.dataset, data.protocol)
 
 
-def _prepare(data: DictConfig, workers: int | None, overwrite: bool, bad_share: float = 0.2) -> Store:
+def _prepare(data: DictConfig, overwrite: bool = False, **options: Any) -> Store:  # noqa: ANN401
     if data.synthetic and (overwrite or not (Path(data.store) / "store.json").exists()):
         write_demo(Path(data.source))
     reader: Reader = instantiate(data.reader)
-    return prepare(
+    store = prepare(
         reader,
         data.store,
         data.dataset,
         source=data.source,
         synthetic=data.synthetic,
-        workers=workers,
+        settings=reader_settings(data),
         overwrite=overwrite,
-        bad_share=bad_share,
+        **options,
     )
+    expect_reader(store, data)
+    return store
+
+
+def reader_settings(data: DictConfig) -> dict[str, Any]:
+    """What a data config tells its reader, but for the place of the files."""
+    settings = OmegaConf.to_container(data.reader, resolve=True)
+    assert isinstance(settings, dict)
+    return {str(key): value for key, value in settings.items() if key not in ("_target_", "source")}
+
+
+def expect_reader(store: Store, data: DictConfig) -> None:
+    """Check that a store was read the way that the config says; null leaves it open.
+
+    Raises:
+        InputError: it was read another way.
+    """
+    for key, value in reader_settings(data).items():
+        before = store.header.reader.get(key)
+        if before != value and None not in (before, value):
+            raise InputError(
+                f"the store {store.folder} was made with data.reader.{key}={before}, not {value}: prepare it again "
+                "with overwrite=true, or name another folder with data.store"
+            )
 
 
 def summary(store: Store, dataset: str, protocol: str) -> str:
     """What a store holds, what was left out and why, and how the protocol splits it."""
-    header, clips = store.header, store.clips
-    training = training_mask(protocol, clips["subject"], clips["camera"], clips["setup"])
+    header = store.header
+    training = store.training(protocol)
     lines = [
         f"{'synthetic ' if header.synthetic else ''}{dataset}: {len(store):,} clips of {len(header.classes)} classes, "
         f"{header.rows:,} body frames, {store.coordinates.nbytes / 1e6:.0f} MB in {store.folder}",
@@ -58,6 +87,7 @@ def summary(store: Store, dataset: str, protocol: str) -> str:
         f"{protocol}: {training.sum():,} training and {(~training).sum():,} test clips",
     ]
     lines += [f"left out {count:,}: {reason}" for reason, count in header.skipped.items()]
+    lines += [f"note: {count:,} kept: {remark} (remarks.tsv)" for remark, count in header.remarks.items()]
     if header.expected is not None and header.expected != len(store):
         lines.append(f"note: {len(store):,} clips where the official lists leave {header.expected:,}")
     if difference := check_counts(dataset, protocol, int(training.sum()), int((~training).sum())):
@@ -65,25 +95,55 @@ def summary(store: Store, dataset: str, protocol: str) -> str:
     return "\n".join(lines)
 
 
-def build_data(config: DictConfig) -> SkeletonData:
-    """Batches of the prepared store that `config.data` names; a synthetic one is prepared when it is missing.
+def open_store(data: DictConfig) -> Store:
+    """The prepared store that a data config names, which is completed; a synthetic one is prepared when it is missing.
 
     Raises:
-        InputError: no store; the sentence says how to make one and where the raw data comes from.
+        InputError: no store (the sentence says how to make one and where the raw data comes from), or of another set.
     """
-    data = config.data
-    if not (Path(data.store) / "store.json").exists():
+    if not is_sharded(data.store) and not (Path(data.store) / "store.json").exists():
         if not data.synthetic:
             raise InputError(
                 f"data={data.name} is not prepared ({data.store} is missing): type `python src/prepare.py "
                 f"data={data.name} data.source=PATH` with the path of the raw files; {data.obtain}"
             )
-        _prepare(data, workers=None, overwrite=False)
-    expect_store(Store(data.store), data)
-    return SkeletonData(
-        data.store,
-        data.protocol,
+        _prepare(data)
+    store = open_prepared(data.store)
+    expect_reader(store, data)
+    complete(data, store)
+    expect_store(store, data)
+    return store
+
+
+def complete(data: DictConfig, store: Store) -> None:
+    """Fill in what a data config leaves to its store (null): layout, classes, bodies and protocol."""
+    found = {"layout": plain(store.layout), "num_classes": len(store.header.classes), "bodies": store.header.max_bodies}
+    if store.protocols:
+        found["protocol"] = next(iter(store.protocols))
+    for key, value in found.items():
+        if data[key] is None:
+            data[key] = value
+
+
+def build_data(config: DictConfig, other: str | None = None, protocol: str | None = None) -> SkeletonData:
+    """Batches of the prepared store that `config.data` names; a synthetic one is prepared when it is missing.
+
+    Args:
+        config: what a door was given, or what a run was made with.
+        other: the folder of another store to take clips from, whatever its joints.
+        protocol: how to split that one; None for as the config says.
+
+    Raises:
+        InputError: see `open_store`; another store with another number of classes.
+    """
+    data = config.data
+    store = open_store(data) if other is None else _like(open_prepared(other), data)
+    kind = StreamedData if isinstance(store, ShardedStore) else SkeletonData
+    return kind(
+        store,
+        protocol or data.protocol,
         clip_settings(data),
+        layout=layout(data.input_layout),
         batch_size=config.batch_size,
         holdout=tuple(data.holdout) if isinstance(data.holdout, ListConfig) else (data.holdout,),
         workers=loader_workers() if config.workers is None else config.workers,
@@ -103,13 +163,23 @@ def expect_store(store: Store, data: DictConfig) -> None:
         InputError: another data set, joint layout or number of classes.
     """
     header = store.header
-    found = (header.dataset, header.layout, len(header.classes))
-    if found != (data.dataset, data.layout, data.num_classes):
+    meant = layout(data.layout)
+    found = (header.dataset, store.layout, len(header.classes))
+    if found != (data.dataset, meant, data.num_classes):
         raise InputError(
-            f"the store {data.store} holds {found[2]} classes of layout {found[1]} from {found[0]}, data={data.name} "
-            f"means {data.num_classes} of {data.layout} from {data.dataset}: point data.store elsewhere, or prepare "
-            "it again with overwrite=true"
+            f"the store {data.store} holds {found[2]} classes of layout {store.layout.name} from {found[0]}, "
+            f"data={data.name} means {data.num_classes} of {meant.name} from {data.dataset}: point data.store "
+            "elsewhere, or prepare it again with overwrite=true"
         )
+
+
+def _like(store: Store, data: DictConfig) -> Store:
+    if (found := len(store.header.classes)) != data.num_classes:
+        raise InputError(
+            f"the store {store.folder} has {found} classes and the network was trained for {data.num_classes} of "
+            f"{data.name}: only clips of the same classes can be tried"
+        )
+    return store
 
 
 def clip_settings(data: DictConfig) -> ClipSettings:

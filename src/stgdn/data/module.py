@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from stgdn.data.protocols import training_mask
+from stgdn.data.mapping import JointMap
 from stgdn.data.store import Store
 from stgdn.data.transforms import ClipSettings, batch
 from stgdn.errors import InputError
+from stgdn.skeleton import Layout
 
 DRAWS = 6  # uniform numbers that augmentation uses for a clip
 
@@ -75,8 +76,15 @@ class ClipBatches(Dataset[Batch]):
     makes it, and another one every epoch.
     """
 
-    def __init__(self, store: Store, indices: NDArray[np.integer], settings: ClipSettings, seed: int | None) -> None:
-        self.store, self.indices, self.settings, self.seed = store, indices, settings, seed
+    def __init__(
+        self,
+        store: Store,
+        indices: NDArray[np.integer],
+        settings: ClipSettings,
+        seed: int | None,
+        mapping: JointMap | None = None,
+    ) -> None:
+        self.store, self.indices, self.settings, self.seed, self.mapping = store, indices, settings, seed, mapping
         self._drawn: tuple[int, NDArray[np.float64]] | None = None
 
     def __len__(self) -> int:
@@ -89,7 +97,7 @@ class ClipBatches(Dataset[Batch]):
         chosen = self.indices[positions]
         draws = None if self.seed is None else self._draws(epoch)[chosen]
         return Batch(
-            clips=torch.from_numpy(batch(self.store, chosen, self.settings, draws)),
+            clips=torch.from_numpy(batch(self.store, chosen, self.settings, draws, self.mapping)),
             labels=torch.from_numpy(self.store.clips["label"][chosen].astype(np.int64)),
             indices=torch.from_numpy(chosen.astype(np.int64)),
         )
@@ -105,21 +113,23 @@ class SkeletonData(lightning.LightningDataModule):
     """Training, held-out and test clips of a prepared store.
 
     Args:
-        store: folder of the prepared store.
+        store: the prepared store, or its folder.
         protocol: which clips train, `DATASET_PROTOCOL` as in `stgdn.data.protocols`.
         settings: how clips become inputs.
         batch_size: clips in a training batch, over all devices.
         holdout: subjects of the training split kept from training, for choosing anything by.
         workers: processes that make batches; 0 makes them in the main process.
         seed: of order and augmentation.
+        layout: joints that the network sees, where they are not the store's.
 
     Raises:
-        InputError: no store, a split without clips, a number out of range, or turns out of the picture's plane.
+        InputError: no store, a split without clips, a number out of range, a turn that the joints do not allow, or
+            joints that cannot be made of the store's.
     """
 
     def __init__(
         self,
-        store: str | Path,
+        store: str | Path | Store,
         protocol: str,
         settings: ClipSettings,
         *,
@@ -127,19 +137,22 @@ class SkeletonData(lightning.LightningDataModule):
         holdout: tuple[int, ...] = (),
         workers: int = 0,
         seed: int = 1,
+        layout: Layout | None = None,
     ) -> None:
         super().__init__()
         for name, value, least in (("batch_size", batch_size, 1), ("workers", workers, 0), ("seed", seed, 0)):
             if type(value) is not int or value < least:
                 raise InputError(f"{name}={value} must be a whole number from {least} up")
-        self.store = Store(store)
-        if self.store.layout.planar and (settings.align != "none" or any(settings.rotate[:2])):
-            raise InputError(
-                f"layout {self.store.layout.name} is flat: data.align and data.rotate about x, y need depth"
-            )
+        self.store = store if isinstance(store, Store) else Store(store)
+        self.layout = layout or self.store.layout
+        self.mapping = None if self.layout == self.store.layout else JointMap(self.store.layout, self.layout)
+        if self.layout.planar and (settings.align != "none" or any(settings.rotate[:2])):
+            raise InputError(f"layout {self.layout.name} is flat: data.align and data.rotate about x, y need depth")
+        if settings.align != "none" and not self.layout.has_axes:
+            raise InputError(f"layout {self.layout.name} has no spine or no shoulders: say data.align=none")
         self.settings, self.batch_size, self.workers, self.seed = settings, batch_size, workers, seed
         clips = self.store.clips
-        training = training_mask(protocol, clips["subject"], clips["camera"], clips["setup"])
+        training = self.store.training(protocol)
         held_out = training & np.isin(clips["subject"], holdout)
         self.splits = {
             "train": np.flatnonzero(training & ~held_out),
@@ -149,8 +162,8 @@ class SkeletonData(lightning.LightningDataModule):
         for split in ("train", "test", *(("holdout",) if holdout else ())):
             if not len(self.splits[split]):
                 raise InputError(
-                    f"protocol {protocol} finds no clip for its {split} split among the {len(clips)} clips of {store}: "
-                    "prepare the whole data set, or choose another protocol or data.holdout"
+                    f"protocol {protocol} finds no clip for its {split} split among the {len(clips)} clips of "
+                    f"{self.store.folder}: prepare the whole data set, or choose another protocol or data.holdout"
                 )
 
     def train_dataloader(self) -> DataLoader[Batch]:
@@ -165,14 +178,21 @@ class SkeletonData(lightning.LightningDataModule):
         """Every test clip once, in the order of the store."""
         return self._loader("test")
 
+    def batches(
+        self, indices: NDArray[np.integer], seed: int | None, rank: int, ranks: int
+    ) -> tuple[Dataset[Batch], EpochBatches]:
+        """What makes the batches of a split, and their order."""
+        epochs = EpochBatches(len(indices), self.batch_size, seed, rank, ranks)
+        return ClipBatches(self.store, indices, self.settings, seed, self.mapping), epochs
+
     def _loader(self, split: str, seed: int | None = None) -> DataLoader[Batch]:
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         indices = self.splits[split]
-        sampler = EpochBatches(len(indices), self.batch_size, seed, rank, ranks)
+        dataset, sampler = self.batches(indices, seed, rank, ranks)
         if self.trainer:  # worker processes fetch a resumed run's first batches before Lightning tells the epoch
             sampler.set_epoch(self.trainer.current_epoch)
         return DataLoader(
-            ClipBatches(self.store, indices, self.settings, seed),
+            dataset,
             sampler=sampler,
             batch_size=None,
             num_workers=self.workers,

@@ -1,0 +1,20 @@
+"""Cut a prepared store into shards: `python src/shard.py data=ntu120_xsub to=s3://bucket/ntu120`."""
+
+from omegaconf import DictConfig
+
+from stgdn.data.building import open_store
+from stgdn.data.shard_writer import write_shards
+from stgdn.entry import door
+
+
+@door("shard")
+def main(config: DictConfig) -> None:
+    """Write the shards and say how to train from them."""
+    to = config.to  # told to be missing before anything is made
+    store = write_shards(open_store(config.data), config.data.protocol, to, config.size, config.overwrite)
+    print(f"{len(store):,} clips in {len(store.shards):,} shards, {store.megabytes:,.0f} MB, at {store.place}")
+    print(f"train from them with `python src/train.py data={config.data.name} data.store={store.place}`")
+
+
+if __name__ == "__main__":
+    main()
