@@ -1,0 +1,32 @@
+"""Say what is in a prepared store, as tables, a picture and JSON: `python src/describe.py data=nw_ucla`."""
+
+from dataclasses import asdict
+
+from omegaconf import DictConfig
+
+from stgdn.data.building import open_store
+from stgdn.data.describing import describe
+from stgdn.entry import door
+from stgdn.files import write_json
+from stgdn.results.contents import print_contents
+from stgdn.results.contents_figure import contents_figure
+from stgdn.results.targets import save, target
+
+
+@door("describe")
+def main(config: DictConfig) -> None:
+    """Read the store that `config.data` names once, print the tables, write the files asked for."""
+    picture = target(config.picture, "picture", (".png", ".pdf", ".svg"))
+    numbers = target(config.json, "json", (".json",))
+    store = open_store(config.data)  # it may say what the config leaves open, such as the protocol
+    contents = describe(store, config.data.protocol)
+    print_contents(contents)
+    if numbers is not None:
+        write_json(numbers, asdict(contents))
+    if picture is not None:
+        save(contents_figure(contents), picture)
+        print(picture)
+
+
+if __name__ == "__main__":
+    main()
