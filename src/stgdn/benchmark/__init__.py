@@ -1,0 +1,1 @@
+"""How fast data is read and fed, and what it takes."""
