@@ -3,7 +3,7 @@
 The file is `{"split": {"xsub_train": [name, ...], "xsub_val": [...]}, "annotations": [...]}`, or a list of annotations
 alone. An annotation is a dict: `frame_dir` (the clip's name), `label` (from 0), `total_frames`, `keypoint`
 (M, T, V, C), and for 2D, in pixels, `keypoint_score` (M, T, V) and `img_shape` (height, width). Bodies are tracked
-already; where one is not seen it is zeros.
+already; where one is not seen it is zeros. Kinetics-400's are compressed, see `pyskl_compressed`.
 """
 
 from collections import Counter
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
 from stgdn.data.readers.denoise import Track, assemble, most_active
 from stgdn.data.readers.ntu import parse_name
+from stgdn.data.readers.pyskl_compressed import is_compressed, people, poses_of
 from stgdn.data.readers.restricted_pickle import load_plain
 from stgdn.errors import InputError, choose
 from stgdn.skeleton import Layout, layout
@@ -91,7 +92,7 @@ class PysklReader:
             else:
                 survey.files.append(ClipFile(name, str(path), str(index)))
         survey.skipped += [(name, "listed, but has no annotation") for name in sorted(self._setups.keys() - set(names))]
-        survey.files.sort(key=lambda file: file.name)
+        survey.files.sort(key=lambda file: (_pose_file(annotations[int(file.member or 0)]), file.name))
         if self._count_labels:
             labels = [annotation.get("label") for annotation in annotations if isinstance(annotation, dict)]
             whole = [label for label in labels if type(label) is int and label < MOST_CLASSES]
@@ -109,12 +110,20 @@ class PysklReader:
         label = _whole(annotation, "label")
         if not 0 <= label < len(self.classes):
             raise ClipError(f"label {label} is outside the {len(self.classes)} classes")
-        joints = coordinates(annotation, self.layout)
-        joints, present = select(tracks(joints), self.max_bodies, self.layout)
+        joints, present = self._bodies(annotation, file)
         ntu = parse_name(file.name)
         subject, camera, replication = (ntu.subject, ntu.camera, ntu.replication) if ntu else (-1, -1, -1)
         setup = self._setups[file.name] if self.split is not None else ntu.setup if ntu else -1
         return Clip(file.name, label, joints, present, subject, camera, setup, replication)
+
+    def _bodies(self, annotation: dict[Any, Any], file: ClipFile) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        if not is_compressed(annotation):
+            return select(tracks(coordinates(annotation, self.layout)), self.max_bodies, self.layout)
+        if not self.layout.planar:
+            raise ClipError(f"poses in pixels, not in space as {self.layout.name} has them")
+        poses = poses_of(annotation, file.name, Path(file.path))
+        frames, joints = annotation["frame_inds"], self.layout.num_joints
+        return people(frames, poses, joints, _picture(annotation), self.max_bodies)
 
 
 def _layout(given: Layout | str) -> Layout:
@@ -139,6 +148,12 @@ def _loaded(path: str, _changed: int, _size: int) -> tuple[list[Any], Mapping[st
     if not isinstance(annotations, list) or not isinstance(splits, dict):
         raise InputError(f"'{path}' holds neither a list of annotations nor a dict with 'split' and 'annotations'")
     return annotations, splits
+
+
+def _pose_file(annotation: object) -> str:
+    """Where compressed poses lie: clips of one file are read one after the other."""
+    named = annotation.get("raw_file") if isinstance(annotation, dict) else None
+    return named if isinstance(named, str) else ""
 
 
 def _name(annotation: object) -> str:
