@@ -1,10 +1,19 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and what damaged ones raise."""
 
 import json
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+# What numpy, zipfile and zlib raise on bytes that are not what they should be.
+DAMAGE = (
+    *(OSError, ValueError, EOFError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+)
 
 
 @contextmanager

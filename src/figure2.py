@@ -1,0 +1,34 @@
+"""The letter's Fig. 2 from two finished runs: `python src/figure2.py runs=[A,B] class=throw`."""
+
+from omegaconf import DictConfig
+
+from stgdn.entry import door
+from stgdn.results.embedding_figure import embedding_figure
+from stgdn.results.embedding_page import embedding_page, write_page
+from stgdn.results.figure2 import caption, chosen_device, default_path, panels, print_smoothing, title
+from stgdn.results.pairs import open_pair
+from stgdn.results.targets import save, target
+from stgdn.results.wandb_media import record_picture
+
+
+@door("figure2")
+def main(config: DictConfig) -> None:
+    """Lay the joints of a class's test clips out in the plane, for both runs; print how far apart layers keep them."""
+    picture = target(config.picture, "picture", (".png", ".pdf", ".svg"))
+    page = target(config.page, "page", (".html",))
+    device, chosen = chosen_device(config.accelerator), str(config["class"])
+    pair = open_pair(config.runs, config.data_root)
+    drawn = panels(pair, chosen, device, clips=config.clips, seed=config.seed)
+    picture = picture or default_path(config.outputs, pair, chosen, ".png")
+    page = page or default_path(config.outputs, pair, chosen, ".html")
+    note = caption(pair, drawn, config.clips)
+    figure = embedding_figure(drawn, title(pair, chosen))
+    save(figure, picture)
+    write_page(page, embedding_page(drawn, title(pair, chosen), note))
+    record_picture(figure, picture, pair[0][0].config.data.name, config.logger.wandb, config.logger.project)
+    print_smoothing(drawn, note)
+    print(f"{picture}\n{page}")
+
+
+if __name__ == "__main__":
+    main()
