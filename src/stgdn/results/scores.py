@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import is_zipfile
 
 import lightning
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from stgdn.data.module import SkeletonData
 from stgdn.errors import InputError, choose
-from stgdn.files import replacing
+from stgdn.files import DAMAGE, replacing
 from stgdn.training.recognizer import Recognizer
 
 
@@ -35,8 +36,10 @@ class Scores:
     split: str
 
     def accuracy(self, k: int = 1) -> float:
-        """Share of clips whose true class is among the k best."""
-        rank = (self.scores > self.scores[np.arange(len(self.labels)), self.labels, None]).sum(axis=1)
+        """Share of clips whose true class is among the k best; of equal scores the first class is the better."""
+        own = self.scores[np.arange(len(self.labels)), self.labels, None]
+        earlier = np.arange(self.scores.shape[1]) < self.labels[:, None]
+        rank = ((self.scores > own) | ((self.scores == own) & earlier)).sum(axis=1)
         return float((rank < k).mean())
 
     def confusion(self) -> NDArray[np.int64]:
@@ -57,10 +60,12 @@ class Scores:
         Raises:
             InputError: not such a file.
         """
+        if not is_zipfile(path):  # numpy leaves a truncated one open
+            raise InputError(f"{path} is not a score file of this suite: missing or cut off")
         try:
             with np.load(path, allow_pickle=False) as file:
                 content = {key: file[key] for key in cls.__dataclass_fields__}
-        except (OSError, ValueError, KeyError) as error:
+        except (*DAMAGE, KeyError) as error:
             raise InputError(f"{path} is not a score file of this suite: {error}") from None
         return cls(**{key: value.item() if value.ndim == 0 else value for key, value in content.items()})
 

@@ -1,70 +1,70 @@
-"""Finished runs as a table."""
+"""Comparisons as Markdown, and into files of every format."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from stgdn.errors import InputError
 from stgdn.files import replacing
+from stgdn.results import latex, records
+from stgdn.results.cells import CAPTION, NOTHING, columns, commands
+from stgdn.results.rows import Comparison
+from stgdn.results.targets import target
 
 START, END = "<!-- results -->", "<!-- end of results -->"
-HEADINGS = ("data", "model", "stream", "epochs", "seed", "test top-1", "parameters", "GFLOP a clip (C, T, V, M)", "run")
+HEADS = {".tex": latex.HEAD, ".csv": records.HEAD}  # what a file begins with that may be replaced
 
 
-def rows(outputs: str | Path, **only: str | None) -> list[dict[str, Any]]:
-    """Summaries of the finished runs below `outputs` whose entries are those of `only`, each with its folder.
-
-    Raises:
-        InputError: no finished run matches, or a summary cannot be read.
-    """
-    wanted = {key: value for key, value in only.items() if value is not None}
-    found = []
-    for path in sorted(Path(outputs).rglob("summary.json")):
-        if "wandb" in path.parts:
-            continue
-        try:
-            summary = json.loads(path.read_text())
-        except ValueError as error:
-            raise InputError(f"{path} is damaged ({error}): evaluate or train that run again") from None
-        if all(summary[key] == value for key, value in wanted.items()):
-            found.append(summary | {"folder": str(path.parent)})
-    if not found:
-        raise InputError(
-            f"no finished run below {outputs} matches {wanted or 'anything'}: train with src/train.py first"
-        )
-    return found
+def markdown(comparisons: Sequence[Comparison]) -> str:
+    """All tables, each with its notes, the sources of published figures and the command of every row."""
+    return "\n\n".join(_markdown(comparison) for comparison in comparisons)
 
 
-def markdown(summaries: Sequence[dict[str, Any]]) -> str:
-    """A Markdown table, one row a run."""
-    lines = [f"| {' | '.join(HEADINGS)} |", "|" + "---|" * len(HEADINGS)]
-    for summary in summaries:
-        cells = (
-            f"{summary['data']}{' (synthetic)' if summary['synthetic'] else ''}",
-            f"`{summary['model']}`",
-            summary["stream"],
-            summary["epochs"],
-            summary["seed"],
-            f"{summary['test_top1']:.1f}",
-            f"{summary['parameters']:,}",
-            f"{summary['flops'] / 1e9:.2f} ({', '.join(map(str, summary['clip_shape']))})",
-            f"`{Path(summary['folder']).name}`",
-        )
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    return "\n".join(lines)
-
-
-def insert(path: str | Path, table: str) -> None:
-    """Replace what stands between the two marks in a file.
+def check_target(write: str | None) -> Path | None:
+    """The file to write, before anything is computed; None if none is wanted.
 
     Raises:
-        InputError: the file lacks the marks.
+        InputError: a kind of file that cannot be written, or one there that tables may not replace.
     """
-    target = Path(path)
-    text = target.read_text() if target.exists() else ""
-    if START not in text or END not in text:
-        raise InputError(f"{path} has no lines {START} and {END} for the table to go between")
-    before, after = text.split(START)[0], text.split(END)[1]
-    with replacing(target) as temporary:
-        temporary.write_text(f"{before}{START}\n{table}\n{END}{after}")
+    path = target(write, "write", (".md", *HEADS))
+    if path is None or not path.exists():
+        return path
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is no text file: give write= another name") from None
+    suffix = path.suffix.lower()
+    if suffix == ".md" and not -1 < text.find(START) < text.find(END):
+        raise InputError(f"{path} has no lines {START} and {END} for tables to go between")
+    if suffix != ".md" and not text.startswith(HEADS[suffix]):
+        raise InputError(f"{path} was not written by src/report.py: give write= another name, or remove that file")
+    return path
+
+
+def write_tables(path: Path, comparisons: Sequence[Comparison]) -> None:
+    """Write a file that `check_target` allows; of a Markdown file that is there only what is between the marks."""
+    suffix = path.suffix.lower()
+    if suffix == ".md":
+        text = path.read_text(encoding="utf-8") if path.exists() else f"{START}\n{END}\n"
+        before, after = text[: text.index(START)], text[text.index(END) :]
+        text = f"{before}{START}\n{markdown(comparisons)}\n{after}"
+    else:
+        text = latex.as_latex(comparisons) if suffix == ".tex" else records.as_csv(comparisons)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _markdown(comparison: Comparison) -> str:
+    shown = columns(comparison)
+    lines = [
+        f"**{comparison.title}.** {CAPTION}",
+        "",
+        f"| # | {' | '.join(column.heading for column in shown)} |",
+        "|---|" + "".join("---:|" if column.right else "---|" for column in shown),
+    ]
+    for number, row in enumerate(comparison.rows, 1):
+        cells = [(column.cell(row) or NOTHING).replace("|", "\\|") for column in shown]
+        lines.append(f"| {number} | {' | '.join(cells)} |")
+    for note in (*comparison.notes, *comparison.references_by_letter):
+        lines += ["", note]
+    run = [f"- row {number}: {commands(row)}" for number, row in enumerate(comparison.rows, 1) if row.results]
+    return "\n".join([*lines, *(["", *run] if run else [])])

@@ -1,0 +1,25 @@
+"""Fuse the scores of several streams: `python src/fuse.py runs='outputs/ntu60_xsub/st_gdn/*/letter-seed1'`."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from stgdn.entry import door
+from stgdn.results.fusion import fuse
+from stgdn.results.fusion_files import find_sources, fusion_folder, print_fusion, write_fusion
+
+
+@door("fuse")
+def main(config: DictConfig) -> float:
+    """Fuse, print and write what every stream is worth, alone and to the others; returns top-1."""
+    sources = find_sources(config.runs)
+    fusion = fuse([source.part for source in sources], config.weights)
+    folder = Path(config.folder or fusion_folder(config.outputs, sources, fusion))
+    write_fusion(folder, sources, fusion)
+    print_fusion(sources, fusion)
+    print(f"{folder}: scores.npz, fusion.json")
+    return fusion.top1
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""The letter's tables: which networks, streams and data each compares; and the one for data that it does not have."""
+
+from dataclasses import dataclass
+
+BASELINE = "agcn_7l"
+ABLATION = ("agcn", "agcn_7l", "st_gdn2", "st_gdn_t", "st_gdn_e", "st_gdcn", "st_gdn")
+PAIR = ("joint", "bone")
+TRIO = (*PAIR, "joint+bone")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a table compares.
+
+    Attributes:
+        name: `table1`, ... or the name of the data.
+        title: what it shows.
+        data: names of the data.
+        models: networks that have a row even if they were not run.
+        streams: streams of each that have a row even if they were not run.
+        command: that runs all of it.
+        figures: whether what was published for other networks on these data belongs to it.
+        gains: whether to compare with the letter's baseline of seven layers.
+        everything: whether any other run on these data belongs to it.
+    """
+
+    name: str
+    title: str
+    data: tuple[str, ...]
+    models: tuple[str, ...]
+    streams: tuple[str, ...]
+    command: str
+    figures: bool = True
+    gains: bool = False
+    everything: bool = False
+
+
+def _table(number: int, title: str, *data: str) -> Layout:
+    command = f"python src/train.py experiment=table{number}"
+    return Layout(f"table{number}", title, data, ("st_gdn",), TRIO, command)
+
+
+LETTER = (
+    Layout(
+        "table1",
+        "Table I, the ablation, NTU RGB+D 60 cross-subject",
+        ("ntu60_xsub",),
+        ABLATION,
+        PAIR,
+        "python src/train.py experiment=table1",
+        figures=False,
+        gains=True,
+    ),
+    _table(2, "Table II, NTU RGB+D 60 cross-subject and cross-view", "ntu60_xsub", "ntu60_xview"),
+    _table(3, "Table III, NTU RGB+D 120 cross-subject and cross-setup", "ntu120_xsub", "ntu120_cset"),
+    _table(4, "Table IV, Kinetics-Skeleton", "kinetics"),
+)
+
+
+def other_data(data: str) -> Layout:
+    """The ablation and whatever else was run on data that the letter does not have."""
+    command = f"python src/train.py experiment=table1 data={data}"
+    return Layout(data, f"Runs on {data}", (data,), ABLATION, PAIR, command, gains=True, everything=True)
+
+
+def other_runs(data: tuple[str, ...]) -> Layout:
+    """Runs on the letter's data that none of its tables has a row for."""
+    return Layout("other", "Other runs on the letter's data", data, (), (), "", figures=False, gains=True)
