@@ -1,0 +1,84 @@
+/** An HTML element. Children that are text stay text, so that no name of a run or class is ever read as markup. */
+function element(tag, attributes = {}, ...children) {
+  return filled(document.createElement(tag), attributes, children);
+}
+
+/** An SVG element. */
+function drawn(tag, attributes = {}, ...children) {
+  return filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+}
+
+/** Attributes that are null or false are left out, those called on... are listeners. */
+function filled(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") node.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== undefined && value !== false)
+      node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+/** A sentence where there is nothing to show. */
+function nothing(text) {
+  return element("p", { class: "empty" }, text);
+}
+
+/** A labelled list to choose from; `options` are [value, text], `act` is called with the value. */
+function choice(label, options, chosen, act) {
+  const list = element(
+    "select",
+    { onchange: () => act(list.value) },
+    options.map(([value, text]) => element("option", { value, selected: String(value) === String(chosen) }, text)),
+  );
+  return element("label", {}, label, list);
+}
+
+/** A labelled slider; `act` is called with the number. */
+function slider(label, [low, high], chosen, act) {
+  const told = element("span", {}, `${label}: ${chosen}`);
+  const input = element("input", { type: "range", min: low, max: high, value: chosen });
+  input.addEventListener("input", () => {
+    told.textContent = `${label}: ${input.value}`;
+    act(Number(input.value));
+  });
+  return element("label", {}, told, input);
+}
+
+/** Put other controls where some are; whoever uses a keyboard stays at the same place. */
+function replaceInPlace(box, controls) {
+  const inputs = () => [...box.querySelectorAll("select, input")];
+  const focused = inputs().indexOf(document.activeElement);
+  box.replaceChildren(...controls);
+  if (focused >= 0) inputs()[Math.min(focused, inputs().length - 1)].focus();
+}
+
+/** Text beside a point of the window; screen readers are told it. */
+function hint(text, x, y) {
+  const box = document.getElementById("hint");
+  box.textContent = text;
+  box.hidden = false;
+  const { width, height } = box.getBoundingClientRect();
+  box.style.left = `${Math.max(4, x + 14 + width > innerWidth ? x - width - 14 : x + 14)}px`;
+  box.style.top = `${Math.max(4, Math.min(y + 14, innerHeight - height - 4))}px`;
+}
+
+function hideHint() {
+  document.getElementById("hint").hidden = true;
+}
+
+/** A number in as few digits as make sense. */
+function short(value, digits = 3) {
+  if (value === null || !Number.isFinite(value)) return "–";
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 0.001 || size >= 1e6)) return value.toExponential(1);
+  return String(Number(value.toPrecision(digits)));
+}
+
+/** With its sign. */
+function signed(value, decimals = 1) {
+  const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+  const size = Math.abs(value).toLocaleString("en", digits);
+  if (Number(value.toFixed(decimals)) === 0) return size;
+  return `${value < 0 ? "−" : "+"}${size}`;
+}

@@ -1,0 +1,72 @@
+const SHOWN_AT_FIRST = 8;
+
+/** The runs that are ticked, and who wants to know. */
+const ticked = { runs: new Set(), listeners: [] };
+
+function tick(numbers) {
+  ticked.runs = new Set(numbers);
+  ticked.listeners.forEach((listener) => listener());
+}
+
+/** The ticked runs as [number, run]. */
+function tickedRuns() {
+  return [...ticked.runs].sort((a, b) => a - b).map((number) => [number, RUNS[number]]);
+}
+
+/** All runs as a table with a box for each. */
+function showRuns(section) {
+  const boxes = RUNS.map((run, number) => {
+    const act = (event) =>
+      tick(event.target.checked ? [...ticked.runs, number] : [...ticked.runs].filter((each) => each !== number));
+    return element("input", { type: "checkbox", "aria-label": `show ${run.name}`, onchange: act });
+  });
+  ticked.listeners.push(() => boxes.forEach((box, number) => (box.checked = ticked.runs.has(number))));
+  const rows = RUNS.map((run, number) => ({ ...run, number }));
+  const columns = [
+    {
+      heading: "show",
+      cell: ({ number }) => element("span", {}, boxes[number], " ", sample(mark(number))),
+      kind: "show",
+    },
+    { heading: "data", value: (run) => (run.synthetic ? `${run.data} (synthetic)` : run.data) },
+    ...["model", "stream", "recipe"].map((key) => ({ heading: key, value: (run) => run[key] })),
+    ...["seed", "epochs"].map((key) => ({ heading: key, value: (run) => run[key], number: true })),
+    ...["top1", "top5"].map((key) => ({
+      heading: key.replace("top", "top-"),
+      value: (run) => run[key],
+      cell: (run) => (run[key] === null ? "–" : run[key].toFixed(1)),
+      number: true,
+    })),
+    {
+      heading: "parameters",
+      value: (run) => run.parameters,
+      cell: (run) => run.parameters.toLocaleString("en"),
+      number: true,
+    },
+    { heading: "GFLOP a clip", value: (run) => run.flops, cell: (run) => gigaflops(run.flops), number: true },
+    { heading: "clip (C, T, V, M)", cell: (run) => run.clip_shape, number: true },
+    { heading: "folder", value: (run) => run.folder, cell: (run) => element("code", {}, run.folder) },
+  ];
+  const same = [...RUNS.keys()].filter((number) => RUNS[number].data === RUNS[0].data);
+  const buttons = element(
+    "div",
+    { class: "buttons" },
+    element("button", { type: "button", class: "plain", onclick: () => tick(RUNS.keys()) }, "tick all"),
+    element("button", { type: "button", class: "plain", onclick: () => tick([]) }, "tick none"),
+  );
+  section.append(buttons, sortable("All runs", columns, rows, null, "lines"));
+  tick(same.slice(0, SHOWN_AT_FIRST));
+}
+
+function gigaflops(flops) {
+  return (flops / 1e9).toFixed(2);
+}
+
+/** The names of the runs that a group of charts shows. */
+function legend(shown) {
+  return element(
+    "ul",
+    { class: "legend" },
+    shown.map(([number, run]) => element("li", {}, sample(mark(number)), run.name)),
+  );
+}
