@@ -32,14 +32,29 @@ def test_leet_opens_an_offline_run_by_name(records: dict) -> None:
     assert "st_gdn/joint/seed1" in json.dumps(records)
 
 
+def test_curves_of_over_smoothing_by_layer_and_throughput(records: dict) -> None:
+    summary = records["summary"]
+    assert {f"smoothing/mad/layer{layer}" for layer in range(1, 8)} <= summary.keys()
+    assert summary["last_layer/mad"] == pytest.approx(summary["smoothing/mad/layer7"], rel=1e-4)
+    assert summary["train/clips_per_second"] > 0
+
+
+def test_the_dashboard_shows_what_is_there(records: dict) -> None:
+    workspaces = pytest.importorskip("tests.results.test_dashboard")
+    shown = workspaces.metrics(workspaces.specification(workspaces.dashboard("st-gdn")))
+    missing = {name for name in shown - records["summary"].keys() if not name.startswith("val/")}
+    deeper = {f"smoothing/{name}/layer{layer}" for name in workspaces.MEASURES for layer in (8, 9, 10)}
+    assert missing == {*deeper, "figure2"}  # st_gdn has seven layers; Fig. 2 is a run of its own
+
+
 def test_summary_has_accuracy_cost_and_clip_shape(records: dict) -> None:
     summary = records["summary"]
     assert {"test_top1", "parameters", "flops", "clip_shape", "train/loss", "train/lr"} <= summary.keys()
     assert summary["synthetic"] is True
 
 
-def test_pictures_of_confusion_and_adjacency(records: dict) -> None:
-    for name in ("confusion", "adjacency"):
+def test_pictures_of_confusion_adjacency_and_curves(records: dict) -> None:
+    for name in ("confusion", "adjacency", "curves"):
         assert "image-file" in json.dumps(records["summary"][name])
 
 
@@ -47,3 +62,4 @@ def test_config_is_nested_and_resolved(records: dict) -> None:
     config = records["config"]
     assert config["model"]["num_classes"] == 14
     assert config["optimisation"]["lr"] == pytest.approx(0.1)
+    assert config["variant"].startswith("st_gdn/joint/demo+")

@@ -10,9 +10,11 @@ from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from stgdn.data.module import Batch
 from stgdn.files import replacing
 
 COLUMNS = ("train/loss", "train/top1", "train/top5", "train/lr", "train/clips_per_second", "val/loss", "val/top1")
+FURTHER = "smoothing/"  # what columns that are only sometimes there begin with
 
 
 class EpochReport(Callback):
@@ -30,23 +32,34 @@ class EpochReport(Callback):
         self.bar = bar
         self.console = Console(soft_wrap=True, highlight=False)
         self.progress: Progress | None = None
-        self.started = 0.0
+        self.started = self.trained = 0.0
+        self.clips = 0
         self.seconds: list[float] = []
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401, ARG002
         """Start the clock and a bar."""
-        self.started = time.perf_counter()
+        self.started = self.trained = time.perf_counter()
+        self.clips = 0
         self._begin(f"epoch {trainer.current_epoch + 1}", trainer.num_training_batches)
 
-    def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
-        """Move the bar on."""
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: Any,  # noqa: ANN401, ARG002
+        outputs: Any,  # noqa: ANN401, ARG002
+        batch: Batch,
+        batch_idx: int,  # noqa: ARG002
+    ) -> None:
+        """Count clips, move the bar on."""
+        self.clips += len(batch["labels"]) * trainer.world_size
+        self.trained = time.perf_counter()
         self._advance()
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401
-        """Log throughput, print the line, write the row."""
+        """Log throughput (of training alone, without what was measured after it), print the line, write the row."""
         self._end()
         self.seconds.append(time.perf_counter() - self.started)
-        throughput = trainer.num_training_batches * pl_module.batch_size / self.seconds[-1]
+        throughput = self.clips / max(self.trained - self.started, 1e-9)
         pl_module.log("train/clips_per_second", throughput)
         if trainer.is_global_zero:
             metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
@@ -102,8 +115,10 @@ class EpochReport(Callback):
         if self.path.exists():
             with self.path.open(newline="") as file:
                 rows = [row for row in csv.DictReader(file) if int(row["epoch"]) < epoch]
-        rows.append({"epoch": epoch} | {key: f"{metrics[key]:.6g}" for key in COLUMNS if key in metrics})
+        logged = [*COLUMNS, *(key for key in metrics if key.startswith(FURTHER))]
+        rows.append({"epoch": epoch} | {key: f"{metrics[key]:.6g}" for key in logged if key in metrics})
+        columns = dict.fromkeys(["epoch", *COLUMNS, *(key for row in rows for key in row)])
         with replacing(self.path) as temporary, temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, ["epoch", *COLUMNS])
+            writer = csv.DictWriter(file, list(columns))
             writer.writeheader()
             writer.writerows(rows)

@@ -1,0 +1,29 @@
+"""Make the W&B dashboard of the tables: `python src/dashboard.py only.experiment=table1`."""
+
+from importlib.util import find_spec
+
+from omegaconf import DictConfig
+
+from stgdn.entry import door
+from stgdn.errors import InputError
+from stgdn.results.targets import target
+
+
+@door("dashboard")
+def main(config: DictConfig) -> None:
+    """Build the workspace, write it to a file, and save it where somebody is logged in."""
+    path = target(config.write, "write", (".json",))
+    if find_spec("wandb_workspaces") is None:
+        raise InputError("dashboards need wandb-workspaces: type `pip install -e '.[dashboard]'`")
+    from stgdn.results import dashboard
+
+    workspace = dashboard.dashboard(config.project, config.entity or "", config.only.experiment, config.only.data)
+    if path is not None:
+        dashboard.write(workspace, path)
+        print(path)
+    address = dashboard.save(workspace)
+    print(f"saved: {address}" if address else "valid, not saved: `wandb login`, then the same command saves it at W&B")
+
+
+if __name__ == "__main__":
+    main()

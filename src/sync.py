@@ -1,0 +1,16 @@
+"""Upload what W&B recorded without a network: `python src/sync.py`; it needs `wandb login`."""
+
+from omegaconf import DictConfig
+
+from stgdn.entry import door
+from stgdn.results.wandb_upload import upload
+
+
+@door("sync")
+def main(config: DictConfig) -> None:
+    """Upload every offline run that has not been uploaded."""
+    upload(config.outputs, config.project, config.entity)
+
+
+if __name__ == "__main__":
+    main()

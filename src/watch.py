@@ -1,0 +1,16 @@
+"""Look at the newest runs in a terminal, while they train or after: `python src/watch.py`."""
+
+from omegaconf import DictConfig
+
+from stgdn.entry import door
+from stgdn.results.wandb_watch import watch
+
+
+@door("watch")
+def main(config: DictConfig) -> None:
+    """Open W&B's terminal dashboard on what runs recorded, until it is left with `q`."""
+    watch(config.outputs, config.newest)
+
+
+if __name__ == "__main__":
+    main()
