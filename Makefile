@@ -5,7 +5,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test unit lint format types models watch clean
+.PHONY: help install install-dev demo test unit lint format types models report bench-data watch sync clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,8 +47,17 @@ types: install-dev ## Check types
 models: install ## Print every model's layout, parameters and FLOPs: make models ARGS="data=nw_ucla"
 	$(BIN)/python src/models.py $(ARGS)
 
-watch: install ## Open the newest W&B run in the terminal
-	$(BIN)/wandb leet "$$(ls -dt $$(find outputs -type d -name 'offline-run-*' -o -type d -name 'run-*') | head -n 1)"
+report: install ## Put all runs beside published figures, on a page to look at: make report ARGS="only.data=demo"
+	$(BIN)/python src/report.py page=outputs/report.html $(ARGS)
+
+bench-data: install ## Measure how fast data is parsed and fed, on one core: make bench-data ARGS="write=docs/benchmarks.md"
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python src/benchmark.py $(ARGS)
+
+watch: install ## Look at the newest runs in the terminal: make watch ARGS="newest=50"
+	@$(BIN)/python src/watch.py $(ARGS)
+
+sync: install ## Upload what W&B recorded without a network; needs `wandb login`
+	@$(BIN)/python src/sync.py $(ARGS)
 
 clean: ## Remove caches and the virtual environment; runs and data stay
 	rm -rf .venv .pytest_cache .ruff_cache build src/*.egg-info

@@ -1,25 +1,35 @@
 """Train a network and test it: `python src/train.py model=st_gdn data=ntu120_cset`; `--help` shows more."""
 
+import math
+
 from omegaconf import DictConfig
 
 from stgdn.data.building import build_data
-from stgdn.entry import door
+from stgdn.entry import door, sweeping
 from stgdn.results.reporting import announce, report_run
 from stgdn.results.runs import Run
 from stgdn.training.building import build_recognizer, build_trainer
-from stgdn.training.job import fit
+from stgdn.training.job import fit, part
 
 
 @door("train")
 def main(config: DictConfig) -> float:
-    """Train, test the last epoch, and write what people look at into the run's folder; returns test top-1."""
+    """Train, test the last epoch, and write what people look at into the run's folder; returns the run's outcome."""
+    run = Run(config.folder, config)
+    if sweeping() and run.finished and not config.overwrite:
+        run.expect_same_config()
+        print(f"finished before: {run.folder}", flush=True)
+        return run.outcome()
     data = build_data(config)
     recognizer = build_recognizer(config)
-    run = Run.claim(config)
-    announce(run, data, recognizer)
+    run = Run.claim(config, ask=not sweeping())
     trainer = build_trainer(config, run.folder)
-    fit(trainer, recognizer, data, run.last_checkpoint if config.resume else None)
-    return report_run(run, trainer, recognizer, data)
+    if trainer.is_global_zero:
+        announce(run, data, recognizer)
+    fit(trainer, recognizer, data, run.last_checkpoint if run.resumes else None)
+    report_run(run, trainer, recognizer, data)
+    part(trainer)
+    return run.outcome() if trainer.is_global_zero else math.nan
 
 
 if __name__ == "__main__":

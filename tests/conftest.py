@@ -65,6 +65,7 @@ def door(tmp_path: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch, capfd
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STGDN_DATA", str(tiny_data))
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("WANDB_MODE", "offline")
 
     def run(name: str, *options: str) -> Outcome:
         monkeypatch.setattr(sys, "argv", [f"{name}.py", *options])

@@ -1,6 +1,8 @@
 """The scripts as people run them: results where they should be, mistakes as one sentence."""
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -8,7 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from stgdn.data.clip import Clip
+from stgdn.data.mapping import JointMap
+from stgdn.data.store import Header, Store
+from stgdn.data.store_writer import StoreWriter
 from stgdn.results.scores import Scores
+from stgdn.skeleton import layout
 from tests.conftest import TINY, Door
 
 FOLDER = Path("outputs/demo/st_gdn/joint/demo-seed1+batch_size-16+data.frames-16+epochs-1+width-0.125")
@@ -176,6 +183,35 @@ class TestEvaluate:
         assert "not a readable checkpoint" in sentence(outcome.err)
         assert not Path("trapped").exists()
 
+    @pytest.mark.parametrize("joints", ["coco17", "kinect20"])
+    def test_tries_the_network_on_other_joints(
+        self, door: Door, tmp_path: Path, tiny_store: Store, joints: str
+    ) -> None:
+        options = (*TINY, f"data.input_layout={joints}", "data.rotate=[0,0,0]")
+        outcome = door("train", *options)
+        assert outcome.code == 0, outcome.err
+        assert f"joints of {joints} made from ntu25" in outcome.out
+        run = next(Path("outputs").rglob("summary.json")).parent
+        before = Scores.load(run / "scores.npz")
+        mapping, skeleton = JointMap(tiny_store.layout, layout(joints)), layout(joints)
+        others = Header("made_up", joints, tiny_store.header.classes, 2, "nowhere", synthetic=True)
+        writer = StoreWriter(tmp_path / "others", others)
+        for index, record in enumerate(tiny_store.clips):
+            stored = tiny_store.joints(index)
+            rows = stored.reshape(-1, *stored.shape[2:])
+            made, _ = mapping(rows, tiny_store.coordinates[record["row"][:1]], np.zeros(len(rows), np.int64))
+            made = made.reshape(*stored.shape[:2], skeleton.num_joints, 3)
+            subject, camera, setup = (int(record[key]) for key in ("subject", "camera", "setup"))
+            present = np.asarray(stored.any(axis=(2, 3)))
+            writer.add(Clip(str(record["name"]), int(record["label"]), made, present, subject, camera, setup))
+        writer.finish()
+        outcome = door("evaluate", f"run={run}", f"store={tmp_path}/others", "protocol=ntu60_xsub")
+        assert outcome.code == 0, outcome.err
+        after = Scores.load(run / "scores-on-others.npz")
+        np.testing.assert_array_equal(after.names, before.names)
+        np.testing.assert_allclose(after.scores, before.scores, rtol=1e-3, atol=1e-4)
+        assert json.loads((run / "evaluation-on-others.json").read_text())["synthetic"] is True
+
     def test_unknown_checkpoint(self, door: Door, trained: Path) -> None:
         outcome = door("evaluate", f"run={trained}", "checkpoint=epoch-999")
         assert outcome.code == 1
@@ -196,6 +232,17 @@ def test_models_lists_all_eight_with_the_clip_shape(door: Door) -> None:
         assert text in outcome.out
     for name in ("st_gcn", "agcn", "agcn_7l", "st_gdn2", "st_gdn_t", "st_gdn_e", "st_gdcn", "st_gdn"):
         assert f" {name} " in outcome.out
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_prepare_where_nothing_can_be_written(door: Door, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    outcome = door("prepare", "data=demo", "data.store=sealed/store")
+    assert outcome.code == 1
+    assert f"{os.strerror(number)} while writing sealed/store.partial" in sentence(outcome.err)
 
 
 def test_prepare_prints_what_it_found(door: Door) -> None:

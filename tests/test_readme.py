@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, TINY, Door
+from tests.results.made_up import run as made_up_run
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -71,7 +72,10 @@ def test_command_runs(door: Door, data_folder: Path, request: pytest.FixtureRequ
     elif chosen.get("data", "demo").startswith("ntu") and name == "train":
         outcome = door("prepare", f"data={chosen['data']}", f"data.source={raw}")
         assert outcome.code == 0, outcome.err
-    if name in ("evaluate", "report"):
+    if name in ("fuse", "report"):
+        for stream in ("joint", "bone"):
+            made_up_run(Path("outputs"), stream=stream)
+    if name == "evaluate":
         assert door("train", *TINY).code == 0
         (summary,) = Path("outputs").rglob("summary.json")
         options = [f"run={summary.parent}" if option.startswith("run=") else option for option in options]

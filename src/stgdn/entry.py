@@ -6,7 +6,8 @@ import os
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,27 +16,18 @@ from typing import Any, NoReturn
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from stgdn.errors import InputError
+from stgdn import naming
+from stgdn.errors import InputError, choose
 from stgdn.options import check_kinds
 
-UNWRITABLE = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EFBIG)
+UNWRITABLE = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT, errno.EFBIG)
 
-
-def run_name(recipe: str, seed: int, overrides: str) -> str:
-    """The last part of a run's folder: recipe, seed, and whatever else was given on the command line.
-
-    Only characters that neither the shell nor Hydra reads as anything else: `demo-seed1+model.width-0.5`.
-    """
-    extras = re.sub(r"[^\w.+-]", "_", overrides.replace(",", "+").replace("=", "-"))
-    return f"{recipe}-seed{seed}" + (f"+{extras}" if extras else "")
-
-
-OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+naming.register()
 
 
 def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
@@ -46,14 +38,14 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
 
         @functools.wraps(main)
         def job(config: DictConfig) -> Any:  # noqa: ANN401
-            with _sentences(leave=HydraConfig.get().mode != RunMode.MULTIRUN):
+            with _of_a_sweep(config, main.__code__.co_filename) if sweeping() else _sentences():
                 check_kinds(config, config_name)
                 return main(config)
 
         @functools.wraps(main)
         def program() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come here instead of being printed there
-            with _sentences(leave=True, folder=folder, config_name=config_name):
+            with _sentences(folder, config_name):
                 hydra.main(version_base="1.3", config_path=str(folder), config_name=config_name)(job)()
 
         return program
@@ -61,24 +53,59 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
     return decorate
 
 
+class RunError(InputError):
+    """A run of a sweep failed: why has been printed, the sweep's other runs go on."""
+
+
+def sweeping() -> bool:
+    """Whether this is a job of a sweep, or of a launcher that makes every run a job."""
+    return HydraConfig.get().mode == RunMode.MULTIRUN
+
+
 @contextmanager
-def _sentences(*, leave: bool, folder: Path | None = None, config_name: str = "") -> Iterator[None]:
-    """Turn what a user can cause into one sentence; in a job of a sweep (`leave` False) let the other jobs go on."""
+def _sentences(folder: Path | None = None, config_name: str = "") -> Iterator[None]:
+    """End with one sentence about what a user can cause, and exit code 1."""
     try:
         yield
-    except KeyboardInterrupt:
-        _leave("interrupted; the same command with resume=true goes on (preparation goes on by itself)", 130)
+    except KeyboardInterrupt as stop:
+        _leave(str(stop) or "interrupted; the same command with resume=true goes on (preparation does by itself)", 130)
     except Exception as error:
         message = explanation(error)
         if folder is not None and (mistyped := re.search(r"[Cc]ould not override '([\w.]+)'", str(error))):
             message = unknown_option(mistyped[1], folder, config_name)
-        if message is None or not leave:
+        if message is None:
             raise
         _leave(message)
 
 
+@contextmanager
+def _of_a_sweep(config: DictConfig, script: str) -> Iterator[None]:
+    """Tell at once what a job of a sweep failed of, and let the sweep's other jobs go on.
+
+    Meanwhile the command line is that of this run alone: Lightning starts further processes with it.
+    """
+    overrides = list(HydraConfig.get().overrides.task)
+    command, sys.argv = sys.argv, [script, *overrides, "hydra.mode=RUN"]
+    try:
+        yield
+    except Exception as error:
+        message = explanation(error)
+        if message is None:
+            traceback.print_exc()
+            message = f"{type(error).__name__}: {error}"
+        failure = f"{config.get('folder') or ' '.join(overrides)}: {message}"
+        print(f"error: {failure}", file=sys.stderr, flush=True)
+        raise RunError(failure) from None
+    finally:
+        sys.argv = command
+
+
 def explanation(error: Exception) -> str | None:
     """The sentence for a mistake of the user or a full disk; None for anything else, which is a bug."""
+    if isinstance(error, RunError):
+        return "not every run of the sweep has finished, see above; the same command does only what is missing"
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        return unknown_choice(error.missing_cfg_file, error.options)
     if isinstance(error, InputError):
         return str(error)
     if isinstance(error, HydraException | OmegaConfBaseException):
@@ -103,6 +130,18 @@ def sentence(error: Exception) -> str:
     noise = ("full_key", "object_type", "reference_type", "See https", "Config search path", "provider=")
     text = re.sub(r"\s+", " ", "; ".join(line for line in lines if not line.startswith(noise)))
     return textwrap.shorten(text, 600) + " (`--help` lists the options, `--cfg job` prints the config)"
+
+
+def unknown_choice(given: str, options: Sequence[str]) -> str | None:
+    """The sentence for `GROUP/NAME`, of which there is none among the files of conf/GROUP."""
+    if given == "hydra/sweeper/optuna":
+        return "a search needs Optuna: type `pip install -e '.[search]'`"
+    group, _, name = given.rpartition("/")
+    try:
+        choose(name, options, group)
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def unknown_option(option: str, folder: Path, config_name: str) -> str:

@@ -41,9 +41,16 @@ def _compare(value: Any, default: Any, key: str) -> None:  # noqa: ANN401
 
 
 def fits(value: object, default: object) -> bool:
-    """Whether `value` is of the kind of `default`; a list may stand for one word or number, and the other way round."""
+    """Whether `value` is of the kind of `default`; a list may stand for one word or number, and the other way round.
+
+    What is `auto` by default takes numbers too, such as `trainer.devices`.
+    """
+    if default == "auto" and not isinstance(value, bool | dict):
+        return True
     if isinstance(default, bool) or isinstance(value, bool):
         return isinstance(default, bool) == isinstance(value, bool)
+    if default == "auto":
+        return isinstance(value, str | int | list)
     if isinstance(default, float):
         return isinstance(value, int | float)
     if isinstance(default, list) or isinstance(value, list):

@@ -1,25 +1,13 @@
-"""Run folders: names, whole files, differences between configs."""
+"""Run folders: claiming them, whole files, differences between configs."""
 
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
-from stgdn.entry import run_name
+from stgdn.errors import InputError
 from stgdn.files import replacing
-from stgdn.results.runs import config_differences
-
-
-@pytest.mark.parametrize(
-    ("overrides", "expected"),
-    [
-        ("", "letter-seed3"),
-        ("model.width=0.5", "letter-seed3+model.width-0.5"),
-        ("a=1,b=[x, y]", "letter-seed3+a-1+b-_x+_y_"),
-    ],
-)
-def test_names_need_no_quoting(overrides: str, expected: str) -> None:
-    assert run_name("letter", 3, overrides) == expected
+from stgdn.results.runs import Run, config_differences, rank
 
 
 def write_half(path: Path) -> None:
@@ -45,3 +33,77 @@ def test_differences_name_the_dotted_key() -> None:
         ("d", "x", None),
         ("e", None, "y"),
     ]
+
+
+class TestClaim:
+    """A folder with a checkpoint and, where it is finished, a summary."""
+
+    def config(self, folder: Path, **options: object) -> DictConfig:
+        fixed = {"folder": str(folder), "resume": False, "overwrite": False, "epochs": 3, "launcher": {"name": "local"}}
+        return OmegaConf.create(fixed | options)
+
+    @pytest.fixture
+    def unfinished(self, tmp_path: Path) -> Path:
+        run = Run.claim(self.config(tmp_path))
+        assert not run.resumes
+        run.last_checkpoint.parent.mkdir()
+        run.last_checkpoint.write_bytes(b"weights")
+        return tmp_path
+
+    def test_a_single_run_asks(self, unfinished: Path) -> None:
+        with pytest.raises(InputError, match="go on with resume=true"):
+            Run.claim(self.config(unfinished))
+        assert Run.claim(self.config(unfinished, resume=True)).resumes
+
+    def test_a_sweep_goes_on(self, unfinished: Path) -> None:
+        assert Run.claim(self.config(unfinished, launcher={"name": "slurm"}), ask=False).resumes
+        with pytest.raises(InputError, match="epochs was 3 and is 4"):
+            Run.claim(self.config(unfinished, epochs=4), ask=False)
+
+    def test_overwriting_starts_anew(self, unfinished: Path) -> None:
+        assert not Run.claim(self.config(unfinished, overwrite=True), ask=False).resumes
+        assert not Run(unfinished, OmegaConf.create()).last_checkpoint.exists()
+
+    def test_a_job_started_again_goes_on_even_if_it_was_to_overwrite(
+        self, unfinished: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+        assert Run.claim(self.config(unfinished, overwrite=True)).resumes
+        assert Run.claim(self.config(unfinished)).resumes
+
+    def test_other_processes_of_a_run_only_look(self, unfinished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        before = (unfinished / "config.yaml").stat().st_mtime_ns
+        monkeypatch.setenv("SLURM_PROCID", "1")
+        assert Run.claim(self.config(unfinished)).resumes
+        assert not Run.claim(self.config(unfinished, overwrite=True)).resumes
+        assert (unfinished / "checkpoints" / "last.ckpt").exists()
+        assert (unfinished / "config.yaml").stat().st_mtime_ns == before
+
+    def test_a_finished_run_is_kept(self, unfinished: Path) -> None:
+        (unfinished / "summary.json").write_text('{"test_top1": 50.0}')
+        with pytest.raises(InputError, match="holds a finished run"):
+            Run.claim(self.config(unfinished), ask=False)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "expected"),
+    [("epoch,val/top1\n1,0.9\n2,0.25\n", 0.25), ("epoch,val/top1\n1,\n", 0.5), ("epoch,train/loss\n1,2\n", 0.5)],
+)
+def test_choosing_goes_by_held_out_subjects_where_there_are_any(tmp_path: Path, metrics: str, expected: float) -> None:
+    (tmp_path / "metrics.csv").write_text(metrics)
+    (tmp_path / "summary.json").write_text('{"test_top1": 50.0}')
+    assert Run(tmp_path, OmegaConf.create()).outcome() == expected
+    (tmp_path / "metrics.csv").unlink()
+    assert Run(tmp_path, OmegaConf.create()).outcome() == 0.5
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [({}, 0), ({"SLURM_PROCID": "3"}, 3), ({"LOCAL_RANK": "1", "SLURM_PROCID": "0"}, 1), ({"RANK": "5"}, 5)],
+)
+def test_rank(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: int) -> None:
+    for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert rank() == expected

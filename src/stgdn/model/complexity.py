@@ -31,7 +31,7 @@ class Complexity:
 
 def complexity(network: Network) -> Complexity:
     """Count parameters, and operations on a clip of the shape that `network` was built for."""
-    twin = copy.deepcopy(network).cpu().eval()
+    twin = copy.deepcopy(network).cpu().float().eval()
     clip = torch.zeros(1, *network.clip_shape)
     with torch.no_grad():
         twin(clip)  # derives the whitening matrices, which happens once and is no part of a clip's pass

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-import wandb
+from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.loggers import WandbLogger
 from matplotlib.figure import Figure
 from rich.console import Console
@@ -15,9 +15,12 @@ from stgdn.data.building import trivial_accuracy
 from stgdn.data.module import SkeletonData
 from stgdn.files import replacing, write_json
 from stgdn.model.complexity import Complexity, complexity
+from stgdn.results.commands import training_command
 from stgdn.results.figures import adjacency_figure, confusion_figure
+from stgdn.results.layers import last_smoothing, save_layers
 from stgdn.results.runs import Run
 from stgdn.results.scores import Scores, score_split
+from stgdn.results.wandb_media import tell_wandb
 from stgdn.training.recognizer import Recognizer
 
 console = Console(soft_wrap=True, highlight=False)
@@ -27,8 +30,9 @@ def announce(run: Run, data: SkeletonData, recognizer: Recognizer) -> None:
     """Say what is about to be trained, on what, and where it will be."""
     sizes = {split: len(indices) for split, indices in data.splits.items() if len(indices)}
     synthetic = " (synthetic people)" if data.store.header.synthetic else ""
+    mapped = f", joints of {data.layout.name} made from {data.store.layout.name}" if data.mapping else ""
     console.print(f"run      {run.folder}")
-    console.print(f"data     {run.config.data.name}{synthetic}, stream {data.settings.stream}, clips {sizes}")
+    console.print(f"data     {run.config.data.name}{synthetic}{mapped}, stream {data.settings.stream}, clips {sizes}")
     console.print(f"network  {recognizer.network.name}, {complexity(recognizer.network)}")
 
 
@@ -39,26 +43,42 @@ def report_run(run: Run, trainer: lightning.Trainer, recognizer: Recognizer, dat
         return scores.accuracy()
     cost = complexity(recognizer.network)
     summary = summarise(run, scores, cost, data) | {"epochs": trainer.current_epoch}
+    if smoothing := last_smoothing(run.folder / "metrics.csv"):
+        summary["smoothing"] = smoothing
     scores.save(run.folder / "scores.npz")
+    save_layers(run.folder / "layers.npz", recognizer.network, data.layout)
     data_name = run.config.data.name + (" (synthetic people)" if summary["synthetic"] else "")
     title = f"{data_name}, {recognizer.network.name}, {scores.stream}: test top-1 {summary['test_top1']:.1f}"
     figures = {
         "confusion": confusion_figure(scores, title),
-        "adjacency": adjacency_figure(recognizer.network, data.store.layout.joints),
+        "adjacency": adjacency_figure(recognizer.network, data.layout.joints),
     }
     save_figures(run, figures)
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
-            tell_wandb(logger, summary, figures)
+            tell_wandb(logger, run.folder, summary, figures)
     write_json(run.summary, summary)  # last: it marks the run as finished
     print_end(run, summary, data)
     return scores.accuracy()
 
 
-def report_evaluation(run: Run, scores: Scores, checkpoint: str) -> float:
-    """Write scores and metrics of an evaluation and print them; returns top-1."""
+def report_evaluation(run: Run, data: SkeletonData, scores: Scores, checkpoint: str, other: bool = False) -> float:
+    """Write scores and metrics of an evaluation and print them; returns top-1.
+
+    Args:
+        run: whose folder they go to.
+        data: what was evaluated.
+        scores: of all its clips.
+        checkpoint: name of the checkpoint.
+        other: the clips are those of another data set than the run's, whose name goes into that of the files.
+    """
     suffix = "" if (checkpoint, scores.split) == ("last", "test") else f"-{checkpoint}-{scores.split}"
+    suffix += f"-on-{data.store.folder.name}" if other else ""
     metrics = accuracies(scores) | {"clips": len(scores.names), "stream": scores.stream, "checkpoint": checkpoint}
+    if other:
+        metrics |= {"store": str(data.store.folder), "synthetic": data.store.header.synthetic}
+        made = f", joints of {data.layout.name} made from {data.store.layout.name}" if data.mapping else ""
+        console.print(f"clips of {data.store.folder}{made}")
     scores.save(run.folder / f"scores{suffix}.npz")
     write_json(run.folder / f"evaluation{suffix}.json", metrics)
     for name, value in accuracies(scores).items():
@@ -87,6 +107,7 @@ def summarise(run: Run, scores: Scores, cost: Complexity, data: SkeletonData) ->
         "parameters": cost.parameters,
         "flops": cost.flops,
         "clip_shape": list(cost.clip_shape),
+        "command": training_command(),
     }
 
 
@@ -96,14 +117,6 @@ def save_figures(run: Run, figures: dict[str, Figure | None]) -> None:
         if figure is not None:
             with replacing(run.folder / f"{name}.png") as temporary:
                 figure.savefig(temporary, dpi=110)
-
-
-def tell_wandb(logger: WandbLogger, summary: dict[str, Any], figures: dict[str, Figure | None]) -> None:
-    """Put figures and final numbers on the dashboard."""
-    pictures = {name: wandb.Image(figure) for name, figure in figures.items() if figure is not None}
-    logger.experiment.log(pictures)
-    logger.experiment.summary.update(summary)
-    wandb.finish()
 
 
 def print_end(run: Run, summary: dict[str, Any], data: SkeletonData) -> None:
@@ -119,10 +132,12 @@ def print_end(run: Run, summary: dict[str, Any], data: SkeletonData) -> None:
 def next_steps(run: Run) -> list[str]:
     """Commands that make sense after this run, for a shell with or without the environment activated."""
     name, python = run.config.data.name, interpreter()
+    chosen = HydraConfig.get().runtime.choices.get("data", name)
+    data = f"data={name}" if chosen == name else f"data={chosen} data.name={name}"  # one's own data sets
     return [
         f"{python} src/evaluate.py run={run.folder}",
-        f"{python} src/train.py data={name} data.stream=bone",
-        f"{python} src/train.py -m data={name} model=agcn_7l,st_gdn2,st_gdn_t,st_gdn_e,st_gdcn,st_gdn",
+        f"{python} src/train.py {data} data.stream=bone",
+        f"{python} src/train.py -m {data} model=agcn_7l,st_gdn2,st_gdn_t,st_gdn_e,st_gdcn,st_gdn",
         "make watch",
     ]
 

@@ -9,20 +9,19 @@ from typing import Any
 
 import lightning
 import torch
-import wandb
 from hydra.utils import instantiate
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from lightning.pytorch.loggers import Logger, WandbLogger
 from omegaconf import DictConfig, OmegaConf
 
 from stgdn.errors import InputError, choose
 from stgdn.model.network import Network
+from stgdn.training.batch_norm import BatchNormOverRanks
+from stgdn.training.oversmoothing import OverSmoothing
 from stgdn.training.progress import EpochReport
 from stgdn.training.recognizer import Optimisation, Recognizer
-
-WANDB_MODES = ("auto", "online", "offline", "off")
+from stgdn.training.wandb_logger import build_loggers
 
 
 def build_recognizer(config: DictConfig) -> Recognizer:
@@ -90,7 +89,9 @@ def build_trainer(config: DictConfig, folder: Path) -> lightning.Trainer:
     """
     quiet_lightning()
     options: dict[str, Any] = OmegaConf.to_container(config.trainer, resolve=True)  # pyright: ignore
+    plugins = [BatchNormOverRanks()] if options.pop("sync_batchnorm") else []
     callbacks: list[Callback] = [
+        *([OverSmoothing(**config.oversmoothing)] if config.oversmoothing else []),
         EpochReport(folder / "metrics.csv", bar=options.pop("progress_bar") and os.isatty(1)),
         ModelCheckpoint(folder / "checkpoints", filename="last", save_top_k=1, enable_version_counter=False),
     ]
@@ -109,6 +110,7 @@ def build_trainer(config: DictConfig, folder: Path) -> lightning.Trainer:
             enable_progress_bar=False,
             max_epochs=config.epochs,
             callbacks=callbacks,
+            plugins=[*plugins, *slurm()],
             logger=build_loggers(config, folder),
             use_distributed_sampler=False,
             enable_model_summary=False,
@@ -120,6 +122,11 @@ def build_trainer(config: DictConfig, folder: Path) -> lightning.Trainer:
     if config.batch_size % trainer.world_size:
         raise InputError(f"batch_size={config.batch_size} does not divide among {trainer.world_size} processes")
     return trainer
+
+
+def slurm() -> list[SLURMEnvironment]:
+    """Processes that srun has started, if it has: they find each other by Slurm, and queue themselves by submitit."""
+    return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
 
 
 def build_tester(accelerator: str) -> lightning.Trainer:
@@ -135,42 +142,17 @@ def build_tester(accelerator: str) -> lightning.Trainer:
     )
 
 
-def build_loggers(config: DictConfig, folder: Path) -> list[Logger]:
-    """W&B unless it is off, without a network unless one is logged in; `metrics.csv` is the trainer's own."""
-    mode = choose(config.logger.wandb, WANDB_MODES, "logger.wandb")
-    if mode == "off":
-        return []
-    if mode == "auto":
-        mode = "online" if logged_in() else "offline"
-    if getattr(rank_zero_only, "rank", 0):
-        mode = "disabled"
-    run = wandb.init(
-        name=f"{config.model.name}/{config.data.stream}/seed{config.seed}",
-        dir=folder,
-        project=config.logger.project,
-        group=config.data.name,
-        tags=[config.data.name, config.model.name, config.data.stream, config.recipe_name],
-        config=OmegaConf.to_container(config, resolve=True),  # pyright: ignore[reportArgumentType]
-        mode=mode,  # pyright: ignore[reportArgumentType]
-        settings=wandb.Settings(silent=True),
-    )
-    return [WandbLogger(experiment=run, save_dir=folder)]
-
-
-def logged_in() -> bool:
-    """Whether W&B has a key on this machine; never asks for one."""
-    return bool(wandb.login(prompt=False))
-
-
 def quiet_lightning() -> None:
     """Silence what is no advice to the user: workers are chosen by config, and Lightning's own deprecations."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for part in ("pytorch", "fabric"):
+        logging.getLogger(f"lightning.{part}").setLevel(logging.WARNING)
     for message in (
         "does not have many workers",
         "srun.* command is available",
         "Checkpoint directory .* exists and is not empty",
         "number of training batches .* is smaller than the logging interval",
         "treespec, LeafSpec",
+        r"It is recommended to use `self.log\(.*sync_dist=True",  # what is logged is of all processes already
         "Total length of `list` across ranks is zero",  # no held-out subjects
     ):
         warnings.filterwarnings("ignore", f".*{message}.*")

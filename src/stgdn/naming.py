@@ -1,0 +1,68 @@
+"""What a run is called, and which options make another run of it."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+from omegaconf import ListConfig, OmegaConf
+
+from stgdn.skeleton import layout
+
+LONGEST = 200  # characters of a folder's name; file systems take 255
+
+# Options, with all below them, that do not change what comes out of a run.
+NO_RESULT = (
+    "resume", "overwrite", "workers", "checkpoint_every", "outputs", "folder", "experiment", "experiment_name",
+    "launcher", "logger", "oversmoothing", "data_root", "data.source", "data.store", "data.reader.source",
+    "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy", "trainer.profiler",
+    "trainer.progress_bar", "trainer.log_every_n_steps",
+)  # fmt: skip
+# Options that other parts of a run's folder say.
+SAID = ("data", "data.name", "model", "recipe", "seed", "data.stream", "trainer")
+
+
+def changes_result(option: str) -> bool:
+    """Whether a run with another value of a (dotted) option is another run."""
+    return not any(option == silent or option.startswith(f"{silent}.") for silent in NO_RESULT)
+
+
+def run_name(recipe: str, seed: int, overrides: Iterable[str]) -> str:
+    """The last part of a run's folder: recipe, seed, and whatever else was given on the command line.
+
+    Only characters that neither the shell nor Hydra reads as anything else: `demo-seed1+model.width-0.5`. Sweeps and
+    single runs call the same run the same, whatever experiment, launcher or devices they come from.
+
+    Args:
+        recipe: its name.
+        seed: its number.
+        overrides: what was given, `OPTION=VALUE` each.
+    """
+    given = sorted(str(override) for override in overrides)
+    extras = ",".join(text for text in given if (key := option(text)) not in SAID and changes_result(key))
+    name = re.sub(r"[^\w.+-]", "_", extras.replace(",", "+").replace("=", "-"))
+    name = f"{recipe}-seed{seed}" + (f"+{name}" if name else "")
+    if len(name) <= LONGEST:
+        return name
+    return f"{name[: LONGEST - 9]}-{hashlib.sha1(name.encode()).hexdigest()[:8]}"
+
+
+def option(override: str) -> str:
+    """The option that an override sets: `data.frames` of `data.frames=64`, `+data.frames=64` and `~data.frames`."""
+    return override.split("=")[0].lstrip("+~")
+
+
+def turns(joints: str | None, degrees: float) -> ListConfig:
+    """Turns about x, y, z that a recipe makes: by so many degrees, by none where joints lie in the picture.
+
+    Args:
+        joints: name of their layout; None where a store will say it.
+        degrees: about each axis.
+    """
+    flat = joints is not None and layout(joints).planar
+    return ListConfig([0.0 if flat else float(degrees)] * 3)
+
+
+def register() -> None:
+    """Let configs call `run_name` and `turns`."""
+    OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+    OmegaConf.register_new_resolver("turns", turns, replace=True)

@@ -1,0 +1,184 @@
+"""Experiments as people start them: which runs each command makes, and what a sweep does when it is started again."""
+
+from collections.abc import Callable, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+
+from stgdn.entry import explanation
+from tests.conftest import ROOT, TINY, Door
+
+ABLATION = ("agcn", "agcn_7l", "st_gdn2", "st_gdn_t", "st_gdn_e", "st_gdcn", "st_gdn")
+EXPERIMENTS = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
+Launched = Callable[..., list[DictConfig]]
+
+
+@pytest.fixture
+def launched(door: Door, monkeypatch: pytest.MonkeyPatch) -> Launched:
+    """The resolved config of every run that a command would make; nothing is trained."""
+    configs: list[DictConfig] = []
+
+    def record(self: Any, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:  # noqa: ANN401, ARG001
+        for overrides in job_overrides:
+            config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+            HydraConfig.instance().set_config(config)
+            own = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+            OmegaConf.resolve(own)
+            configs.append(own)
+        return [JobReturn(status=JobStatus.COMPLETED) for _ in job_overrides]
+
+    def run(*options: str) -> list[DictConfig]:
+        configs.clear()
+        outcome = door("train", *options)
+        assert outcome.code == 0, outcome.err
+        assert len({config.folder for config in configs}) == len(configs)
+        return list(configs)
+
+    launchers = Plugins.instance().class_name_to_class  # Hydra has loaded them anew
+    monkeypatch.setattr(launchers["hydra._internal.core_plugins.basic_launcher.BasicLauncher"], "launch", record)
+    sweeper = launchers["hydra._internal.core_plugins.basic_sweeper.BasicSweeper"]
+    monkeypatch.setattr(sweeper, "validate_batch_is_legal", lambda *_: None)  # `record` composes them all
+    return run
+
+
+def runs(configs: list[DictConfig]) -> list[tuple[str, str, str]]:
+    return [(config.data.name, config.model.name, config.data.stream) for config in configs]
+
+
+class TestTables:
+    @pytest.mark.parametrize(
+        ("experiment", "expected"),
+        [
+            ("table1", product(["ntu60_xsub"], ABLATION, ["joint", "bone"])),
+            ("table2", product(["ntu60_xsub", "ntu60_xview"], ["st_gdn"], ["joint", "bone"])),
+            ("table3", product(["ntu120_xsub", "ntu120_cset"], ["st_gdn"], ["joint", "bone"])),
+            ("table4", product(["kinetics"], ["st_gdn"], ["joint", "bone"])),
+            ("figure2", product(["ntu60_xsub"], ["st_gcn", "st_gdn2"], ["joint"])),
+            ("streams", product(["ntu60_xsub"], ["st_gdn"], ["joint", "bone", "joint_motion", "bone_motion"])),
+        ],
+    )
+    def test_each_is_one_command(self, launched: Launched, experiment: str, expected: Any) -> None:  # noqa: ANN401
+        configs = launched(f"experiment={experiment}")
+        assert runs(configs) == list(expected)
+        assert {config.recipe_name for config in configs} == {"modern" if experiment == "streams" else "letter"}
+        assert {config.experiment_name for config in configs} == {experiment}
+
+    def test_on_other_data_with_its_recipe(self, launched: Launched) -> None:
+        configs = launched("experiment=table1", "data=demo", "data.stream=bone")
+        assert runs(configs) == list(product(["demo"], ABLATION, ["bone"]))
+        assert {config.recipe_name for config in configs} == {"demo"}
+
+    def test_recipe_and_seeds_are_swept_like_anything_else(self, launched: Launched) -> None:
+        chosen = ("model=agcn_7l,st_gdn", "seed=1,2,3")
+        configs = launched("experiment=table1", "data=nw_ucla", "recipe=modern", *chosen)
+        assert len(configs) == 2 * 2 * 3
+        assert {(config.recipe_name, config.data.frames) for config in configs} == {("modern", 64)}
+        assert {config.seed for config in configs} == {1, 2, 3}
+
+    def test_two_protocols_of_other_data(self, launched: Launched) -> None:
+        configs = launched("experiment=table2", "data=demo,demo_xview")
+        assert runs(configs) == list(product(["demo", "demo_xview"], ["st_gdn"], ["joint", "bone"]))
+
+    def test_the_command_line_wins(self, launched: Launched) -> None:
+        configs = launched("experiment=table1", "model=st_gdn", "data.stream=joint", "optimisation.lr=0.05")
+        assert runs(configs) == [("ntu60_xsub", "st_gdn", "joint")]
+        assert configs[0].optimisation.lr == 0.05
+
+    def test_a_run_is_called_the_same_alone(self, launched: Launched) -> None:
+        swept = launched("experiment=table1", "data=demo", "epochs=2")[-1].folder
+        assert launched("-m", "data=demo", "data.stream=bone", "epochs=2", "trainer.devices=4")[0].folder == swept
+        assert swept == "outputs/demo/st_gdn/bone/demo-seed1+epochs-2"
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_an_experiment_changes_no_value_that_a_run_is_not_called_by(path: Path) -> None:
+    content = yaml.safe_load(path.read_text())
+    assert content.keys() <= {"defaults", "hydra"}
+    assert content["hydra"]["mode"] == "MULTIRUN"
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("experiment=tabel1", "unknown experiment 'tabel1', allowed: figure2, search, streams, table1, table2, table3"),
+        ("experiment=tabel1", "did you mean 'table1'?"),
+        ("launcher=slrum", "did you mean 'slurm'?"),
+        ("recipe=modren", "did you mean 'modern'?"),
+        ("trainer=dpp", "did you mean 'ddp'?"),
+    ],
+)
+def test_a_choice_that_is_none_gets_the_nearest(door: Door, option: str, told: str) -> None:
+    outcome = door("train", option)
+    assert outcome.code == 1
+    assert told in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+
+
+class TestModern:
+    @pytest.mark.parametrize(("data", "turns"), [("ntu60_xsub", [17.2] * 3), ("kinetics", [0] * 3), ("pyskl", [0] * 3)])
+    def test_turns_bodies_but_not_pictures(self, launched: Launched, data: str, turns: list[float]) -> None:
+        (config,) = launched("-m", f"data={data}", "recipe=modern")
+        assert list(config.data.rotate) == turns
+        assert (config.data.frames, config.data.sampling, config.data.crop) == (64, "resize", 0.5)
+        assert config.optimisation.warmup * config.epochs == pytest.approx(5, abs=0.01)
+        assert config.optimisation.label_smoothing == 0.1
+
+
+def test_started_again_a_sweep_does_only_what_is_missing(door: Door) -> None:
+    options = ("-m", *TINY, "oversmoothing=null", "model=agcn_7l", "optimisation.lr=1e30,0.1")
+    first = door("train", *options)
+    assert first.code == 1
+    assert "optimisation.lr-1e+30+width-0.125: the loss is" in first.err
+    assert "error: not every run of the sweep has finished" in first.err
+    assert "Traceback" not in first.err
+    (summary,) = Path("outputs").rglob("summary.json")  # of the one after the diverging run
+    again = door("train", *options)
+    assert again.code == 1
+    assert f"finished before: {summary.parent}" in again.out
+    assert f"run      {summary.parent}" not in again.out
+    weights = (summary.parent / "checkpoints" / "last.ckpt").read_bytes()
+    summary.unlink()
+    resumed = door("train", *options[:-1], "optimisation.lr=0.1")
+    assert resumed.code == 0, resumed.err
+    assert f"run      {summary.parent}" in resumed.out
+    assert "epoch 1/1" not in resumed.out  # it had trained, only its end was missing
+    assert summary.exists()
+    assert (summary.parent / "checkpoints" / "last.ckpt").read_bytes() == weights
+
+
+def test_a_finished_run_of_other_settings_is_not_taken_for_done(door: Door) -> None:
+    options = ("-m", *TINY, "oversmoothing=null", "model=agcn_7l")
+    assert door("train", *options).code == 0
+    (summary,) = Path("outputs").rglob("summary.json")
+    config = summary.with_name("config.yaml")
+    config.write_text(config.read_text().replace("lr: 0.1", "lr: 0.5"))
+    outcome = door("train", *options)
+    assert outcome.code == 1
+    assert "optimisation.lr was 0.5 and is 0.1" in outcome.err
+
+
+@pytest.mark.filterwarnings("ignore")  # Optuna 2.10 has many of its own
+def test_a_search_goes_by_held_out_subjects(door: Door) -> None:
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="pip install -e '.[search]'")
+    options = ("data=demo", "data.holdout=[2]", "model=agcn_7l", "hydra.sweeper.n_trials=2", "oversmoothing=null")
+    outcome = door("train", "experiment=search", *TINY, *options)
+    assert outcome.code == 0, outcome.err
+    (results,) = Path("outputs").glob("optimization_results.yaml")
+    best = yaml.safe_load(results.read_text())
+    rows = [path.read_text().splitlines() for path in Path("outputs").rglob("metrics.csv")]
+    held_out = [float(lines[-1].split(",")[lines[0].split(",").index("val/top1")]) for lines in rows]
+    assert len(held_out) == 2
+    assert best["best_value"] == pytest.approx(max(held_out))
+
+
+def test_a_search_without_optuna_says_how_to_get_it() -> None:
+    missing = MissingConfigException("", "hydra/sweeper/optuna", ["basic"])
+    assert "pip install -e '.[search]'" in str(explanation(missing))

@@ -1,0 +1,252 @@
+"""On a real Slurm, if there is one (`.ci/slurm start FOLDER` starts one): jobs, ranks, time limits."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stgdn.errors import InputError
+from stgdn.results.scores import Scores
+from stgdn.slurm import ask, minutes, queue, reason
+from stgdn.training.building import read_checkpoint
+from stgdn.training.progress import EpochReport
+from tests.conftest import ROOT, TINY, Door
+
+SMALL = (*TINY, "oversmoothing=null", "data=demo", "model=agcn_7l")
+CLUSTER = ("launcher=slurm", "launcher.cpus=1", "launcher.memory=1")
+ENDLESS = (*(option for option in SMALL if not option.startswith("epochs")), "epochs=100000", "checkpoint_every=0")
+START = "Starting with JobEnvironment"
+
+
+@pytest.mark.parametrize(
+    ("time", "expected"),
+    [
+        (None, 1440), (90, 90), ("90", 90), ("90:00", 90), ("0:30", 1), ("1:30:00", 90), ("24:00:01", 1441),
+        ("2-12", 3600), ("1-0:30", 1470), ("1-00:00:00", 1440),
+    ],
+)  # fmt: skip
+def test_times_as_sbatch_takes_them(time: int | str | None, expected: int) -> None:
+    assert minutes(time) == expected
+
+
+@pytest.mark.parametrize("time", ["soon", "", "1:2:3:4", "-5", "0", "1-", "1.5"])
+def test_times_that_are_none(time: str) -> None:
+    with pytest.raises(InputError, match=r"launcher\.time="):
+        minutes(time)
+
+
+def test_the_reason_is_one_line() -> None:
+    told = (
+        "sbatch: error: CPU count per node can not be satisfied\nsbatch: error: Batch job submission failed: Nowhere\n"
+    )
+    assert reason(told) == "Batch job submission failed: Nowhere"
+    assert reason("") == "it gave no reason"
+
+
+def test_no_slurm_on_this_machine(door: Door, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    outcome = door("train", "launcher=slurm", *SMALL)
+    assert outcome.code == 1
+    assert "this machine has no `sinfo`" in outcome.err
+    assert "launcher=joblib" in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+
+
+def test_slurm_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    command = tmp_path / "sinfo"
+    command.write_text("#!/bin/sh\necho 'sinfo: error: Unable to contact slurm controller' >&2\nexit 1\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(InputError, match="does not answer `sinfo`: Unable to contact slurm controller"):
+        ask("sinfo")
+
+
+@pytest.fixture(scope="module")
+def slurm() -> None:
+    """A Slurm that answers."""
+    if shutil.which("sinfo") is None:
+        pytest.skip("no Slurm on this machine: `.ci/slurm install` and `.ci/slurm start FOLDER` give one")
+    answer = subprocess.run(["sinfo", "--noheader", "--format=%T"], capture_output=True, text=True, check=False)
+    if answer.returncode or not answer.stdout.strip():
+        pytest.skip("Slurm does not answer: `.ci/slurm start FOLDER`, then export SLURM_CONF=FOLDER/slurm.conf")
+
+
+class Work:
+    """Commands started in a folder, all at once, so that their jobs share the time."""
+
+    def __init__(self, folder: Path, data: Path) -> None:
+        self.folder = folder
+        self.environment = os.environ | {"STGDN_DATA": str(data), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+        self.started: dict[str, subprocess.Popen[str]] = {}
+        self.ended: dict[str, tuple[int, str, str]] = {}
+
+    def start(self, name: str, *options: str) -> None:
+        command = [sys.executable, str(ROOT / "src" / "train.py"), *options, f"outputs={name}"]
+        pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        self.started[name] = subprocess.Popen(command, cwd=self.folder, env=self.environment, **pipes)
+
+    def end(self, name: str) -> tuple[int, str, str]:
+        """Exit code, output and errors of a command."""
+        if name not in self.ended:
+            out, err = self.started[name].communicate(timeout=300)
+            self.ended[name] = self.started[name].returncode, out, err
+        return self.ended[name]
+
+    def path(self, name: str, file: str) -> list[Path]:
+        return sorted((self.folder / name).rglob(file))
+
+
+@pytest.fixture(scope="module")
+def work(slurm: None, tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> Iterator[Work]:  # noqa: ARG001
+    """The commands of this file's tests, under way; their jobs end with them."""
+    work = Work(tmp_path_factory.mktemp("slurm"), tiny_data)
+    work.start("endless", *ENDLESS, *CLUSTER, "launcher.time=2", "launcher.notice=10", "launcher.wait=false")
+    work.start("sweep", *SMALL, *CLUSTER, "optimisation.lr=0.01,1e30")
+    work.start("ranks", *SMALL, *CLUSTER, "trainer=ddp", "trainer.devices=2", "optimisation.lr=0.01")
+    yield work
+    for process in work.started.values():
+        process.kill()
+    jobs = [queued.job for queued in queue() if queued.comment.startswith(str(work.folder))]
+    subprocess.run(["scancel", *jobs], check=False) if jobs else None
+
+
+def until(condition: Callable[[], bool], seconds: float, what: Callable[[], str]) -> None:
+    """Wait for a condition; fail with what there is instead."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, what()
+        time.sleep(1)
+
+
+class TestSweep:
+    def test_a_job_that_fails_is_told_of_and_the_other_runs(self, work: Work) -> None:
+        code, out, err = work.end("sweep")
+        assert code == 1
+        assert out.count(": demo/agcn_7l/joint/seed1, log ") == 2
+        assert "failed: demo/agcn_7l/joint/seed1: sweep/" in err
+        assert "the loss is" in err
+        assert "error: not every run of the sweep has finished" in err
+        assert "Traceback" not in err
+        (summary,) = work.path("sweep", "summary.json")
+        assert "lr-0.01" in summary.parent.name
+
+    def test_logs_lie_in_the_run_folder(self, work: Work) -> None:
+        work.end("sweep")
+        (summary,) = work.path("sweep", "summary.json")
+        (log,) = (summary.parent / "slurm").glob("*_0_log.out")
+        assert "epoch 1/1" in log.read_text()
+        (script,) = (summary.parent / "slurm").glob("*_submission.sh")
+        assert "--job-name=demo/agcn_7l/joint/seed1" in script.read_text()
+
+    def test_started_again_nothing_is_submitted(self, work: Work, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+        work.end("sweep")
+        monkeypatch.chdir(work.folder)
+        outcome = door("train", *SMALL, *CLUSTER, "optimisation.lr=0.01", "outputs=sweep")
+        assert outcome.code == 0, outcome.err
+        assert "finished before: sweep/demo" in outcome.out
+        assert "job " not in outcome.out
+
+    @pytest.mark.parametrize(
+        ("option", "told"),
+        [
+            ("launcher.partition=tset", "unknown launcher.partition 'tset', allowed: "),
+            ("+launcher.options.nodelist=nowhere", "Slurm refuses the job of demo/agcn_7l/joint/seed1: "),
+            ("launcher.time=soon", "launcher.time=soon is no time"),
+            ("launcher.time=1", "launcher.time=1 is too short"),
+            ("trainer.devices=-1", "trainer.devices=-1 with launcher=slurm: say how many"),
+        ],
+    )
+    @pytest.mark.usefixtures("slurm")
+    def test_mistakes_get_one_sentence(self, door: Door, option: str, told: str) -> None:
+        outcome = door("train", *SMALL, *CLUSTER, option)
+        assert outcome.code == 1
+        assert told in outcome.err
+        assert len(outcome.err.splitlines()) == 1
+        assert not list(Path().rglob("summary.json"))
+
+    @pytest.mark.usefixtures("slurm")
+    def test_a_job_that_could_never_start_does_not_wait(self, door: Door) -> None:
+        outcome = door("train", *SMALL, *CLUSTER, "launcher.cpus=1000")
+        assert outcome.code == 1
+        assert "Slurm would never start it (PartitionConfig): see launcher.cpus" in outcome.err
+        assert not [queued for queued in queue() if queued.comment.startswith(str(Path.cwd()))]
+
+
+def test_two_tasks_of_srun_train_the_network_that_one_process_trains(work: Work, door: Door) -> None:
+    assert door("train", *SMALL, "optimisation.lr=0.01", "outputs=alone").code == 0
+    (alone,) = (Scores.load(path) for path in Path("alone").rglob("scores.npz"))
+    code, out, err = work.end("ranks")
+    logs = work.path("ranks", "*_log.out")
+    assert code == 0, out + err + "".join(log.read_text() for log in logs)
+    assert len(logs) == 2  # one a task
+    (path,) = work.path("ranks", "scores.npz")
+    ranks = Scores.load(path)
+    np.testing.assert_array_equal(ranks.names, alone.names)
+    np.testing.assert_allclose(ranks.scores, alone.scores, atol=0.01 * np.abs(alone.scores).max())
+
+
+class TestTimeLimit:
+    """A run that its limit of two minutes ends; Slurm gives notice up to a minute before it must."""
+
+    def log(self, work: Work) -> str:
+        return "".join(path.read_text() for path in work.path("endless", "*_log.out"))
+
+    def lives(self, work: Work) -> list[list[int]]:
+        """The epochs that each start of the job has ended, without starts that have not ended any."""
+        starts = self.log(work).split(START)[1:]
+        epochs = [[int(number) for number in re.findall(r"^epoch +(\d+)/", start, re.MULTILINE)] for start in starts]
+        return [numbers for numbers in epochs if numbers]
+
+    def test_is_queued_again_and_goes_on(self, work: Work) -> None:
+        code, out, err = work.end("endless")
+        assert code == 0, err
+        assert "not waiting: `squeue --me`" in out
+        until(lambda: len(self.lives(work)) >= 2, 280, lambda: self.log(work))
+        first, second = self.lives(work)[:2]
+        assert first[0] == 1
+        assert second[0] in (first[-1] + 1, first[-1])  # it may have been told between an epoch's line and checkpoint
+        assert "DUE TO JOB REQUEUE" in self.log(work)
+
+    def test_is_not_submitted_twice(self, work: Work, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+        work.end("endless")
+        monkeypatch.chdir(work.folder)
+        outcome = door("train", *ENDLESS, *CLUSTER, "launcher.wait=false", "outputs=endless")
+        assert outcome.code == 0, outcome.err
+        assert "(queued before): demo/agcn_7l/joint/seed1" in outcome.out
+
+    def test_scancel_leaves_a_run_that_can_be_resumed(
+        self, work: Work, door: Door, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        work.end("endless")
+        (job,) = [
+            queued.job for queued in queue() if "/endless/" in queued.comment and str(work.folder) in queued.comment
+        ]
+        until(lambda: bool(work.path("endless", "last.ckpt")), 280, lambda: self.log(work))
+        subprocess.run(["scancel", job], check=True)
+        until(lambda: job not in {queued.job for queued in queue()}, 60, lambda: self.log(work))
+        (checkpoint,) = work.path("endless", "last.ckpt")
+        done = read_checkpoint(checkpoint)["epoch"] + 1
+        start = EpochReport.on_train_epoch_start
+
+        def interrupt(self: EpochReport, trainer: Any, pl_module: Any) -> None:  # noqa: ANN401
+            if trainer.current_epoch > done:
+                raise KeyboardInterrupt
+            start(self, trainer, pl_module)
+
+        monkeypatch.chdir(work.folder)
+        with monkeypatch.context() as patched:
+            patched.setattr(EpochReport, "on_train_epoch_start", interrupt)
+            outcome = door("train", *ENDLESS, "resume=true", "outputs=endless")
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning has switched Ctrl-C off
+        assert outcome.code == 130, outcome.err
+        epochs = [line.split("/")[0].split()[1] for line in outcome.out.splitlines() if line.startswith("epoch")]
+        assert epochs == [str(done + 1)]

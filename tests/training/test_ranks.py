@@ -1,0 +1,45 @@
+"""Two processes a run, in a sweep on one machine, and several runs at a time: the same runs as one after the other."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.conftest import ROOT, TINY, Door
+
+from stgdn.results.scores import Scores
+
+SMALL = (*TINY, "oversmoothing=null", "model=agcn_7l", "optimisation.lr=0.01")
+
+
+def scores(folder: str) -> dict[str, Scores]:
+    """Score files of the runs below a folder, by the run's name."""
+    return {path.parent.name: Scores.load(path) for path in Path(folder).rglob("scores.npz")}
+
+
+def test_a_sweep_of_two_processes_a_run_trains_what_one_process_does(door: Door, tiny_data: Path) -> None:
+    assert door("train", *SMALL, "outputs=alone").code == 0
+    command = [sys.executable, str(ROOT / "src" / "train.py"), "-m", *SMALL]
+    options = ["trainer=ddp", "trainer.devices=2", "seed=2,1", "outputs=ranks"]
+    environment = os.environ | {"STGDN_DATA": str(tiny_data), "OMP_NUM_THREADS": "1"}
+    swept = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, check=False)
+    assert swept.returncode == 0, swept.stderr
+    assert swept.stderr == ""
+    assert swept.stdout.count("epoch 1/1") == 2  # one process of each run prints
+    ranks, ((name, alone),) = scores("ranks"), scores("alone").items()
+    assert len(ranks) == 2
+    np.testing.assert_array_equal(ranks[name].names, alone.names)
+    np.testing.assert_allclose(ranks[name].scores, alone.scores, atol=0.01 * np.abs(alone.scores).max())
+
+
+def test_joblib_trains_several_at_a_time(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    outcome = door(
+        "train", "launcher=joblib", "launcher.jobs=2", *SMALL[:-1], "optimisation.lr=0.01,1e30", "outputs=several"
+    )
+    assert outcome.code == 1
+    assert len(scores("several")) == 1
+    assert "optimisation.lr-1e+30+width-0.125: the loss is" in outcome.err
+    assert "not every run of the sweep has finished" in outcome.err
