@@ -18,7 +18,7 @@ from stgdn.results.commands import retyped, training_command
         ([], "python src/train.py"),
         (["model=st_gdn", "seed=2"], "python src/train.py model=st_gdn seed=2"),
         (["experiment=table1", "model=agcn", "launcher=slurm", "launcher.time=60"], "python src/train.py model=agcn"),
-        (["resume=true", "overwrite=true", "+data.x=1"], "python src/train.py +data.x=1"),
+        (["resume=true", "overwrite=true", "outputs=elsewhere", "+data.x=1"], "python src/train.py +data.x=1"),
         (["data.rotate=[0, 30, 0]"], "python src/train.py 'data.rotate=[0, 30, 0]'"),
     ],
 )

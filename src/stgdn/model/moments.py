@@ -29,13 +29,13 @@ def moments(values: Tensor, weights: Tensor | None = None, *, across_ranks: bool
     samples = weights.amax(dim=1).sum(dim=(1, 2))
     total = (values * weights).sum(dim=(2, 3))
     if across_ranks:
-        total, present, samples = _sum_over_ranks(total, present, samples)
+        total, present, samples = sum_over_ranks(total, present, samples)
     repeats = values.shape[3]
     mean = total / (present * repeats).clamp(min=1)
     centred = ((values - mean[:, :, None, None]) * weights).flatten(2)
     scatter = centred @ centred.mT
     if across_ranks:
-        (scatter,) = _sum_over_ranks(scatter)
+        (scatter,) = sum_over_ranks(scatter)
     return Moments(mean, scatter / (samples * repeats).clamp(min=1)[:, None, None])
 
 
@@ -54,8 +54,8 @@ class _AllReduce(torch.autograd.Function):
         return _AllReduce.apply(gradient.contiguous())  # pyright: ignore[reportReturnType]
 
 
-def _sum_over_ranks(*parts: Tensor) -> tuple[Tensor, ...]:
-    """Sum tensors over all processes in one message; gradients flow."""
+def sum_over_ranks(*parts: Tensor) -> tuple[Tensor, ...]:
+    """Sum tensors over all processes in one message; the same in each, and gradients flow."""
     message: Tensor = _AllReduce.apply(torch.cat([part.flatten() for part in parts]))  # pyright: ignore[reportAssignmentType]
     pieces = message.split([part.numel() for part in parts])
     return tuple(piece.view_as(part) for piece, part in zip(pieces, parts, strict=True))

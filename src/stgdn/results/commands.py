@@ -7,8 +7,9 @@ from hydra.core.hydra_config import HydraConfig
 
 from stgdn.naming import option
 
-# How a run was got to, not what it is. An experiment sets nothing but its sweep, which is among a run's own options.
-DROPPED = ("resume", "overwrite", "experiment", "launcher")
+# How a run was got to and where it lies, not what it is. An experiment sets nothing but its sweep, which is among a
+# run's own options.
+DROPPED = ("resume", "overwrite", "experiment", "launcher", "outputs")
 
 
 def training_command() -> str | None:

@@ -5,31 +5,14 @@ computes with all of it, as the whitening does.
 """
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import torch
 import torch.distributed
 from lightning.pytorch.plugins.layer_sync import LayerSync
 from torch import Tensor, nn
 
-
-class _SumOverRanks(torch.autograd.Function):
-    """Sum over all processes; what one of them gets depends on all, so gradients are summed likewise."""
-
-    @staticmethod
-    def forward(ctx: object, message: Tensor) -> Tensor:  # noqa: ARG004
-        message = message.clone()
-        torch.distributed.all_reduce(message)
-        return message
-
-    @staticmethod
-    def backward(ctx: object, *gradients: Tensor) -> Tensor:  # noqa: ARG004
-        return cast(Tensor, _SumOverRanks.apply(gradients[0].contiguous()))
-
-
-def sum_over_ranks(message: Tensor) -> Tensor:
-    """The sum of a tensor over all processes, the same in each; gradients flow."""
-    return cast(Tensor, _SumOverRanks.apply(message))
+from stgdn.model.moments import sum_over_ranks
 
 
 class OverRanks:
@@ -45,11 +28,11 @@ class OverRanks:
         self._check_input_dim(input)
         x = input.float() if input.dtype in (torch.float16, torch.bfloat16) else input
         others, shape = [0, *range(2, x.dim())], [1, -1] + [1] * (x.dim() - 2)
-        total = sum_over_ranks(torch.cat([x.sum(others), x.new_tensor([x.numel() / x.shape[1]])]))
-        count = total[-1].detach()
-        mean = total[:-1] / count
+        total, count = sum_over_ranks(x.sum(others), x.new_tensor([x.numel() / x.shape[1]]))
+        count = count.detach()
+        mean = total / count
         centred = x - mean.view(shape)
-        variance = sum_over_ranks(centred.square().sum(others)) / count
+        variance = sum_over_ranks(centred.square().sum(others))[0] / count
         self.num_batches_tracked.add_(1)
         self.running_mean.lerp_(mean.detach(), self.momentum)
         self.running_var.lerp_(variance.detach() * count / (count - 1), self.momentum)  # unbiased, as torch keeps it
