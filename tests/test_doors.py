@@ -236,8 +236,12 @@ def test_models_lists_all_eight_with_the_clip_shape(door: Door) -> None:
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
 def test_prepare_where_nothing_can_be_written(door: Door, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    def refuse(self: Path, *_: object, **__: object) -> None:
-        raise OSError(number, os.strerror(number), str(self))
+    make = Path.mkdir
+
+    def refuse(self: Path, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        if self.name.endswith(".partial"):
+            raise OSError(number, os.strerror(number), str(self))
+        make(self, mode, parents, exist_ok)
 
     monkeypatch.setattr(Path, "mkdir", refuse)
     outcome = door("prepare", "data=demo", "data.store=sealed/store")
