@@ -235,7 +235,9 @@ def test_models_lists_all_eight_with_the_clip_shape(door: Door) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
-def test_prepare_where_nothing_can_be_written(door: Door, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+def test_prepare_where_nothing_can_be_written(
+    door: Door, tiny_data: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     make = Path.mkdir
 
     def refuse(self: Path, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
@@ -244,7 +246,7 @@ def test_prepare_where_nothing_can_be_written(door: Door, monkeypatch: pytest.Mo
         make(self, mode, parents, exist_ok)
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    outcome = door("prepare", "data=demo", "data.store=sealed/store")
+    outcome = door("prepare", "data=ntu60_xsub", f"data.source={tiny_data}/raw/demo", "data.store=sealed/store")
     assert outcome.code == 1
     assert f"{os.strerror(number)} while writing sealed/store.partial" in sentence(outcome.err)
 
