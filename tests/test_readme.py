@@ -52,26 +52,34 @@ def small(options: list[str]) -> list[str]:
     return [*options, *(option for option in TINY if option.split("=")[0] not in given or option.startswith("epochs"))]
 
 
+def source_of(data: str, raw: Path, request: pytest.FixtureRequest) -> str:
+    """The option that names raw files for a data set: the demo's stand for NTU's."""
+    if data == "nw_ucla":
+        return f"data.source={request.getfixturevalue('shared_data') / 'NW-UCLA.zip'}"
+    if data == "custom":
+        make_own_data()
+        return "data.source=data/raw/studio"
+    return f"data.source={raw}"
+
+
+def provide(door: Door, options: list[str], source: str) -> None:
+    """Prepare the store that a command with these options looks for."""
+    parts = ("data=", "data.name=", "data.store=", "data.reader.")
+    outcome = door("prepare", *(option for option in options if option.startswith(parts)), source)
+    assert outcome.code == 0, outcome.err
+
+
 @pytest.mark.parametrize("command", commands("python src/"))
 def test_command_runs(door: Door, data_folder: Path, request: pytest.FixtureRequest, command: str) -> None:
     script, *options = shlex.split(command)[1:]
     name = Path(script).stem
-    raw = data_folder / "raw" / "demo"
-    options = [re.sub("=FOLDER.*", f"={raw}", option) for option in options]
-    chosen = dict(option.split("=", 1) for option in options if "=" in option)
-    if "nw_ucla" in chosen.get("data", ""):
-        source = request.getfixturevalue("shared_data") / "NW-UCLA.zip"
-        options = [option for option in options if not option.startswith("data.source")]
-        options += [f"data.source={source}"] if name == "prepare" else []
-        if name == "train":
-            assert door("prepare", "data=nw_ucla", f"data.source={source}").code == 0
-    elif chosen.get("data") == "custom":
-        make_own_data()
-        if name != "prepare":
-            assert door("prepare", "data=custom", "data.source=data/raw/studio").code == 0
-    elif chosen.get("data", "demo").startswith("ntu") and name == "train":
-        outcome = door("prepare", f"data={chosen['data']}", f"data.source={raw}")
-        assert outcome.code == 0, outcome.err
+    data = next((option.split("=", 1)[1] for option in options if option.startswith("data=")), "demo")
+    if data != "demo" and name in ("prepare", "train", "describe", "shard"):
+        source = source_of(data, data_folder / "raw" / "demo", request)
+        if name == "prepare":
+            options = [*(option for option in options if not option.startswith("data.source=")), source]
+        else:
+            provide(door, options, source)
     if name in ("fuse", "report"):
         for stream in ("joint", "bone"):
             made_up_run(Path("outputs"), stream=stream)
@@ -79,7 +87,7 @@ def test_command_runs(door: Door, data_folder: Path, request: pytest.FixtureRequ
         assert door("train", *TINY).code == 0
         (summary,) = Path("outputs").rglob("summary.json")
         options = [f"run={summary.parent}" if option.startswith("run=") else option for option in options]
-        options = [option for option in options if not option.startswith("write=")]
+        options = [option.replace("store=FOLDER", f"store={data_folder}/prepared/demo") for option in options]
     if name == "train":
         options = small(options)
     outcome = door(name, *options)
