@@ -117,18 +117,20 @@ class SpatialFilter(nn.Module):
 
     def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
         N, _, T, V = x.shape
-        y = torch.zeros((), dtype=x.dtype)
+        y = None
         for source, convolutions in self.conv_d.items():
             values = self.deconvolutions[source](x, seen) if source in self.deconvolutions else x
             assert isinstance(convolutions, nn.ModuleList)
             for i, conv_d in enumerate(convolutions):
                 z = values.reshape(N, -1, V) @ self.graph(x, i)
-                y = y + conv_d(z.reshape(N, -1, T, V))
+                z = conv_d(z.reshape(N, -1, T, V))
+                y = z if y is None else y + z
+        assert y is not None
         return y
 
     def graph(self, x: Tensor, i: int) -> Tensor:
         N, _, _, V = x.shape
-        A = torch.zeros(N, V, V, dtype=x.dtype)
+        A = torch.zeros(N, V, V, dtype=x.dtype, device=x.device)
         if "attention" in self.terms:
             A1 = self.conv_a[i](x).permute(0, 3, 1, 2).reshape(N, V, -1)
             A2 = self.conv_b[i](x).reshape(N, -1, V)
@@ -213,6 +215,7 @@ class AGCN(nn.Module):
         super().__init__()
         self.data_bn = nn.BatchNorm1d(bodies * 3 * A.shape[-1])
         self.strides, self.layers = strides, nn.ModuleList()
+        self.whitens = any(whitened or sources != ("plain",) for sources, whitened in filters)
         C_in = 3
         for layer, (C_out, stride, (sources, whitened)) in enumerate(zip(channels, strides, filters, strict=True)):
             T = frames if whitened else None
@@ -222,16 +225,23 @@ class AGCN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         N, C, T, V, M = x.shape
+        seen = self.seen(x) if self.whitens else None
+        x = self.data_bn(x.permute(0, 4, 3, 1, 2).reshape(N, M * V * C, T))
+        x = x.reshape(N, M, V, C, T).permute(0, 1, 3, 4, 2).reshape(N * M, C, T, V)
+        for layer, stride in zip(self.layers, self.strides, strict=True):
+            x, seen = layer(x, seen), None if seen is None else seen[:, ::stride]
+        return self.fc(x.reshape(N, M, x.shape[1], -1).mean(3).mean(1))
+
+    @staticmethod
+    def seen(x: Tensor) -> Tensor:
+        """Frames in which a body is seen, (N·M, T)."""
+        N, _, T, _, M = x.shape
         seen = torch.zeros(N * M, T, dtype=torch.bool)
         for n in range(N):
             for m in range(M):
                 for t in range(T):
                     seen[n * M + m, t] = bool((x[n, :, t, :, m] != 0).any())
-        x = self.data_bn(x.permute(0, 4, 3, 1, 2).reshape(N, M * V * C, T))
-        x = x.reshape(N, M, V, C, T).permute(0, 1, 3, 4, 2).reshape(N * M, C, T, V)
-        for layer, stride in zip(self.layers, self.strides, strict=True):
-            x, seen = layer(x, seen), seen[:, ::stride]
-        return self.fc(x.reshape(N, M, x.shape[1], -1).mean(3).mean(1))
+        return seen
 
 
 class STGCNUnit(nn.Module):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from stgdn.model.block import BLOCKS, Block, projection
+from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN
 from stgdn.model.temporal import TCN, TDN
 
@@ -147,4 +148,4 @@ def test_projection_is_the_identity_where_shapes_agree() -> None:
         convolution, norm = projection(*shape).children()
         assert isinstance(convolution, nn.Conv2d)
         assert convolution.stride == (shape[2], 1)
-        assert isinstance(norm, nn.BatchNorm2d)
+        assert isinstance(norm, BatchNorm)

@@ -71,10 +71,11 @@ def test_costs_are_those_counted_by_hand() -> None:
 
 def test_whitening_costs_its_products_and_not_its_iteration() -> None:
     found = complexity(chain_network(["gdn2", "gdn_t"]))
-    folded = 3 * (3 * 3 * 3 + 3 * 3)  # Σ^{-1/2} A_k and μ Σ^{-1/2} A_k, three subsets, one body
+    folded = 3 * (3 * 3 * 3 + 3 * 3 + 8 * 3)  # Σ^{-1/2} A_k, μ Σ^{-1/2} A_k, θ_k of it: three subsets, one body
     frames = 6 * 6 * 16 * 3  # layer 2: Σ_T^{-1/2} x
+    level = 6 * 6  # Σ_T^{-1/2} μ, once
     assert found.parameters == PARAMETERS
-    assert found.flops == 2 * (2 * (MULTIPLY_ADDS + folded + frames) + CLASSIFIER)
+    assert found.flops == 2 * (2 * (MULTIPLY_ADDS + folded + frames) + level + CLASSIFIER)
 
 
 def test_counting_leaves_the_network_as_it_is() -> None:

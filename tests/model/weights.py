@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from stgdn.model.norm import BatchNorm
+
 from . import published
 
 
@@ -19,7 +21,7 @@ def scramble(module: nn.Module, seed: int = 0) -> None:
         scale = parameter[0].numel() ** -0.5 if parameter.ndim > 1 else 0.2
         parameter.copy_(scale * torch.randn(parameter.shape, generator=generator))
     for part in module.modules():
-        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
+        if isinstance(part, BatchNorm):
             assert part.running_mean is not None
             assert part.running_var is not None
             part.weight.copy_(0.5 + torch.rand(part.weight.shape, generator=generator))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from stgdn.model.norm import BatchNorm
 from stgdn.training.batch_norm import BatchNormOverRanks
 
 N, C, T, V = 6, 3, 4, 5
@@ -19,7 +20,7 @@ class Norms(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.flat, self.linear, self.deep = nn.BatchNorm1d(C * T * V), nn.Linear(V, V), nn.BatchNorm2d(C)
+        self.flat, self.linear, self.deep = BatchNorm(C * T * V), nn.Linear(V, V), BatchNorm(C)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (N, C, T, V) to the same shape."""

@@ -8,7 +8,7 @@ import torch
 from tests.training import norm_ranks
 from torch import Tensor, nn
 
-from stgdn.training.batch_norm import BatchNorm2dOverRanks, BatchNormOverRanks
+from stgdn.training.batch_norm import BatchNormOverRanks
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def halves(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Tensor]]:
 
 
 def test_two_processes_compute_what_one_does(halves: list[dict[str, Tensor]]) -> None:
-    alone = norm_ranks.steps(norm_ranks.norms(), *norm_ranks.batch())
+    alone = norm_ranks.steps(torchs(), *norm_ranks.batch())
     assert alone.keys() == halves[0].keys()
     for name, expected in alone.items():
         joined = name in ("outputs", "gradient of x")
@@ -36,8 +36,18 @@ def test_two_processes_compute_what_one_does(halves: list[dict[str, Tensor]]) ->
             torch.testing.assert_close(halves[1][name], found)
 
 
+def torchs() -> norm_ranks.Norms:
+    """The same with torch's BatchNorms."""
+    model = norm_ranks.norms()
+    flat, deep = nn.BatchNorm1d(len(model.flat.weight)).double(), nn.BatchNorm2d(len(model.deep.weight)).double()
+    flat.load_state_dict(model.flat.state_dict())
+    deep.load_state_dict(model.deep.state_dict())
+    model.flat, model.deep = flat, deep  # pyright: ignore[reportAttributeAccessIssue]
+    return model
+
+
 def test_alone_and_in_evaluation_nothing_changes() -> None:
-    plain, ranked = norm_ranks.norms(), BatchNormOverRanks().apply(norm_ranks.norms())
+    plain, ranked = torchs(), BatchNormOverRanks().apply(norm_ranks.norms())
     x, _ = norm_ranks.batch()
     for training in (True, False):
         torch.testing.assert_close(ranked.train(training)(x), plain.train(training)(x), rtol=0, atol=0)
@@ -46,8 +56,12 @@ def test_alone_and_in_evaluation_nothing_changes() -> None:
 def test_names_and_tensors_stay_and_revert_undoes_it() -> None:
     model = norm_ranks.norms()
     before = {name: tensor.data_ptr() for name, tensor in model.state_dict().items()}
+    assert before.keys() == torchs().state_dict().keys()
     sync = BatchNormOverRanks()
-    assert type(sync.apply(model).deep) is BatchNorm2dOverRanks
+    sync.apply(model)
+    assert model.flat.over_ranks
+    assert model.deep.over_ranks
     assert {name: tensor.data_ptr() for name, tensor in model.state_dict().items()} == before
-    assert type(sync.revert(model).deep) is nn.BatchNorm2d
-    assert type(model.linear) is nn.Linear
+    sync.revert(model)
+    assert not model.flat.over_ranks
+    assert not model.deep.over_ranks

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stgdn.model.bodies import Counts
+from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN
 from stgdn.model.temporal import TCN, TDN
 
@@ -45,11 +47,39 @@ def filters(
     return spatial(C_in, C_out, physical, **chosen[0]), temporal(C_out, **chosen[1])
 
 
-def projection(in_channels: int, out_channels: int, stride: int = 1) -> nn.Module:
-    """The identity where shapes agree, else a strided 1×1 convolution and BatchNorm."""
+class Projection(nn.Sequential):
+    """A strided 1×1 convolution and BatchNorm."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        super().__init__(nn.Conv2d(in_channels, out_channels, 1, (stride, 1)), BatchNorm(out_channels))
+
+    @property
+    def parts(self) -> tuple[nn.Conv2d, BatchNorm]:
+        """The convolution and the norm."""
+        convolution, norm = self
+        assert isinstance(convolution, nn.Conv2d)
+        assert isinstance(norm, BatchNorm)
+        return convolution, norm
+
+    def forward(self, input: Tensor, counts: Counts | None = None) -> Tensor:
+        """Map x (B, C, T, V) to (B, C_out, T/stride, V)."""
+        convolution, norm = self.parts
+        return norm(convolution(input), counts)
+
+
+class Identity(nn.Identity):
+    """Nothing where shapes agree."""
+
+    def forward(self, input: Tensor, counts: Counts | None = None) -> Tensor:  # noqa: ARG002
+        """The same x."""
+        return input
+
+
+def projection(in_channels: int, out_channels: int, stride: int = 1) -> Identity | Projection:
+    """The identity where shapes agree, else a projection."""
     if in_channels == out_channels and stride == 1:
-        return nn.Identity()
-    return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, (stride, 1)), nn.BatchNorm2d(out_channels))
+        return Identity()
+    return Projection(in_channels, out_channels, stride)
 
 
 class Block(nn.Module):
@@ -79,18 +109,25 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         self.spatial, self.temporal = spatial, temporal
-        self.spatial_norm, self.temporal_norm = nn.BatchNorm2d(out_channels), nn.BatchNorm2d(out_channels)
+        self.spatial_norm, self.temporal_norm = BatchNorm(out_channels), BatchNorm(out_channels)
         self.down = projection(in_channels, out_channels) if spatial_residual else None
         self.residual = projection(in_channels, out_channels, stride) if residual else None
         self.dropout = dropout
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Map x (N·M, C, T, V) to (N·M, C_out, T/stride, V); mask (N, M, T) tells which bodies are seen."""
-        y = self.spatial_norm(self.spatial(x, mask))
+    def forward(self, x: Tensor, mask: Tensor | None = None, counts: Counts | None = None) -> Tensor:
+        """Map x (B, C, T, V) to (B, C_out, T/stride, V).
+
+        Args:
+            x: features of B bodies.
+            mask: (N, M, T), N·M = B: where a body is seen.
+            counts: how many bodies each row stands for, for BatchNorm.
+        """
+        y = self.spatial_norm(self.spatial(x, mask), counts)
         if self.down is not None:
-            y = y + self.down(x)
-        y = self.temporal_norm(self.temporal(F.relu(y), mask))
-        y = F.dropout(y, self.dropout, self.training)
+            y = y.add_(self.down(x, counts))
+        y = self.temporal_norm(self.temporal(F.relu_(y), mask), counts)
+        if self.training and self.dropout:
+            y = F.dropout(y, self.dropout)
         if self.residual is not None:
-            y = y + self.residual(x)
-        return F.relu(y)
+            y = y.add_(self.residual(x, counts))
+        return F.relu_(y)

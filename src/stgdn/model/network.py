@@ -5,12 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import torch
 from einops import rearrange
 from torch import Tensor, nn
 
 from stgdn.errors import InputError, choose
 from stgdn.model.block import BLOCKS, Block, filters
+from stgdn.model.bodies import WAYS, Counts, Packing, pack, pack_present, seen_frames
 from stgdn.model.graph import adjacency
+from stgdn.model.norm import BatchNorm
+from stgdn.model.recomputation import recomputed
 from stgdn.model.whitening import Whitening
 from stgdn.skeleton import layout as joint_layout
 
@@ -43,6 +47,9 @@ class Network(nn.Module):
         num_classes: entries of the scores.
         name: how configs and messages call the network.
         frames: T of the clips; binding where frames are whitened.
+        empty_bodies: `dedup`: empty bodies are the same tensor and computed once, exactly; `padded`: each is computed;
+            `masked`: none is, and scores are means over the bodies seen, which is another network.
+        checkpointing: in training keep a layer's input only and compute the layer again for its gradient.
         bodies: M, at most so many bodies in a clip.
         in_channels: C of the clips.
         layout: name of the joint layout, or its definition, see `stgdn.skeleton.define`.
@@ -78,6 +85,8 @@ class Network(nn.Module):
         kernel_size: int = 9,
         dropout: float = 0.0,
         whitening: Mapping[str, Any] | None = None,
+        empty_bodies: str = "dedup",
+        checkpointing: bool = False,
     ) -> None:
         super().__init__()
         adaptive = choose(style, STYLES, "network style") == "agcn"
@@ -87,8 +96,11 @@ class Network(nn.Module):
         self.channels = [round(width * C) for C in channels]
         self.strides = row(strides, len(channels), "strides")
         self.block_names = [choose(name, BLOCKS, "block") for name in row(blocks, len(channels), "blocks")]
+        self.empty_bodies = choose(empty_bodies, WAYS, "treatment of empty bodies")
+        self.alone = dict(whitening or {}).get("statistics") != "instance"  # a body does not see its clip
+        self.dropout, self.checkpointing = dropout, checkpointing
         self.per_body_norm = not adaptive
-        self.input_norm = nn.BatchNorm1d((bodies if adaptive else 1) * skeleton.num_joints * in_channels)
+        self.input_norm: nn.Module = BatchNorm((bodies if adaptive else 1) * skeleton.num_joints * in_channels)
         physical = adjacency(skeleton, "directed" if adaptive else "spatial")
         settings = {
             "terms": tuple(terms),
@@ -113,23 +125,66 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Class scores (N, classes) of clips (N, C, T, V, M); zeros stand for bodies and frames nobody was seen in."""
-        return self.classifier(self.features(x).mean(dim=(2, 3)).unflatten(0, (len(x), -1)).mean(dim=1))
+        self.check(x)
+        seen = seen_frames(x)
+        N, M = seen.shape[:2]
+        present = seen.any(dim=2)
+        packing = self.packing(present)
+        x, mask, counts = self.normalise(x), seen, None
+        if packing is not None:
+            x, mask, counts = x[packing.rows], seen.flatten(0, 1)[packing.rows, None], packing.counts
+        pooled = self.pooled(x, mask, counts)
+        if packing is not None:
+            pooled = pooled[packing.places]
+        pooled = pooled.view(N, M, -1)
+        if self.empty_bodies == "masked":
+            pooled = (pooled * present[:, :, None]) * (M / present.sum(dim=1).clamp(min=1))[:, None, None]
+        return self.classifier(pooled.mean(dim=1))
+
+    def packing(self, present: Tensor) -> Packing | None:
+        """Which bodies are computed, present (N, M) being seen; None for all of them."""
+        if self.empty_bodies == "masked":
+            return pack_present(present)
+        exact = self.alone and not (self.training and self.dropout)
+        return pack(present) if self.empty_bodies == "dedup" and exact else None
+
+    def pooled(self, x: Tensor, mask: Tensor, counts: Counts | None) -> Tensor:
+        """Mean features (B, C) of bodies (B, C, T, V) behind the input BatchNorm."""
+        return self.through(x, mask, counts).mean(dim=(2, 3))
 
     def features(self, x: Tensor, watch: Callable[[int, Tensor], None] | None = None) -> Tensor:
         """Features of the last graph layer, (N·M, C, T, V); `watch(layer, features)` sees those of every layer."""
+        self.check(x)
+        return self.through(self.normalise(x), seen_frames(x), None, watch)
+
+    def through(
+        self,
+        x: Tensor,
+        mask: Tensor,
+        counts: Counts | None,
+        watch: Callable[[int, Tensor], None] | None = None,
+    ) -> Tensor:
+        """All layers, on bodies (B, C, T, V) seen where mask (N, M, T) says so, which stand for so many bodies each."""
+        x = x.contiguous(memory_format=torch.channels_last)
+        for number, (layer, stride) in enumerate(zip(self.layers, self.strides, strict=True)):
+            again = self.checkpointing and torch.is_grad_enabled()
+            x = recomputed(layer, x, mask, counts) if again else layer(x, mask, counts)
+            mask = mask[:, :, ::stride]
+            if watch is not None:
+                watch(number, x)
+        return x
+
+    def check(self, x: Tensor) -> None:
+        """Check that clips have the shape that the network was built for; T may differ where nothing binds it.
+
+        Raises:
+            InputError: they have not.
+        """
         if x.ndim != 5 or tuple(x.shape[i] for i in (1, 3, 4)) != tuple(self.clip_shape[i] for i in (0, 2, 3)):
             raise InputError(
                 f"{self.name} takes clips (C, T, V, M) = {self.clip_shape} and was given {tuple(x.shape[1:])}: "
                 "use the data it was built for"
             )
-        mask = (x != 0).any(dim=3).any(dim=1).transpose(1, 2)  # N M T
-        x = self.normalise(x)
-        for number, (layer, stride) in enumerate(zip(self.layers, self.strides, strict=True)):
-            x = layer(x, mask)
-            mask = mask[:, :, ::stride]
-            if watch is not None:
-                watch(number, x)
-        return x
 
     def normalise(self, x: Tensor) -> Tensor:
         """BatchNorm of the input in the order M·V·C (ST-GCN: V·C), and bodies into the batch: (N·M, C, T, V)."""

@@ -6,10 +6,11 @@ C, C_out and the skeleton's adjacency (K, V, V); `options` names what else of a 
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from stgdn.errors import InputError, choose
@@ -19,9 +20,10 @@ TERMS = ("physical", "learned", "attention")
 
 
 def aggregate(x: Tensor, adjacency: Tensor) -> Tensor:
-    """X A_k for every subset k: (N, C, T, V) and (N or 1, K, V, V) to (N, K·C, T, V)."""
-    N, C, T, V = x.shape
-    return (x.reshape(N, 1, C * T, V) @ adjacency).view(N, -1, T, V)
+    """X A_k for every subset k: (N, C, T, V) and (N or 1, K, V, V) to (N, K·C, T, V), channels last in memory."""
+    graph = rearrange(adjacency, "n k v w -> n 1 (w k) v")
+    frames = rearrange(x, "n c t v -> n t v c")
+    return rearrange(graph @ frames, "n t (w k) c -> n (k c) t w", k=adjacency.shape[1])
 
 
 class Adjacency(nn.Module):
@@ -71,14 +73,13 @@ class Adjacency(nn.Module):
 
     def attention(self, x: Tensor) -> Tensor:
         """Eq (8), softmax over the joints i that the filter sums, so that columns sum to one; (N, K, V, V)."""
-        embedded = self.embedding(x).unflatten(1, (2, self.subsets, -1))
-        phi, psi = embedded.flatten(3, 4).unbind(1)  # N K (C_e T) V
-        similarity = phi.mT @ psi / phi.shape[2]
+        phi, psi = rearrange(self.embedding(x), "n (i k c) t v -> i n k v (t c)", i=2, k=self.subsets)
+        similarity = phi @ psi.mT / phi.shape[-1]
         return similarity.softmax(dim=-2)
 
 
 class SubsetMix(nn.Module):
-    """Σ_k θ_k y_k: one 1×1 convolution over the concatenated subsets, (N, K·C, T, V) to (N, C_out, T, V).
+    """Σ_k θ_k y_k, (N, K·C, T, V) to (N, C_out, T, V).
 
     Every θ_k has its own bias as in 2s-AGCN (their sum acts), and its branch initialisation.
     """
@@ -91,7 +92,14 @@ class SubsetMix(nn.Module):
 
     def forward(self, y: Tensor) -> Tensor:
         """Mix the aggregated channels of y."""
-        return F.conv2d(y, self.weight.flatten(1)[:, :, None, None], self.bias.sum(dim=0))
+        return mix(y, self)
+
+
+def mix(y: Tensor, *thetas: SubsetMix) -> Tensor:
+    """Σ_k θ_k y_k of one θ after the other: one 1×1 convolution over all their subsets, (N, ΣK·C, T, V) to C_out."""
+    weight = torch.cat([theta.weight.flatten(1) for theta in thetas], dim=1)
+    bias = torch.cat([theta.bias for theta in thetas]).sum(dim=0)
+    return F.conv2d(y, weight[:, :, None, None], bias)
 
 
 class GCN(nn.Module):
@@ -111,20 +119,32 @@ class GCN(nn.Module):
         return self.theta(aggregate(x, self.adjacency(x)))
 
 
-def deconvolve(x: Tensor, adjacency: Tensor, whitening: Whitening, mask: Tensor | None) -> Tensor:
-    """(x − μ) Σ^{-1/2} A_k on nodes, folded into the graph: x (W A_k) − μ W A_k; (N, K·C, T, V).
+class Deconvolved(NamedTuple):
+    """(x − μ) Σ^{-1/2} A_k on nodes, folded into the graph: x (W A_k) − μ W A_k, equal to whitening first.
 
-    One V×V product a subset instead of a pass over x; equal to whitening first.
+    Attributes:
+        graph: W A_k, (N or 1, K, V, V).
+        offset: μ W A_k, (N or 1, K, V).
     """
+
+    graph: Tensor
+    offset: Tensor
+
+
+def deconvolve(x: Tensor, adjacency: Tensor, whitening: Whitening, mask: Tensor | None) -> Deconvolved:
+    """The graph of a deconvolution: one V×V product a subset instead of a pass over x (N, C, T, V)."""
     mean, matrix = whitening.transform(x, mask)
     bodies = len(x) // len(mean)
     mean, matrix = (part.repeat_interleave(bodies, dim=0) if len(mean) > 1 else part for part in (mean, matrix))
     with torch.autocast(x.device.type, enabled=False):  # small products whose rounding would act on every joint
-        whitened = matrix[:, None] @ adjacency.to(matrix.dtype)  # N K V V
-        offset = mean[:, None, None] @ whitened  # N K 1 V
-    N, C, T, V = x.shape
-    mixed = x.reshape(N, 1, C * T, V) @ whitened.to(x.dtype) - offset.to(x.dtype)
-    return mixed.view(N, -1, T, V)
+        graph = matrix[:, None] @ adjacency.to(matrix.dtype)  # N K V V
+        return Deconvolved(graph, torch.einsum("nv,nkvw->nkw", mean, graph))
+
+
+def without_mean(y: Tensor, offset: Tensor, theta: SubsetMix) -> Tensor:
+    """What is left of the mean behind θ: y (N, C_out, T, V) − Σ_k (Σ_c θ_k) (μ W A_k), which no frame changes."""
+    level = torch.einsum("okc,nkv->nov", theta.weight.to(offset.dtype), offset)
+    return y.sub_(level[:, :, None].to(y.dtype))
 
 
 class GDN(GCN):
@@ -146,7 +166,8 @@ class GDN(GCN):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Filter x (N, C, T, V)."""
-        return self.theta(deconvolve(x, self.adjacency(x), self.whitening, mask))
+        graph, offset = deconvolve(x, self.adjacency(x), self.whitening, mask)
+        return without_mean(self.theta(aggregate(x, graph.to(x.dtype))), offset, self.theta)
 
 
 class GDCN(GDN):
@@ -185,8 +206,11 @@ class GDCN(GDN):
         """Filter x (N, C, T, V)."""
         adjacency = self.adjacency(x)
         own = adjacency if self.own_adjacency is None else self.own_adjacency(x)
-        deconvolved = deconvolve(x, own, self.whitening, mask)
-        return self.theta(aggregate(x, adjacency)) + self.theta_deconvolution(deconvolved)
+        graph, offset = deconvolve(x, own, self.whitening, mask)
+        N = max(len(adjacency), len(graph))
+        graphs = torch.cat([part.expand(N, -1, -1, -1) for part in (adjacency, graph.to(adjacency.dtype))], dim=1)
+        y = mix(aggregate(x, graphs), self.theta, self.theta_deconvolution)
+        return without_mean(y, offset, self.theta_deconvolution)
 
 
 class ChannelGDN(GCN):
@@ -227,5 +251,6 @@ class MaskedGCN(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """Filter x (N, C, T, V)."""
-        mixed = self.theta(x).unflatten(1, (len(self.physical), -1))
-        return torch.einsum("nkctv,kvw->nctw", mixed, self.physical * self.edge_mask)
+        mixed = rearrange(self.theta(x), "n (k c) t v -> n t v k c", k=len(self.physical))
+        graph = rearrange(self.physical * self.edge_mask, "k v w -> w (v k)")
+        return rearrange(graph @ mixed.flatten(2, 3), "n t w c -> n c t w")

@@ -15,7 +15,9 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from stgdn.errors import InputError, choose
-from stgdn.model.moments import Moments, moments
+from stgdn.model.moments import MATRICES, Moments, matrix_moments, moments
+from stgdn.model.ranks import training_ranks
+from stgdn.model.recomputation import recomputing
 
 # How x becomes (B, D, samples): B is 1, or the number of clips for statistics of each clip.
 SAMPLES = {
@@ -52,6 +54,24 @@ def inverse_sqrt(covariance: Tensor, iterations: int = 5) -> Tensor:
     return z / norm.sqrt()
 
 
+def whiten_frames(x: Tensor, mean: Tensor, matrix: Tensor) -> Tensor:
+    """Σ_T^{-1/2} (x − μ) of x (N, C, T, V), channels last in memory: one product for each body.
+
+    Args:
+        x: features.
+        mean: (B, T), B a divisor of N.
+        matrix: (B, T, T).
+    """
+    N, T = len(x), x.shape[2]
+    level, matrix = (
+        part.repeat_interleave(N // len(part), dim=0) if len(part) > 1 else part.expand(N, *part.shape[1:])
+        for part in (matrix @ mean[..., None], matrix)
+    )
+    flat = rearrange(x, "n c t v -> n t (v c)")
+    y = torch.baddbmm(level.expand(-1, -1, flat.shape[2]), matrix, flat, beta=-1)
+    return rearrange(y.view(N, T, x.shape[3], x.shape[1]), "n t v c -> n c t v")
+
+
 def _full_precision(x: Tensor) -> Tensor:
     """Statistics of bf16 and fp16 are taken in float32; in 16 bits the iteration can diverge."""
     return x if x.dtype == torch.float64 else x.float()
@@ -79,6 +99,8 @@ class Whitening(nn.Module):
         momentum: share of the newest batch in the running averages.
         detach: let no gradient through mean, covariance and iteration.
         patch: odd number of frames that a sample spans, for `channel` only; D is then C·patch.
+        sample_every: take the batch's statistics from every so many frames (for `frame`: channels) only. 1: from all,
+            the letter's. More is cheaper and another function.
 
     Raises:
         InputError: unknown axis, floor or statistics; a patch on another axis than `channel`.
@@ -99,6 +121,7 @@ class Whitening(nn.Module):
         momentum: float = 0.1,
         detach: bool = False,
         patch: int = 1,
+        sample_every: int = 1,
     ) -> None:
         super().__init__()
         self.axis = choose(axis, SAMPLES, "whitening axis")
@@ -106,10 +129,12 @@ class Whitening(nn.Module):
         self.statistics = choose(statistics, ("batch", "instance"), "whitening statistics")
         if patch != 1 and (axis != "channel" or patch % 2 == 0):
             raise InputError(f"whitening patch {patch} on axis '{axis}': a patch is odd and belongs to axis 'channel'")
+        if sample_every < 1:
+            raise InputError(f"whitening.sample_every={sample_every}: 1 takes all samples, 4 every fourth")
         if iterations < 1:
             raise InputError(f"whitening with {iterations} iterations: at least 1 is needed, the letter has 5")
         self.size, self.patch, self.iterations, self.eps = size * patch, patch, iterations, eps
-        self.momentum, self.detach = momentum, detach
+        self.momentum, self.detach, self.sample_every = momentum, detach, sample_every
         self.register_buffer("running_mean", torch.zeros(self.size))
         self.register_buffer("running_covariance", torch.eye(self.size))
         self._derived: tuple[Tensor, Tensor] | None = None
@@ -120,11 +145,11 @@ class Whitening(nn.Module):
         mean, matrix = self.transform(x, mask)
         x = self.unfold(x)
         mean, matrix = mean.to(x.dtype), matrix.to(x.dtype)
+        if self.axis == "frame":
+            return whiten_frames(x, mean, matrix)
         x = rearrange(x, "(b n) c t v -> b n c t v", b=len(mean))
         if self.axis == "node":
             x = torch.einsum("bij,bnctj->bncti", matrix, x - mean[:, None, None, None, :])
-        elif self.axis == "frame":
-            x = torch.einsum("bij,bncjv->bnciv", matrix, x - mean[:, None, None, :, None])
         else:
             x = torch.einsum("bij,bnjtv->bnitv", matrix, x - mean[:, None, :, None, None])
         return x.flatten(0, 1)
@@ -146,12 +171,27 @@ class Whitening(nn.Module):
                 f"give it clips as it was built for, or build and train it for {found}"
             )
         if not self.training and self.statistics == "batch":
-            return self._running_transform()
+            return self.running_transform()
         with torch.autocast(x.device.type, enabled=False):
             batch = self._batch_moments(x.detach() if self.detach else x, mask)
-            if self.training and self.statistics == "batch":
+            if self.training and self.statistics == "batch" and not recomputing():
                 self._update(batch)
             return batch.mean, self.root(batch.covariance)
+
+    def running_transform(self) -> tuple[Tensor, Tensor]:
+        """Mean (1, D) and Σ^{-1/2} (1, D, D) as evaluation uses them.
+
+        Derived from the running averages once, and again after they change.
+        """
+        if self._derived is None:
+            with (
+                torch.inference_mode(False),
+                torch.no_grad(),
+                torch.autocast(self.running_mean.device.type, enabled=False),
+            ):
+                covariance = _full_precision(self.running_covariance[None])
+                self._derived = _full_precision(self.running_mean[None].clone()), self.root(covariance)
+        return self._derived
 
     def root(self, covariance: Tensor) -> Tensor:
         """(Σ + floor·I)^{-1/2} of (..., D, D) by Newton-Schulz."""
@@ -172,35 +212,28 @@ class Whitening(nn.Module):
 
     def _batch_moments(self, x: Tensor, mask: Tensor | None) -> Moments:
         x = _full_precision(x)
-        if mask is not None and self.patch > 1:  # to a patch, an unseen frame is like the padding beyond a clip's end
-            x = x * rearrange(mask.to(x.dtype), "n m t -> (n m) 1 t 1")
-        x = self.unfold(x)
         clips = 1
         if self.statistics == "instance":
             clips = len(x) if mask is None else len(mask)
-        weights = None
-        if mask is not None:
-            weights = rearrange(mask.to(x.dtype).flatten(0, 1), WEIGHTS[self.axis], b=clips)
-        ranks = torch.distributed.is_available() and torch.distributed.is_initialized()
-        across_ranks = ranks and self.training and self.statistics == "batch"
+        seen = x.new_ones(len(x), x.shape[2]) if mask is None else mask.flatten(0, 1).to(x.dtype)
+        if self.axis == "frame":
+            x = x[:, :: self.sample_every]
+        elif self.sample_every > 1 and self.patch == 1:
+            x, seen = x[:, :, :: self.sample_every], seen[:, :: self.sample_every]
+        across_ranks = training_ranks() and self.training and self.statistics == "batch"
+        if self.axis in MATRICES:
+            shift = _full_precision(self.running_mean.clone()) if across_ranks else None
+            return matrix_moments(x, self.axis, seen, clips, shift, across_ranks=across_ranks)
+        if self.patch > 1:  # to a patch, an unseen frame is like the padding beyond a clip's end
+            x = self.unfold(x * seen[:, None, :, None])[:, :, :: self.sample_every]
+            seen = seen[:, :: self.sample_every]
+        weights = rearrange(seen, WEIGHTS[self.axis], b=clips)
         return moments(rearrange(x, SAMPLES[self.axis], b=clips), weights, across_ranks=across_ranks)
 
     @torch.no_grad()
     def _update(self, batch: Moments) -> None:
         self.running_mean.lerp_(batch.mean[0].to(self.running_mean), self.momentum)
         self.running_covariance.lerp_(batch.covariance[0].to(self.running_mean), self.momentum)
-
-    def _running_transform(self) -> tuple[Tensor, Tensor]:
-        """Derived from the running averages once, and again after they change."""
-        if self._derived is None:
-            with (
-                torch.inference_mode(False),
-                torch.no_grad(),
-                torch.autocast(self.running_mean.device.type, enabled=False),
-            ):
-                covariance = _full_precision(self.running_covariance[None])
-                self._derived = _full_precision(self.running_mean[None].clone()), self.root(covariance)
-        return self._derived
 
     def _forget(self) -> None:
         self._derived = None
