@@ -5,7 +5,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test unit lint format types models report bench-data watch sync clean
+.PHONY: help install install-dev demo test unit lint format types models report bench bench-gpu bench-data watch sync clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,8 +30,8 @@ demo: install ## Train st_gdn on synthetic people, a few minutes on two cores
 
 test: lint types unit ## Lint, check types, run all tests
 
-unit: install-dev ## Run the tests: make unit ARGS="-k whitening"
-	$(BIN)/python -m pytest $(ARGS)
+unit: install-dev ## Run the tests, a process a core: make unit ARGS="-k whitening"
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 lint: install-dev ## Check style and formatting
 	$(BIN)/ruff check .
@@ -49,6 +49,14 @@ models: install ## Print every model's layout, parameters and FLOPs: make models
 
 report: install ## Put all runs beside published figures, on a page to look at: make report ARGS="only.data=demo"
 	$(BIN)/python src/report.py page=outputs/report.html $(ARGS)
+
+bench: install ## Measure speed and memory of networks: make bench ARGS="frames=300 batch=4"
+	$(BIN)/python src/benchmark.py what=networks $(ARGS)
+
+bench-gpu: install ## ... on a GPU, at 64 and 300 frames, in float32 and bf16, compiled or not; then one table of all
+	$(BIN)/python src/benchmark.py -m what=networks device=cuda frames=64,300 batch=64 rounds=30 \
+		precision=float32,bf16 compile=false,true outputs=outputs/bench/gpu $(ARGS)
+	$(BIN)/python src/benchmark.py what=report from='outputs/bench/gpu/*.json'
 
 bench-data: install ## Measure how fast data is parsed and fed, on one core: make bench-data ARGS="write=docs/benchmarks.md"
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python src/benchmark.py $(ARGS)

@@ -2,6 +2,7 @@
 
 import os
 import runpy
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -79,3 +80,26 @@ def door(tmp_path: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch, capfd
         return Outcome(code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def first_training(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Outcome]:
+    """The outputs of `trained`, once there are any, and what their command said."""
+    return {tmp_path_factory.mktemp("trained") / "outputs": Outcome(-1, "", "")}
+
+
+@pytest.fixture
+def trained(
+    door: Door, tiny_data: Path, first_training: dict[Path, Outcome], monkeypatch: pytest.MonkeyPatch
+) -> Outcome:
+    """What `train` with TINY's options said; its finished run lies in `outputs`. Trained once, then copied."""
+    (kept,) = first_training
+    if kept.exists():
+        shutil.copytree(kept, "outputs")
+    else:
+        with monkeypatch.context() as patched:
+            patched.setenv("STGDN_DATA", str(tiny_data))
+            first_training[kept] = door("train", *TINY)
+        assert first_training[kept].code == 0, first_training[kept].err
+        shutil.copytree("outputs", kept)
+    return first_training[kept]

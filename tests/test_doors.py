@@ -16,7 +16,7 @@ from stgdn.data.store import Header, Store
 from stgdn.data.store_writer import StoreWriter
 from stgdn.results.scores import Scores
 from stgdn.skeleton import layout
-from tests.conftest import TINY, Door
+from tests.conftest import TINY, Door, Outcome
 
 FOLDER = Path("outputs/demo/st_gdn/joint/demo-seed1+batch_size-16+data.frames-16+epochs-1+width-0.125")
 
@@ -29,21 +29,11 @@ def sentence(err: str) -> str:
     return lines[0]
 
 
-@pytest.fixture
-def trained(door: Door) -> Path:
-    """A finished tiny run."""
-    outcome = door("train", *TINY)
-    assert outcome.code == 0, outcome.err
-    return FOLDER
-
-
 class TestTrain:
-    def test_writes_everything_and_says_what_next(self, door: Door) -> None:
-        outcome = door("train", *TINY)
-        assert outcome.code == 0, outcome.err
-        assert "test top-1" in outcome.out
-        assert "synthetic people" in outcome.out
-        assert f"src/evaluate.py run={FOLDER}" in outcome.out
+    def test_writes_everything_and_says_what_next(self, trained: Outcome) -> None:
+        assert "test top-1" in trained.out
+        assert "synthetic people" in trained.out
+        assert f"src/evaluate.py run={FOLDER}" in trained.out
         written = {path.name for path in FOLDER.iterdir()}
         expected = {"config.yaml", "checkpoints", "metrics.csv", "scores.npz", "summary.json", "confusion.png"}
         assert expected <= written
@@ -54,31 +44,35 @@ class TestTrain:
         assert summary["test_top1"] == pytest.approx(100 * scores.accuracy())
         assert scores.stream == "joint"
 
-    def test_prints_no_warning(self, door: Door) -> None:
-        assert door("train", *TINY).err == ""
+    def test_prints_no_warning(self, trained: Outcome) -> None:
+        assert trained.err == ""
 
-    def test_checkpoints_are_plain(self, trained: Path) -> None:
-        checkpoint = torch.load(trained / "checkpoints" / "last.ckpt", weights_only=True)
+    @pytest.mark.usefixtures("trained")
+    def test_checkpoints_are_plain(self) -> None:
+        checkpoint = torch.load(FOLDER / "checkpoints" / "last.ckpt", weights_only=True)
         assert checkpoint["config"]["model"]["name"] == "st_gdn"
 
-    def test_a_finished_run_is_kept(self, door: Door, trained: Path) -> None:
-        before = (trained / "summary.json").read_bytes()
+    @pytest.mark.usefixtures("trained")
+    def test_a_finished_run_is_kept(self, door: Door) -> None:
+        before = (FOLDER / "summary.json").read_bytes()
         outcome = door("train", *TINY)
         assert outcome.code == 1
         assert "holds a finished run" in sentence(outcome.err)
         assert "overwrite=true" in outcome.err
-        assert (trained / "summary.json").read_bytes() == before
+        assert (FOLDER / "summary.json").read_bytes() == before
         assert door("train", *TINY, "overwrite=true").code == 0
 
-    def test_an_unfinished_run_asks_how_to_go_on(self, door: Door, trained: Path) -> None:
-        (trained / "summary.json").unlink()
+    @pytest.mark.usefixtures("trained")
+    def test_an_unfinished_run_asks_how_to_go_on(self, door: Door) -> None:
+        (FOLDER / "summary.json").unlink()
         outcome = door("train", *TINY)
         assert outcome.code == 1
         assert "resume=true" in sentence(outcome.err)
 
-    def test_resuming_with_other_settings_is_refused(self, door: Door, trained: Path) -> None:
-        (trained / "summary.json").unlink()
-        config = trained / "config.yaml"
+    @pytest.mark.usefixtures("trained")
+    def test_resuming_with_other_settings_is_refused(self, door: Door) -> None:
+        (FOLDER / "summary.json").unlink()
+        config = FOLDER / "config.yaml"
         config.write_text(config.read_text().replace("lr: 0.1", "lr: 0.5"))
         outcome = door("train", *TINY, "resume=true")
         assert outcome.code == 1
@@ -154,31 +148,35 @@ class TestMistakes:
 
 
 class TestEvaluate:
-    def test_gives_what_training_gave(self, door: Door, trained: Path) -> None:
-        before = Scores.load(trained / "scores.npz")
-        outcome = door("evaluate", f"run={trained}")
+    @pytest.mark.usefixtures("trained")
+    def test_gives_what_training_gave(self, door: Door) -> None:
+        before = Scores.load(FOLDER / "scores.npz")
+        outcome = door("evaluate", f"run={FOLDER}")
         assert outcome.code == 0, outcome.err
-        after = Scores.load(trained / "scores.npz")
+        after = Scores.load(FOLDER / "scores.npz")
         np.testing.assert_array_equal(after.names, before.names)
         np.testing.assert_allclose(after.scores, before.scores, rtol=1e-5, atol=1e-6)
-        assert json.loads((trained / "evaluation.json").read_text())["clips"] == len(after.names)
+        assert json.loads((FOLDER / "evaluation.json").read_text())["clips"] == len(after.names)
 
-    def test_no_such_run(self, door: Door, trained: Path) -> None:
+    @pytest.mark.usefixtures("trained")
+    def test_no_such_run(self, door: Door) -> None:
         outcome = door("evaluate", "run=outputs/demo/nothing")
         assert outcome.code == 1
-        assert str(trained) in sentence(outcome.err)
+        assert str(FOLDER) in sentence(outcome.err)
 
-    def test_a_checkpoint_of_another_model(self, door: Door, trained: Path) -> None:
+    @pytest.mark.usefixtures("trained")
+    def test_a_checkpoint_of_another_model(self, door: Door) -> None:
         assert door("train", "model=agcn_7l", *TINY).code == 0
-        other = Path(str(trained).replace("st_gdn", "agcn_7l"))
-        shutil.copy(other / "checkpoints" / "last.ckpt", trained / "checkpoints" / "last.ckpt")
-        outcome = door("evaluate", f"run={trained}")
+        other = Path(str(FOLDER).replace("st_gdn", "agcn_7l"))
+        shutil.copy(other / "checkpoints" / "last.ckpt", FOLDER / "checkpoints" / "last.ckpt")
+        outcome = door("evaluate", f"run={FOLDER}")
         assert outcome.code == 1
         assert "checkpoint of another network" in sentence(outcome.err)
 
-    def test_pickled_code_is_refused_and_does_not_run(self, door: Door, trained: Path) -> None:
-        torch.save(Trap(), trained / "checkpoints" / "last.ckpt")
-        outcome = door("evaluate", f"run={trained}")
+    @pytest.mark.usefixtures("trained")
+    def test_pickled_code_is_refused_and_does_not_run(self, door: Door) -> None:
+        torch.save(Trap(), FOLDER / "checkpoints" / "last.ckpt")
+        outcome = door("evaluate", f"run={FOLDER}")
         assert outcome.code == 1
         assert "not a readable checkpoint" in sentence(outcome.err)
         assert not Path("trapped").exists()
@@ -212,8 +210,9 @@ class TestEvaluate:
         np.testing.assert_allclose(after.scores, before.scores, rtol=1e-3, atol=1e-4)
         assert json.loads((run / "evaluation-on-others.json").read_text())["synthetic"] is True
 
-    def test_unknown_checkpoint(self, door: Door, trained: Path) -> None:
-        outcome = door("evaluate", f"run={trained}", "checkpoint=epoch-999")
+    @pytest.mark.usefixtures("trained")
+    def test_unknown_checkpoint(self, door: Door) -> None:
+        outcome = door("evaluate", f"run={FOLDER}", "checkpoint=epoch-999")
         assert outcome.code == 1
         assert "allowed: last" in sentence(outcome.err)
 

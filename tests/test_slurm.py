@@ -1,4 +1,4 @@
-"""On a real Slurm, if there is one (`.ci/slurm start FOLDER` starts one): jobs, ranks, time limits."""
+"""On a real Slurm, if there is one (`.ci/slurm start FOLDER` starts one): jobs, ranks, preemption, time limits."""
 
 import os
 import re
@@ -21,9 +21,13 @@ from stgdn.training.building import read_checkpoint
 from stgdn.training.progress import EpochReport
 from tests.conftest import ROOT, TINY, Door
 
+pytestmark = pytest.mark.xdist_group("slurm")  # all jobs at the same time, once
+
 SMALL = (*TINY, "oversmoothing=null", "data=demo", "model=agcn_7l")
 CLUSTER = ("launcher=slurm", "launcher.cpus=1", "launcher.memory=1")
-ENDLESS = (*(option for option in SMALL if not option.startswith("epochs")), "epochs=100000", "checkpoint_every=0")
+LONG = (*(option for option in SMALL if not option.startswith("epochs")), "checkpoint_every=0")
+ENDLESS = (*LONG, "epochs=100000")
+SEAT = "gres=seat:1"  # what .ci/slurm has one of, and lets jobs of its partition `spare` lose to others
 START = "Starting with JobEnvironment"
 
 
@@ -104,12 +108,23 @@ class Work:
     def path(self, name: str, file: str) -> list[Path]:
         return sorted((self.folder / name).rglob(file))
 
+    def log(self, name: str) -> str:
+        return "".join(path.read_text() for path in self.path(name, "*_log.out"))
+
+    def lives(self, name: str) -> list[list[int]]:
+        """The epochs that each start of a job has ended, without starts that have not ended any."""
+        starts = self.log(name).split(START)[1:]
+        epochs = [[int(number) for number in re.findall(r"^epoch +(\d+)/", start, re.MULTILINE)] for start in starts]
+        return [numbers for numbers in epochs if numbers]
+
 
 @pytest.fixture(scope="module")
 def work(slurm: None, tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> Iterator[Work]:  # noqa: ARG001
     """The commands of this file's tests, under way; their jobs end with them."""
     work = Work(tmp_path_factory.mktemp("slurm"), tiny_data)
     work.start("endless", *ENDLESS, *CLUSTER, "launcher.time=2", "launcher.notice=10", "launcher.wait=false")
+    if "spare" in ask("sinfo", "--noheader", "--format=%R").split():
+        work.start("spare", *LONG, *CLUSTER, "epochs=30", "launcher.partition=spare", f"+launcher.options.{SEAT}")
     work.start("sweep", *SMALL, *CLUSTER, "optimisation.lr=0.01,1e30")
     work.start("ranks", *SMALL, *CLUSTER, "trainer=ddp", "trainer.devices=2", "optimisation.lr=0.01")
     yield work
@@ -125,6 +140,27 @@ def until(condition: Callable[[], bool], seconds: float, what: Callable[[], str]
     while not condition():
         assert time.monotonic() < end, what()
         time.sleep(1)
+
+
+def goes_on(epochs: list[int]) -> tuple[int, int]:
+    """The epochs that a job may go on with: it may have been told to end between an epoch's line and checkpoint."""
+    return epochs[-1], epochs[-1] + 1
+
+
+def test_a_preempted_job_is_queued_again_and_goes_on(work: Work) -> None:
+    if "spare" not in work.started:
+        pytest.skip("this Slurm lets no job give way to others: `.ci/slurm start FOLDER` starts one that does")
+    until(lambda: bool(work.path("spare", "last.ckpt")), 280, lambda: work.log("spare"))
+    subprocess.run(["sbatch", "--wrap=true", f"--{SEAT}", "--output=/dev/null"], check=True)
+    code, out, err = work.end("spare")
+    assert code == 0, out + err
+    assert re.search(r"job \d+ finished: demo/agcn_7l/joint/seed1", out)
+    assert "DUE TO PREEMPTION" in work.log("spare")
+    first, second = work.lives("spare")
+    assert first[0] == 1
+    assert second[0] in goes_on(first)
+    assert second[-1] == 30
+    assert work.path("spare", "summary.json")
 
 
 class TestSweep:
@@ -197,24 +233,15 @@ def test_two_tasks_of_srun_train_the_network_that_one_process_trains(work: Work,
 class TestTimeLimit:
     """A run that its limit of two minutes ends; Slurm gives notice up to a minute before it must."""
 
-    def log(self, work: Work) -> str:
-        return "".join(path.read_text() for path in work.path("endless", "*_log.out"))
-
-    def lives(self, work: Work) -> list[list[int]]:
-        """The epochs that each start of the job has ended, without starts that have not ended any."""
-        starts = self.log(work).split(START)[1:]
-        epochs = [[int(number) for number in re.findall(r"^epoch +(\d+)/", start, re.MULTILINE)] for start in starts]
-        return [numbers for numbers in epochs if numbers]
-
     def test_is_queued_again_and_goes_on(self, work: Work) -> None:
         code, out, err = work.end("endless")
         assert code == 0, err
         assert "not waiting: `squeue --me`" in out
-        until(lambda: len(self.lives(work)) >= 2, 280, lambda: self.log(work))
-        first, second = self.lives(work)[:2]
+        until(lambda: len(work.lives("endless")) >= 2, 280, lambda: work.log("endless"))
+        first, second = work.lives("endless")[:2]
         assert first[0] == 1
-        assert second[0] in (first[-1] + 1, first[-1])  # it may have been told between an epoch's line and checkpoint
-        assert "DUE TO JOB REQUEUE" in self.log(work)
+        assert second[0] in goes_on(first)
+        assert "DUE TO JOB REQUEUE" in work.log("endless")
 
     def test_is_not_submitted_twice(self, work: Work, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
         work.end("endless")
@@ -230,9 +257,9 @@ class TestTimeLimit:
         (job,) = [
             queued.job for queued in queue() if "/endless/" in queued.comment and str(work.folder) in queued.comment
         ]
-        until(lambda: bool(work.path("endless", "last.ckpt")), 280, lambda: self.log(work))
+        until(lambda: bool(work.path("endless", "last.ckpt")), 280, lambda: work.log("endless"))
         subprocess.run(["scancel", job], check=True)
-        until(lambda: job not in {queued.job for queued in queue()}, 60, lambda: self.log(work))
+        until(lambda: job not in {queued.job for queued in queue()}, 60, lambda: work.log("endless"))
         (checkpoint,) = work.path("endless", "last.ckpt")
         done = read_checkpoint(checkpoint)["epoch"] + 1
         start = EpochReport.on_train_epoch_start

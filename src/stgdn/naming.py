@@ -13,10 +13,13 @@ LONGEST = 200  # characters of a folder's name; file systems take 255
 # Options, with all below them, that do not change what comes out of a run.
 NO_RESULT = (
     "resume", "overwrite", "workers", "checkpoint_every", "outputs", "folder", "experiment", "experiment_name",
-    "launcher", "logger", "oversmoothing", "data_root", "data.source", "data.store", "data.reader.source",
-    "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy", "trainer.profiler",
-    "trainer.progress_bar", "trainer.log_every_n_steps",
+    "launcher", "logger", "oversmoothing", "compile", "model.compile", "model.checkpointing",
+    "data_root", "data.source", "data.store", "data.reader.source", "data.classes",
+    "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy",
+    "trainer.profiler", "trainer.progress_bar", "trainer.log_every_n_steps",
 )  # fmt: skip
+# What runs had that were made before there was such an option.
+BEFORE = {"model.empty_bodies": "dedup", "model.whitening.sample_every": 1}
 # Options that other parts of a run's folder say.
 SAID = ("data", "data.name", "model", "recipe", "seed", "data.stream", "trainer")
 

@@ -21,6 +21,8 @@ from stgdn.skeleton import KINECT20, OPENPOSE18, Layout
 
 from .clips import clip, clips, header, write
 
+pytestmark = pytest.mark.xdist_group("describing")  # one store of the real set
+
 
 @pytest.fixture(scope="module")
 def tiny(tiny_store: Store) -> Contents:

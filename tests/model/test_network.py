@@ -153,7 +153,7 @@ def test_the_order_of_the_bodies_enters_by_the_input_norm_alone(name: str) -> No
     if not net.per_body_norm:
         assert not torch.allclose(net(swapped), net(x))
         with torch.no_grad():
-            for values in (net.input_norm.weight, net.input_norm.bias):
+            for values in net.input_norm.parameters():
                 values.view(2, -1)[1] = values.view(2, -1)[0]
     both = torch.cat([x, swapped])  # so that both bodies have the same batch statistics
     scores = net(both)

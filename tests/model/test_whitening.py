@@ -145,6 +145,19 @@ def test_detach_stops_gradients_through_the_statistics(axis: str) -> None:
     torch.testing.assert_close(gradient, torch.autograd.grad(constant.sum(), x)[0])
 
 
+@kinds
+@pytest.mark.parametrize("masked", [False, True])
+def test_every_second_sample_gives_the_statistics(axis: str, patch: int, masked: bool) -> None:
+    x, mask = features(), some_seen() if masked else None
+    seen = torch.ones(len(x), T, dtype=torch.bool) if mask is None else mask.flatten(0, 1)
+    layer = Whitening(axis, SIZES[axis], patch=patch, sample_every=2)
+    samples = literal.patches(x * seen[:, None, :, None] if patch > 1 else x, patch)
+    samples, chosen = (samples[:, ::2], seen) if axis == "frame" else (samples[:, :, ::2], seen[:, ::2])
+    mean, covariance = literal.statistics(samples, axis, chosen)
+    expected = literal.transformed(x, axis, mean, literal.inverse_root(literal.floored(covariance)), patch)
+    torch.testing.assert_close(layer(x, mask), expected, atol=1e-12, rtol=0)
+
+
 @axes
 def test_relative_floor_does_not_see_the_scale(axis: str) -> None:
     x = features()
@@ -294,6 +307,7 @@ def test_wrong_size_counts_channels_not_patches() -> None:
         ("frame", {"patch": 3}, "patch 3 on axis 'frame'"),
         ("channel", {"patch": 2}, "patch 2 on axis 'channel': a patch is odd"),
         ("node", {"iterations": 0}, "0 iterations: at least 1"),
+        ("node", {"sample_every": 0}, "sample_every=0: 1 takes all"),
     ],
 )
 def test_bad_options_are_told(axis: str, options: dict, message: str) -> None:

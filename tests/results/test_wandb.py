@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from tests.conftest import ROOT, TINY
 
+pytestmark = pytest.mark.xdist_group("wandb")  # one run
+
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> dict:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tests.conftest import TINY, Door
 
-from stgdn.training.progress import EpochReport
+from stgdn.training.progress import TIMES, EpochReport
 
 THREE_EPOCHS = (*(option for option in TINY if not option.startswith("epochs")), "epochs=3")
 
@@ -21,8 +21,11 @@ def last_checkpoint(model: str) -> dict[str, Any]:
 def rows(model: str) -> list[str]:
     (path,) = Path(f"outputs/demo/{model}").glob("joint/*/metrics.csv")
     lines = path.read_text().splitlines()
-    throughput = lines[0].split(",").index("train/clips_per_second")
-    return [",".join(cell for column, cell in enumerate(line.split(",")) if column != throughput) for line in lines]
+    columns = lines[0].split(",")
+    return [
+        ",".join(cell for name, cell in zip(columns, line.split(","), strict=True) if name not in TIMES)
+        for line in lines
+    ]
 
 
 # st_gdn has running covariances, st_gcn dropout.

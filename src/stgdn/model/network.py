@@ -14,11 +14,14 @@ from stgdn.model.block import BLOCKS, Block, filters
 from stgdn.model.bodies import WAYS, Counts, Packing, pack, pack_present, seen_frames
 from stgdn.model.graph import adjacency
 from stgdn.model.norm import BatchNorm
+from stgdn.model.ranks import training_ranks
 from stgdn.model.recomputation import recomputed
 from stgdn.model.whitening import Whitening
 from stgdn.skeleton import layout as joint_layout
 
 STYLES = ("agcn", "st_gcn")
+MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+ROWS = 16  # where compiled, the number of bodies is filled up to a multiple of this
 
 
 def row(values: Any, layers: int, name: str) -> list:  # noqa: ANN401
@@ -50,6 +53,7 @@ class Network(nn.Module):
         empty_bodies: `dedup`: empty bodies are the same tensor and computed once, exactly; `padded`: each is computed;
             `masked`: none is, and scores are means over the bodies seen, which is another network.
         checkpointing: in training keep a layer's input only and compute the layer again for its gradient.
+        compile: whether the layers are compiled by torch.compile, or its mode: `reduce-overhead`, `max-autotune`.
         bodies: M, at most so many bodies in a clip.
         in_channels: C of the clips.
         layout: name of the joint layout, or its definition, see `stgdn.skeleton.define`.
@@ -87,6 +91,7 @@ class Network(nn.Module):
         whitening: Mapping[str, Any] | None = None,
         empty_bodies: str = "dedup",
         checkpointing: bool = False,
+        compile: bool | str = False,
     ) -> None:
         super().__init__()
         adaptive = choose(style, STYLES, "network style") == "agcn"
@@ -99,6 +104,11 @@ class Network(nn.Module):
         self.empty_bodies = choose(empty_bodies, WAYS, "treatment of empty bodies")
         self.alone = dict(whitening or {}).get("statistics") != "instance"  # a body does not see its clip
         self.dropout, self.checkpointing = dropout, checkpointing
+        self.compile_mode = choose(compile, MODES, "mode of compiling") if isinstance(compile, str) else None
+        self.compiles = bool(compile)
+        if checkpointing and compile:
+            raise InputError("a compiled network decides itself what to compute again: leave out model.checkpointing")
+        self._compiled: Callable[[Tensor, Tensor, Counts | None], Tensor] | None = None
         self.per_body_norm = not adaptive
         self.input_norm: nn.Module = BatchNorm((bodies if adaptive else 1) * skeleton.num_joints * in_channels)
         physical = adjacency(skeleton, "directed" if adaptive else "spatial")
@@ -133,7 +143,7 @@ class Network(nn.Module):
         x, mask, counts = self.normalise(x), seen, None
         if packing is not None:
             x, mask, counts = x[packing.rows], seen.flatten(0, 1)[packing.rows, None], packing.counts
-        pooled = self.pooled(x, mask, counts)
+        pooled = self.compiled()(x, mask, counts) if self.compiles else self.pooled(x, mask, counts)
         if packing is not None:
             pooled = pooled[packing.places]
         pooled = pooled.view(N, M, -1)
@@ -146,7 +156,22 @@ class Network(nn.Module):
         if self.empty_bodies == "masked":
             return pack_present(present)
         exact = self.alone and not (self.training and self.dropout)
-        return pack(present) if self.empty_bodies == "dedup" and exact else None
+        multiple = ROWS if self.compiles else 1  # every new number of rows is compiled anew
+        return pack(present, multiple) if self.empty_bodies == "dedup" and exact else None
+
+    def compiled(self) -> Callable[[Tensor, Tensor, Counts | None], Tensor]:
+        """`pooled` by torch.compile as one graph; among several processes it may break at their messages."""
+        if self._compiled is None:
+            self._compiled = torch.compile(self.pooled, fullgraph=not training_ranks(), mode=self.compile_mode)
+        if not self.training:
+            for module in self.modules():
+                if isinstance(module, Whitening):
+                    module.running_transform()  # derived outside of the graph
+        return self._compiled
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is copied and pickled: all but compiled code."""
+        return super().__getstate__() | {"_compiled": None}  # pyright: ignore[reportAttributeAccessIssue]
 
     def pooled(self, x: Tensor, mask: Tensor, counts: Counts | None) -> Tensor:
         """Mean features (B, C) of bodies (B, C, T, V) behind the input BatchNorm."""

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -16,7 +17,7 @@ _again: ContextVar[bool] = ContextVar("again", default=False)
 
 def recomputing() -> bool:
     """Whether a layer is being computed again for its gradient."""
-    return _again.get()
+    return not torch.compiler.is_compiling() and _again.get()
 
 
 @contextmanager

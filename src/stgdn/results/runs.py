@@ -18,9 +18,10 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from stgdn.errors import InputError, choose
+from stgdn.errors import InputError
 from stgdn.files import replacing
-from stgdn.naming import changes_result
+from stgdn.naming import BEFORE, changes_result
+from stgdn.run_folder import checkpoint, expect_run, last_checkpoint
 
 
 class Run:
@@ -83,23 +84,17 @@ class Run:
             InputError: no such folder, no run in it, or nothing trained yet.
         """
         path = Path(folder)
-        if not (path / "config.yaml").exists():
-            known = sorted(str(config.parent) for config in Path("outputs").rglob("config.yaml"))
-            there = f"; runs there are: {', '.join(known[:8])}" if known else "; train one with `python src/train.py`"
-            raise InputError(f"no run at {path}{there}")
+        expect_run(path)
         config = OmegaConf.load(path / "config.yaml")
         assert isinstance(config, DictConfig)
         if data_root is not None and "://" not in config.data.store:
             config.data.store = str(Path(data_root) / _below(config.data.store, config.data_root))
-        run = cls(path, config)
-        if not run.last_checkpoint.exists():
-            raise InputError(f"{path} has no checkpoint yet: train it first")
-        return run
+        return cls(path, config)
 
     @property
     def last_checkpoint(self) -> Path:
         """The newest checkpoint."""
-        return self.folder / "checkpoints" / "last.ckpt"
+        return last_checkpoint(self.folder)
 
     def checkpoint(self, name: str) -> Path:
         """The checkpoint called `name`.
@@ -107,8 +102,7 @@ class Run:
         Raises:
             InputError: there is none of that name; the sentence lists those there are.
         """
-        there = sorted(path.stem for path in self.last_checkpoint.parent.glob("*.ckpt"))
-        return self.last_checkpoint.with_name(f"{choose(name, there, 'checkpoint')}.ckpt")
+        return checkpoint(self.folder, name)
 
     @property
     def summary(self) -> Path:
@@ -145,7 +139,9 @@ class Run:
         before = OmegaConf.load(self.folder / "config.yaml")
         now = OmegaConf.create(OmegaConf.to_container(self.config, resolve=True))
         differences = [
-            f"{key} was {old} and is {new}" for key, old, new in config_differences(before, now) if changes_result(key)
+            f"{key} was {old} and is {new}"
+            for key, old, new in config_differences(before, now)
+            if changes_result(key) and (old is not None or BEFORE.get(key) != new)
         ]
         if differences:
             raise InputError(

@@ -12,12 +12,13 @@ import torch
 from hydra.utils import instantiate
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from stgdn.errors import InputError, choose
 from stgdn.model.network import Network
 from stgdn.training.batch_norm import BatchNormOverRanks
+from stgdn.training.checkpoints import checkpoints
 from stgdn.training.oversmoothing import OverSmoothing
 from stgdn.training.progress import EpochReport
 from stgdn.training.recognizer import Optimisation, Recognizer
@@ -85,7 +86,7 @@ def build_trainer(config: DictConfig, folder: Path) -> lightning.Trainer:
     """A Lightning trainer that writes into `folder`.
 
     Raises:
-        InputError: devices that are not there, or a batch that does not divide among them.
+        InputError: devices that are not there, a batch that does not divide among them, or no number of epochs.
     """
     quiet_lightning()
     options: dict[str, Any] = OmegaConf.to_container(config.trainer, resolve=True)  # pyright: ignore
@@ -93,17 +94,8 @@ def build_trainer(config: DictConfig, folder: Path) -> lightning.Trainer:
     callbacks: list[Callback] = [
         *([OverSmoothing(**config.oversmoothing)] if config.oversmoothing else []),
         EpochReport(folder / "metrics.csv", bar=options.pop("progress_bar") and os.isatty(1)),
-        ModelCheckpoint(folder / "checkpoints", filename="last", save_top_k=1, enable_version_counter=False),
+        *checkpoints(folder / "checkpoints", config.checkpoint_every),
     ]
-    if config.checkpoint_every:
-        periodic = ModelCheckpoint(
-            folder / "checkpoints",
-            filename="epoch-{epoch:03d}",
-            auto_insert_metric_name=False,
-            every_n_epochs=config.checkpoint_every,
-            save_top_k=-1,
-        )
-        callbacks.append(periodic)
     try:
         trainer = lightning.Trainer(
             **options,
@@ -150,6 +142,7 @@ def quiet_lightning() -> None:
         "does not have many workers",
         "srun.* command is available",
         "Checkpoint directory .* exists and is not empty",
+        "callbacks used to create the checkpoint need to be provided",  # older ones hold states that nothing needs
         "number of training batches .* is smaller than the logging interval",
         "treespec, LeafSpec",
         r"It is recommended to use `self.log\(.*sync_dist=True",  # what is logged is of all processes already

@@ -13,12 +13,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from stgdn.data.module import Batch
 from stgdn.files import replacing
 
-COLUMNS = ("train/loss", "train/top1", "train/top5", "train/lr", "train/clips_per_second", "val/loss", "val/top1")
+TIMES = ("train/clips_per_second", "train/waiting")
+COLUMNS = ("train/loss", "train/top1", "train/top5", "train/lr", *TIMES, "val/loss", "val/top1")
+LONG = 0.03  # share of training spent waiting for data that is worth telling
 FURTHER = "smoothing/"  # what columns that are only sometimes there begin with
 
 
 class EpochReport(Callback):
     """Prints loss, accuracy, clips per second and the time left after every epoch, and adds a row to `metrics.csv`.
+
+    `train/waiting` there is the share of training in which no batch was ready.
 
     A resumed run keeps the rows of the epochs before it.
 
@@ -32,15 +36,19 @@ class EpochReport(Callback):
         self.bar = bar
         self.console = Console(soft_wrap=True, highlight=False)
         self.progress: Progress | None = None
-        self.started = self.trained = 0.0
+        self.started = self.trained = self.waited = 0.0
         self.clips = 0
         self.seconds: list[float] = []
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401, ARG002
         """Start the clock and a bar."""
         self.started = self.trained = time.perf_counter()
-        self.clips = 0
+        self.clips, self.waited = 0, 0.0
         self._begin(f"epoch {trainer.current_epoch + 1}", trainer.num_training_batches)
+
+    def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
+        """Count the time since the last step: the batch was not there yet."""
+        self.waited += time.perf_counter() - self.trained
 
     def on_train_batch_end(
         self,
@@ -59,11 +67,12 @@ class EpochReport(Callback):
         """Log throughput (of training alone, without what was measured after it), print the line, write the row."""
         self._end()
         self.seconds.append(time.perf_counter() - self.started)
-        throughput = self.clips / max(self.trained - self.started, 1e-9)
-        pl_module.log("train/clips_per_second", throughput)
+        seconds = max(self.trained - self.started, 1e-9)
+        own = dict(zip(TIMES, (self.clips / seconds, self.waited / seconds), strict=True))
+        pl_module.log_dict(own)
         if trainer.is_global_zero:
             metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
-            metrics["train/clips_per_second"] = throughput
+            metrics |= own
             self._print(trainer.current_epoch + 1, trainer.max_epochs or 0, metrics)
             self._write(trainer.current_epoch + 1, metrics)
 
@@ -106,6 +115,7 @@ class EpochReport(Callback):
             f"train top-1 {100 * metrics['train/top1']:.1f}",
             *([f"held-out top-1 {100 * metrics['val/top1']:.1f}"] if "val/top1" in metrics else []),
             f"{metrics['train/clips_per_second']:.0f} clips/s",
+            *([f"{metrics['train/waiting']:.0%} of it waiting for data"] if metrics["train/waiting"] >= LONG else []),
             f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left",
         ]
         self.console.print("  ".join(parts))

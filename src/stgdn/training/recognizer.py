@@ -17,6 +17,8 @@ from stgdn.data.module import Batch
 from stgdn.errors import InputError
 from stgdn.model.network import Network
 
+LOOK = 20  # steps
+
 
 @dataclass(frozen=True)
 class Optimisation:
@@ -75,6 +77,7 @@ class Recognizer(lightning.LightningModule):
         self.train_metrics, self.val_metrics = metrics.clone(prefix="train/"), metrics.clone(prefix="val/")
         self.test_metrics = metrics.clone(prefix="test/")
         self.scores: list[tuple[Tensor, Tensor]] = []
+        self.finite = torch.tensor(True)
 
     def forward(self, clips: Tensor) -> Tensor:
         """Class scores (N, classes)."""
@@ -88,17 +91,34 @@ class Recognizer(lightning.LightningModule):
         """Cross-entropy of one batch."""
         scores = self(batch["clips"])
         loss = F.cross_entropy(scores, batch["labels"], label_smoothing=self.optimisation.label_smoothing)
-        if not torch.isfinite(loss):
-            raise InputError(
-                f"the loss is {loss.item()} in epoch {self.current_epoch + 1}: training has diverged; lower "
-                "optimisation.lr or raise model.whitening.eps, and start again with overwrite=true"
-            )
+        self.finite = self.finite.to(loss.device) & loss.detach().isfinite()
         size = len(batch["labels"])
         self.train_metrics.update(scores, batch["labels"])
         self.log_dict(self.train_metrics, on_step=False, on_epoch=True, batch_size=size)
         self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=size, sync_dist=True)
         self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"], batch_size=size)
         return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:  # noqa: ANN401, ARG002
+        """Look at the losses now and then: each look waits for the GPU."""
+        if batch_idx % LOOK == 0:
+            self.expect_finite()
+
+    def on_train_epoch_end(self) -> None:
+        """Look at the losses, before a checkpoint is written."""
+        self.expect_finite()
+
+    def expect_finite(self) -> None:
+        """Check that all losses since the start were numbers.
+
+        Raises:
+            InputError: one was not.
+        """
+        if not bool(self.finite):
+            raise InputError(
+                f"the loss is no finite number in epoch {self.current_epoch + 1}: training has diverged; lower "
+                "optimisation.lr or raise model.whitening.eps, and start again with overwrite=true"
+            )
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Accuracy on the held-out subjects."""
@@ -135,6 +155,7 @@ class Recognizer(lightning.LightningModule):
             momentum=settings.momentum,
             nesterov=settings.momentum > 0,
             weight_decay=settings.weight_decay,
+            fused=True,
         )
         steps = max(int(self.trainer.estimated_stepping_batches), 1)
         schedule = LambdaLR(optimizer, lambda step: settings.rate(min((step + 0.5) / steps, 1)))

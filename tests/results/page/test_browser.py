@@ -18,6 +18,8 @@ from stgdn.results.scores import Scores
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser: make install-dev")
 from playwright.sync_api import Browser, Page  # noqa: E402
 
+pytestmark = pytest.mark.xdist_group("browser")  # one browser
+
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell", "chrome-headless-shell")
 DARK = (20, 23, 26)  # the ground in the dark
 EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
