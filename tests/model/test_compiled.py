@@ -56,7 +56,8 @@ def test_compiled_as_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = (scrambled("st_gdn", **LAYERS, compile=way) for way in (True, False))
     for N in (12, 9):  # 14 and 11 bodies to compute, filled up to 16
         same_step(ours, theirs, N)
-    ours.eval(), theirs.eval()
+    for net in (ours, theirs):
+        net.eval()
     with torch.no_grad():
         torch.testing.assert_close(ours(clips()), theirs(clips()), atol=1e-11, rtol=0)
     assert asked == [(True, None)]

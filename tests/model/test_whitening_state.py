@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -12,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from stgdn.model.norm import BatchNorm
 from stgdn.model.whitening import Whitening
 
 from . import literal, ranks
@@ -205,3 +207,35 @@ def test_half_the_clips_alone_give_something_else() -> None:
     name = "spatial.whitening.running_covariance"
     assert not torch.allclose(half["outputs"], whole["outputs"][:4], atol=1e-2)
     assert not torch.allclose(half[name], whole[name], atol=1e-2)
+
+
+@pytest.fixture
+def messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """A group of one process, and the length of every message that is sent in it."""
+    sent: list[int] = []
+    reduce = torch.distributed.all_reduce
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    monkeypatch.setattr(
+        torch.distributed, "all_reduce", lambda message: (sent.append(message.numel()), reduce(message))[1]
+    )
+    yield sent
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize(("axis", "size", "length"), [("node", V, V * V + V + 2), ("frame", 4, 3 * 16 + 1)])
+def test_one_message_a_layer_and_one_for_its_gradient(axis: str, size: int, length: int, messages: list[int]) -> None:
+    layer, x = Whitening(axis, size).double(), features().requires_grad_()
+    y = layer(x)
+    assert messages == [length]
+    y.square().sum().backward()
+    assert messages == [length, length]
+    torch.testing.assert_close(y, literal.whiten(x, axis), atol=1e-12, rtol=0)
+
+
+def test_batch_norm_sends_one_message_and_one_for_its_gradient(messages: list[int]) -> None:
+    norm, x = BatchNorm(3).double(), features().requires_grad_()
+    norm.over_ranks = True
+    y = norm(x)
+    y.square().sum().backward()
+    assert messages == [2 * 3 + 1, 2 * 3]
+    torch.testing.assert_close(y, torch.nn.BatchNorm2d(3).double()(x))

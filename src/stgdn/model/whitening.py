@@ -62,7 +62,7 @@ def whiten_frames(x: Tensor, mean: Tensor, matrix: Tensor) -> Tensor:
         mean: (B, T), B a divisor of N.
         matrix: (B, T, T).
     """
-    N, T = len(x), x.shape[2]
+    N, T = x.shape[0], x.shape[2]  # not len(x), which torch.export would fix
     level, matrix = (
         part.repeat_interleave(N // len(part), dim=0) if len(part) > 1 else part.expand(N, *part.shape[1:])
         for part in (matrix @ mean[..., None], matrix)
