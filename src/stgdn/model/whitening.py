@@ -222,8 +222,7 @@ class Whitening(nn.Module):
             x, seen = x[:, :, :: self.sample_every], seen[:, :: self.sample_every]
         across_ranks = training_ranks() and self.training and self.statistics == "batch"
         if self.axis in MATRICES:
-            shift = _full_precision(self.running_mean.clone()) if across_ranks else None
-            return matrix_moments(x, self.axis, seen, clips, shift, across_ranks=across_ranks)
+            return matrix_moments(x, self.axis, seen, clips, across_ranks=across_ranks)
         if self.patch > 1:  # to a patch, an unseen frame is like the padding beyond a clip's end
             x = self.unfold(x * seen[:, None, :, None])[:, :, :: self.sample_every]
             seen = seen[:, :: self.sample_every]
