@@ -16,6 +16,7 @@ from matplotlib.image import imread
 from omegaconf import OmegaConf
 from tests.conftest import ROOT, Door
 
+from stgdn.accelerator import chosen_device
 from stgdn.data.module import SkeletonData
 from stgdn.data.store import Store
 from stgdn.data.transforms import ClipSettings
@@ -24,7 +25,7 @@ from stgdn.model.network import Network
 from stgdn.results.embedding import JointFeatures, joint_features, plane, time_averages
 from stgdn.results.embedding_figure import Panel, embedding_figure, joint_colours
 from stgdn.results.embedding_page import embedding_page
-from stgdn.results.figure2 import chosen_device, class_label
+from stgdn.results.figure2 import class_label
 from stgdn.results.pairs import open_pair
 from stgdn.skeleton import KINECT20, LAYOUTS
 from stgdn.training.building import build_recognizer

@@ -10,7 +10,8 @@ from tests.results.made_up import CLASSES, CLIPS, labels, scores
 
 from stgdn.errors import InputError
 from stgdn.results.alignment import Part
-from stgdn.results.fusion import Fusion, default_weights, fuse
+from stgdn.results.fusion import Fusion, fuse
+from stgdn.stream_weights import default_weights
 
 STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
 
@@ -126,7 +127,7 @@ class TestMistakes:
             fuse([part("joint"), part("bone")], {"bone": weight})  # pyright: ignore[reportArgumentType]
 
     def test_a_weight_for_a_stream_that_is_not_there(self) -> None:
-        with pytest.raises(InputError, match=r"bone_motion is not fused: runs= gives joint, bone"):
+        with pytest.raises(InputError, match=r"bone_motion is not fused: the runs are of joint, bone"):
             fuse([part("joint"), part("bone")], {"bone_motion": 0.4})
 
 

@@ -116,12 +116,14 @@ def open_store(data: DictConfig) -> Store:
 
 
 def complete(data: DictConfig, store: Store) -> None:
-    """Fill in what a data config leaves to its store (null): layout, classes, bodies and protocol."""
-    found = {"layout": plain(store.layout), "num_classes": len(store.header.classes), "bodies": store.header.max_bodies}
+    """Fill in what a data config leaves to its store (null): layout, classes and their names, bodies and protocol."""
+    classes = list(store.header.classes)
+    found = {"layout": plain(store.layout), "num_classes": len(classes), "bodies": store.header.max_bodies}
+    found["classes"] = classes  # so that a run's config and checkpoints know them without the store
     if store.protocols:
         found["protocol"] = next(iter(store.protocols))
     for key, value in found.items():
-        if data[key] is None:
+        if data.get(key) is None:  # older runs do not have all of them
             data[key] = value
 
 

@@ -19,19 +19,27 @@ def check(clip: Clip, reader: Reader) -> None:
     Raises:
         ClipError: saying what is wrong.
     """
-    if clip.joints.ndim != 4:
-        raise ClipError(f"an array of {clip.joints.ndim} axes, expected bodies, frames, joints, coordinates")
-    M, T, V, C = clip.joints.shape
-    if (reader.layout.num_joints, reader.layout.channels) != (V, C):
-        raise ClipError(
-            f"{V} joints with {C} numbers, layout {reader.layout.name} has {reader.layout.num_joints} "
-            f"with {reader.layout.channels}"
-        )
     if len(clip.name) > NAME_LENGTH:
         raise ClipError(f"a name of more than {NAME_LENGTH} characters")
     if not 0 <= clip.label < len(reader.classes):
         raise ClipError(f"label {clip.label} is outside the {len(reader.classes)} classes")
-    if clip.present.shape != (M, T) or not clip.present[: reader.max_bodies].any():
+    check_bodies(clip, reader.layout, reader.max_bodies)
+
+
+def check_bodies(clip: Clip, layout: Layout, max_bodies: int) -> None:
+    """Check shape, joints and values of a clip, whatever its name and label.
+
+    Raises:
+        ClipError: saying what is wrong.
+    """
+    if clip.joints.ndim != 4:
+        raise ClipError(f"an array of {clip.joints.ndim} axes, expected bodies, frames, joints, coordinates")
+    M, T, V, C = clip.joints.shape
+    if (layout.num_joints, layout.channels) != (V, C):
+        raise ClipError(
+            f"{V} joints with {C} numbers, layout {layout.name} has {layout.num_joints} with {layout.channels}"
+        )
+    if clip.present.shape != (M, T) or not clip.present[:max_bodies].any():
         raise ClipError("nobody in any frame")
     lengths = [frames for _, frames in valid_runs(clip.present)]
     if lengths != clip.present.sum(axis=1).tolist() or not lengths[0]:

@@ -12,7 +12,6 @@ What is made of a clip is the same as from a store in one piece: see `stgdn.data
 import io
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import cast
 
@@ -22,13 +21,13 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from stgdn.data.mapping import JointMap
+from stgdn.data.memory import ClipsInMemory
 from stgdn.data.module import DRAWS, Batch, EpochBatches, SkeletonData
 from stgdn.data.settings import ClipSettings
 from stgdn.data.shards import BLOCK, ShardedStore
 from stgdn.data.storage import telling, webdataset
 from stgdn.data.store import Store
 from stgdn.data.transforms import batch
-from stgdn.skeleton import Layout
 
 WINDOW = 2048  # clips that a stream's shuffle chooses from
 
@@ -68,27 +67,12 @@ class EpochStreams(EpochBatches):
         return first + before, sizes[stream :: self.streams]
 
 
-@dataclass(frozen=True)
-class ClipsInMemory:
-    """Streamed clips laid together: the part of a store that `stgdn.data.transforms.batch` asks for.
-
-    Attributes:
-        clips: (N,) records; their rows are those of `coordinates`.
-        coordinates: (rows, V, C).
-        layout: the joint layout.
-    """
-
-    clips: NDArray[np.void]
-    coordinates: NDArray[np.floating]
-    layout: Layout
-
-    @classmethod
-    def of(cls, store: ShardedStore, streamed: list[Streamed]) -> "ClipsInMemory":
-        """Lay clips together, in their order."""
-        clips = store.clips[[index for index, _ in streamed]]
-        frames = clips["frames"].astype(np.int64)
-        clips["row"] = np.where(frames > 0, frames.cumsum().reshape(frames.shape) - frames, 0)
-        return cls(clips, np.concatenate([rows for _, rows in streamed]), store.layout)
+def laid_together(store: ShardedStore, streamed: list[Streamed]) -> ClipsInMemory:
+    """Streamed clips in memory, in their order."""
+    clips = store.clips[[index for index, _ in streamed]]
+    frames = clips["frames"].astype(np.int64)
+    clips["row"] = np.where(frames > 0, frames.cumsum().reshape(frames.shape) - frames, 0)
+    return ClipsInMemory(clips, np.concatenate([rows for _, rows in streamed]), store.layout)
 
 
 class StreamedBatches(Dataset[Batch]):
@@ -167,7 +151,7 @@ class StreamedBatches(Dataset[Batch]):
 
     def _batch(self, epoch: int, streamed: list[Streamed]) -> Batch:
         chosen = np.array([index for index, _ in streamed], np.int64)
-        clips = cast(Store, ClipsInMemory.of(self.store, streamed))
+        clips = cast(Store, laid_together(self.store, streamed))
         draws = None if self.seed is None else draws_at(self.seed, epoch, chosen)
         made = batch(clips, np.arange(len(chosen)), self.settings, draws, self.mapping)
         labels = torch.from_numpy(clips.clips["label"].astype(np.int64))

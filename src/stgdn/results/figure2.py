@@ -107,18 +107,6 @@ def default_path(outputs: str, pair: Pair, chosen: str, suffix: str) -> Path:
     return folder / (re.sub(r"[^\w.-]+", "_", "-".join(words)) + suffix)
 
 
-def chosen_device(accelerator: str) -> torch.device:
-    """The device that a word stands for.
-
-    Raises:
-        InputError: another word, or no GPU where one is asked for.
-    """
-    there = torch.cuda.is_available()
-    if choose(accelerator, ("auto", "cpu", "gpu"), "accelerator") == "gpu" and not there:
-        raise InputError("accelerator=gpu: PyTorch finds no GPU here, say accelerator=cpu")
-    return torch.device("cuda" if there and accelerator != "cpu" else "cpu")
-
-
 def print_smoothing(panels: Sequence[Panel], note: str) -> None:
     """Print the over-smoothing figures of all runs, one row a run and measure, one column a layer."""
     depth = max(len(layers) for panel in panels for layers in panel.smoothing.values())

@@ -9,9 +9,10 @@ from typing import Any
 from stgdn.data.settings import STREAMS
 from stgdn.errors import InputError
 from stgdn.results.alignment import load_part
-from stgdn.results.fusion import fuse, rank
+from stgdn.results.fusion import fuse
 from stgdn.results.fusion_files import fusion_command
 from stgdn.results.gathering import Gathered, Result, check_summary, read_json
+from stgdn.stream_weights import rank
 
 COMBINATIONS = (("joint", "bone"), STREAMS)
 WRITTEN, COMPUTED = "by src/fuse.py", "by this report, from the runs' scores"

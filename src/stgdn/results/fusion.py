@@ -4,7 +4,6 @@ As the code published with 2s-AGCN and CTR-GCN does, the scores before the softm
 published ones. Nothing here fits them: the clips at hand are those that the result is tested on.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,12 +11,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.settings import STREAMS
 from stgdn.errors import InputError
 from stgdn.results.alignment import Part, aligned, expect_sound
 from stgdn.results.scores import Scores
-
-FOUR = {"joint": 0.6, "bone": 0.6, "joint_motion": 0.4, "bone_motion": 0.4}  # CTR-GCN's ensemble
+from stgdn.stream_weights import choose_weights, default_weights, rank
 
 
 @dataclass(frozen=True)
@@ -90,31 +87,6 @@ def fuse(parts: Sequence[Part], weights: Mapping[str, float | None] | None = Non
     return Fusion(fused, tuple(contributions), top1(fused), top5(fused))
 
 
-def default_weights(streams: Sequence[str]) -> list[float]:
-    """Of the four streams 0.6 for joint and bone and 0.4 for their motion, as CTR-GCN; of any others 1 each."""
-    return [FOUR[stream] for stream in streams] if set(streams) == set(FOUR) else [1.0] * len(streams)
-
-
-def choose_weights(streams: Sequence[str], given: Mapping[str, float | None]) -> list[float]:
-    """The weight of every stream.
-
-    Raises:
-        InputError: one is not positive, or for a stream that is not among `streams`.
-    """
-    for stream, weight in given.items():
-        if weight is None:
-            continue
-        if stream not in streams:
-            raise InputError(f"weights.{stream}={weight}, but {stream} is not fused: runs= gives {', '.join(streams)}")
-        number = isinstance(weight, int | float) and not isinstance(weight, bool)
-        if not (number and math.isfinite(weight) and weight > 0):
-            raise InputError(
-                f"weights.{stream}={weight} is not a positive number; to leave a stream out, do not give it"
-            )
-    chosen = zip(streams, default_weights(streams), strict=True)
-    return [default if (weight := given.get(stream)) is None else float(weight) for stream, default in chosen]
-
-
 def top1(scores: Scores) -> float:
     """In per cent."""
     return 100 * scores.accuracy()
@@ -123,11 +95,6 @@ def top1(scores: Scores) -> float:
 def top5(scores: Scores) -> float | None:
     """In per cent, where it says anything."""
     return 100 * scores.accuracy(5) if len(scores.classes) > 5 else None
-
-
-def rank(stream: str) -> tuple[int, str]:
-    """Where a stream stands among others."""
-    return STREAMS.index(stream) if stream in STREAMS else len(STREAMS), stream
 
 
 def _like(first: Scores, stream: str, weighted: Sequence[NDArray[np.float64]]) -> Scores:

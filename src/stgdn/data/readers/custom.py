@@ -13,7 +13,7 @@ from stgdn.data.readers.custom_csv import read_csv
 from stgdn.data.readers.custom_dataset import FILE, UP, Dataset, read_dataset
 from stgdn.data.readers.custom_facts import TABLE, facts_of_name, read_table, settle
 from stgdn.data.readers.custom_npz import read_npz
-from stgdn.data.readers.custom_recording import MOST_BYTES, Body, Fact
+from stgdn.data.readers.custom_recording import MOST_BYTES, Body, Fact, Recording
 from stgdn.data.readers.denoise import Track
 from stgdn.data.readers.pyskl import select
 from stgdn.data.readers.repair import fill_missing
@@ -59,7 +59,7 @@ class CustomReader:
         self.max_bodies = self._dataset.bodies
         self._table: dict[str, dict[str, Fact]] = read_table(self.folder)
         survey, seen = self._empty_survey(), set[str]()
-        for path in _paths(self.folder):
+        for path in clip_paths(self.folder):
             name = path.relative_to(self.folder).with_suffix("").as_posix()
             if reason := "a second file of this name" if name in seen else self._outside(name):
                 survey.skipped.append((name, reason))
@@ -106,17 +106,26 @@ class CustomReader:
             dataset.first_label,
             {rule.by: f"split '{name}'" for name, rule in dataset.splits.items()},
         )
-        seen = [joints_seen(body, dataset) for body in recording.bodies]
-        pairs = zip(recording.bodies, seen, strict=True)
-        tracks = [body_track(body, there, dataset) for body, there in pairs if there.any()]
-        if not tracks:
-            raise ClipError("no body in any frame")
-        joints, present = select(tracks, dataset.bodies, self.layout)
-        ever = np.any([there.any(axis=0) for there in seen], axis=0)
-        return Clip(file.name, facts.pop("label"), joints, present, **facts, remark=_remark(ever, self.layout))
+        joints, present, remark = people(recording, dataset)
+        return Clip(file.name, facts.pop("label"), joints, present, **facts, remark=remark)
 
 
-def _paths(folder: Path) -> Iterator[Path]:
+def people(recording: Recording, dataset: Dataset) -> tuple[NDArray[np.float32], NDArray[np.bool_], str]:
+    """The bodies of a file, (M, T, V, 3) and (M, T) as a clip has them, and what is odd about them.
+
+    Raises:
+        ClipError: nobody in any frame, numbers too large or infinite, or coordinates that do not fit the picture.
+    """
+    seen = [joints_seen(body, dataset) for body in recording.bodies]
+    pairs = zip(recording.bodies, seen, strict=True)
+    tracks = [body_track(body, there, dataset) for body, there in pairs if there.any()]
+    if not tracks:
+        raise ClipError("no body in any frame")
+    ever = np.any([there.any(axis=0) for there in seen], axis=0)
+    return *select(tracks, dataset.bodies, dataset.layout), _remark(ever, dataset.layout)
+
+
+def clip_paths(folder: Path) -> Iterator[Path]:
     """Files that may be clips, in a fixed order; hidden ones are not."""
     for place, folders, files in os.walk(folder):
         depth = len(Path(place).relative_to(folder).parts)

@@ -80,7 +80,12 @@ def read_table(folder: Path) -> dict[str, dict[str, Fact]]:
 
 
 def settle(
-    sources: Mapping[str, Mapping[str, Fact]], classes: Sequence[str], first_label: int, needed: Mapping[str, str]
+    sources: Mapping[str, Mapping[str, Fact]],
+    classes: Sequence[str],
+    first_label: int,
+    needed: Mapping[str, str],
+    *,
+    labelled: bool = True,
 ) -> dict[str, int]:
     """Make numbers of what several sources say about one clip.
 
@@ -89,6 +94,7 @@ def settle(
         classes: class names in the order of labels.
         first_label: the number of the first class where labels are numbers.
         needed: facts that a clip must have besides its label, and what needs them.
+        labelled: whether a clip must have a label.
 
     Returns:
         The label, from 0, and those of the other `FACTS` that are known.
@@ -104,7 +110,7 @@ def settle(
             if settled.setdefault(key, number) != number:
                 raise ClipError(f"has another {key} in {source} than in {told_by[key]}")
             told_by.setdefault(key, source)
-    if "label" not in settled:
+    if labelled and "label" not in settled:
         raise ClipError(f"has no label, neither in its file nor in {TABLE} nor by a pattern for its name")
     for key, user in needed.items():
         if key not in settled:

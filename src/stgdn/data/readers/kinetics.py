@@ -10,11 +10,13 @@ Who is who is found here (`track`), and the two people of highest total confiden
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
 from stgdn.data.facts import names
@@ -83,7 +85,7 @@ class KineticsReader:
         if not labels.is_file():
             return
         try:
-            content = _object(labels.read_bytes())
+            content = json_object(labels.read_bytes())
         except (OSError, ClipError) as error:
             raise InputError(
                 f"'{labels}' cannot be used: {error}; get the release of ST-GCN's authors again (the README of "
@@ -115,7 +117,7 @@ class KineticsReader:
         """
         path = Path(file.path)
         label = _label(path.parent.with_name(f"{path.parent.name}_label.json"), file.name)
-        content = _object(read_bytes(file, MAX_BYTES))
+        content = json_object(read_bytes(file, MAX_BYTES))
         stated = content.get("label_index")
         if not _whole(stated):
             raise ClipError("has no whole number 'label_index'")
@@ -123,10 +125,18 @@ class KineticsReader:
             raise ClipError(f"has label {stated}, but label {label} in {path.parent.name}_label.json")
         if not 0 <= label < len(self.classes):
             raise ClipError(f"label {label} is outside the {len(self.classes)} classes")
+        joints, present = self.bodies(content)
+        return Clip(file.name, label, joints, present, setup=SPLITS.get(path.parent.name, -1))
+
+    def bodies(self, content: Mapping[str, object]) -> tuple[Float, NDArray[np.bool_]]:
+        """The bodies of a clip's JSON, (M, T, V, 3) and (M, T) as a clip has them, whatever it says about its label.
+
+        Raises:
+            ClipError: see `read`.
+        """
         frames, people, length = _people(content.get("data"))
         who = track(frames, people) if self.tracking else rank(frames, people)
-        joints, present = bodies(frames, people, who, length, self.max_bodies, bridge=self.tracking)
-        return Clip(file.name, label, joints, present, setup=SPLITS.get(path.parent.name, -1))
+        return bodies(frames, people, who, length, self.max_bodies, bridge=self.tracking)
 
 
 def _whole(value: object) -> bool:
@@ -146,11 +156,16 @@ def _label(path: Path, name: str) -> int:
 @lru_cache(maxsize=2)
 def _labels(path: Path, _changed: int) -> dict[str, int]:
     """Labels by clip; kept, as the file of the training split has 240,000 of them."""
-    facts = _object(path.read_bytes()).items()
+    facts = json_object(path.read_bytes()).items()
     return {name: fact["label_index"] for name, fact in facts if isinstance(fact, dict) and "label_index" in fact}
 
 
-def _object(text: bytes) -> dict[str, object]:
+def json_object(text: bytes) -> dict[str, object]:
+    """Parse JSON that is one object.
+
+    Raises:
+        ClipError: it is something else.
+    """
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -77,7 +77,7 @@ class PysklReader:
                 f"no file '{path}'; get a pickle that PYSKL offers (https://github.com/kennymckormick/pyskl, "
                 "tools/data/README.md) and type `python src/prepare.py data=pyskl data.source=PATH`"
             )
-        annotations, splits = _load(path)
+        annotations, splits = load_annotations(path)
         names = [_name(annotation) for annotation in annotations]
         twice = [name for name, count in Counter(names).items() if name and count > 1]
         if twice:
@@ -134,7 +134,7 @@ def _numbered(count: int) -> tuple[str, ...]:
     return tuple(f"class {number}" for number in range(count))
 
 
-def _load(path: Path) -> tuple[list[Any], Mapping[str, Any]]:
+def load_annotations(path: Path) -> tuple[list[Any], Mapping[str, Any]]:
     """The annotations and the splits of a file, read once in every process."""
     return _loaded(str(path), path.stat().st_mtime_ns, path.stat().st_size)
 
@@ -202,7 +202,7 @@ def _setups(splits: Mapping[str, Any], split: str, path: Path) -> dict[str, int]
 
 def _annotation(file: ClipFile) -> dict[Any, Any]:
     try:
-        annotations, _ = _load(Path(file.path))
+        annotations, _ = load_annotations(Path(file.path))
         annotation = annotations[int(file.member or "")]
     except (InputError, OSError, ValueError, IndexError) as error:
         raise ClipError(f"cannot be read: {error}") from error

@@ -1,0 +1,38 @@
+"""What people do, while they do it: `python src/live.py run=outputs/... input=CLIP`."""
+
+import torch
+from omegaconf import DictConfig
+
+from stgdn.accelerator import chosen_device
+from stgdn.entry import door
+from stgdn.errors import InputError, choose
+from stgdn.recognition.fused import load_all
+from stgdn.recognition.live import SlidingRecogniser, follow
+from stgdn.recognition.opening import open_stream
+from stgdn.recognition.showing import FORMATS, shown, summary
+from stgdn.recognition.telling import chosen_layout, counted, note, tell_networks
+
+
+@door("live")
+def main(config: DictConfig) -> None:
+    """Follow a stream of frames to its end, and tell how it went."""
+    form, device = choose(config.format, FORMATS, "format"), chosen_device(config.accelerator)
+    if config.threads is not None:
+        torch.set_num_threads(counted(config, "threads"))
+    network = load_all(config.run, config.checkpoint, config.weights).to(device)
+    tell_networks(network)
+    stream = open_stream(config, network, chosen_layout(config.layout))
+    recogniser = SlidingRecogniser(
+        network, fps=config.fps, window=config.window, every=config.every, layout=stream.layout
+    )
+    wait = stream.unhurried if config.wait is None else config.wait
+    with shown(form) as emit:
+        course = follow(stream.frames, recogniser, emit, wait=wait)
+    for sentence in summary(course, config.fps, stream.skipped, recogniser.window.aside):
+        note(sentence)
+    if not course.frames:
+        raise InputError("no frame came: a line is a frame, see docs/using.md")
+
+
+if __name__ == "__main__":
+    main()

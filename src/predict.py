@@ -1,0 +1,52 @@
+"""What raw clips show, by a trained network: `python src/predict.py run=outputs/... clips=FILE`."""
+
+from omegaconf import DictConfig
+
+from stgdn.accelerator import chosen_device
+from stgdn.entry import door
+from stgdn.errors import choose
+from stgdn.files import replacing
+from stgdn.player.raw import raw_scenes
+from stgdn.player.writing import KINDS, expect_kind, write_scenes
+from stgdn.recognition.fused import load_all
+from stgdn.recognition.predicting import expect_complete, expected_of, predict
+from stgdn.recognition.sources import find_clips
+from stgdn.recognition.telling import chosen_layout, counted, note, progress, tell_networks
+from stgdn.recognition.writing import FORMATS, written
+from stgdn.results.targets import target
+
+
+@door("predict")
+def main(config: DictConfig) -> float | None:
+    """Read the clips, print the likeliest classes of each and write them; returns top-1 where labels are known."""
+    form = choose(config.format, FORMATS, "format")
+    path = target(config.write, "write", (".json", ".csv", ".txt"))
+    expect_kind(config.player)
+    player = target(config.player, "player", KINDS)
+    top, batch_size, shown = (counted(config, option) for option in ("top", "batch_size", "player_clips"))
+    places, device = config.run, chosen_device(config.accelerator)
+    network = load_all(places, config.checkpoint, config.weights).to(device)
+    tell_networks(network)
+    found = find_clips(config.clips, config.reader, expected_of(network, chosen_layout(config.layout)))
+    with progress(len(found)) as done:
+        predictions = predict(network, found, batch_size=batch_size, scale=config.scale, done=done, remark=note)
+    for name, reason in predictions.unusable:
+        note(f"left out: {name}: {reason}")
+    if predictions.clips:
+        print(written(predictions, form, top), end="")
+    if path is not None:
+        with replacing(path) as temporary:
+            content = written(predictions, {".json": "json", ".csv": "csv"}.get(path.suffix.lower(), "table"), top)
+            temporary.write_text(content, encoding="utf-8")
+        note(f"written: {path}")
+    if player is not None and predictions.clips:
+        with progress(min(shown, len(predictions.clips))) as done:
+            write_scenes(raw_scenes(network, found, most=shown, scale=config.scale, done=done), player)
+        left = len(predictions.clips) - shown
+        note(f"written: {player}" + (f", the first {shown} clips (player_clips=N for more)" if left > 0 else ""))
+    expect_complete(predictions.unusable, len(predictions.clips) + len(predictions.unusable))
+    return predictions.accuracy()
+
+
+if __name__ == "__main__":
+    main()
