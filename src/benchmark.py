@@ -1,19 +1,24 @@
-"""Measure how fast clips are parsed and fed: `make bench-data`; `what=scale` measures a store of NTU-120's size."""
+"""Measure networks (`make bench`), or how fast clips are parsed and fed (`make bench-data`)."""
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from stgdn.benchmark.job import measure
 from stgdn.benchmark.timing import insert
 from stgdn.entry import door
+from stgdn.results.targets import save
 
 
 @door("benchmark")
 def main(config: DictConfig) -> None:
     """Measure, print the figures as Markdown and put them where `write` says."""
-    figures = measure(config)
-    print(figures)
+    found = measure(config, list(HydraConfig.get().overrides.task))
+    print(found.text)
+    if found.figure is not None and found.picture is not None:
+        save(found.figure, found.picture)
+        print(f"\nfigures: {found.picture.with_suffix('.json')}, picture: {found.picture}")
     if config.write is not None:
-        insert(config.write, config.what, figures)
+        insert(config.write, found.section, found.text)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""How fast data is read and fed, and what it takes."""
+"""How fast networks train and data is fed, and what it takes."""

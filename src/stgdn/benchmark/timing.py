@@ -5,7 +5,9 @@ import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,27 +16,47 @@ from stgdn.data.preparation import available_cores
 from stgdn.errors import InputError
 from stgdn.files import replacing
 
+Way = Callable[[int], object]
+Name = TypeVar("Name")
+
 TURN = 0.02  # seconds that a quick way is repeated in its turn, so that caches are as it leaves them
 
 
-def interleaved(ways: Mapping[str, Callable[[int], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each way, all in turn `rounds` times; each is told how often it was called before.
+def stopwatch(call: Callable[[], object]) -> float:
+    """Seconds that a call takes."""
+    begun = time.perf_counter()
+    call()
+    return time.perf_counter() - begun
+
+
+def turns(
+    ways: Mapping[Name, Way], rounds: int, clock: Callable[[Callable[[], object]], float] = stopwatch
+) -> dict[Name, list[list[float]]]:
+    """Seconds of every call of each way, by rounds; all ways take a turn in each and are told how often they had one.
 
     Of every turn the first call is not counted where there is time for more: it finds the caches full of what the
     others did.
+
+    Args:
+        ways: what is timed.
+        rounds: how often each has its turn.
+        clock: calls what it is given and returns the seconds it took.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    seconds: dict[Name, list[list[float]]] = {name: [] for name in ways}
     calls = dict.fromkeys(ways, 0)
     for _ in range(rounds):
         for name, way in ways.items():
             taken: list[float] = []
             while sum(taken) < TURN:
-                begun = time.perf_counter()
-                way(calls[name])
-                taken.append(time.perf_counter() - begun)
+                taken.append(clock(partial(way, calls[name])))
                 calls[name] += 1
-            seconds[name] += taken[1:] or taken
-    return {name: float(np.median(taken)) for name, taken in seconds.items()}
+            seconds[name].append(taken[1:] or taken)
+    return seconds
+
+
+def interleaved(ways: Mapping[str, Way], rounds: int) -> dict[str, float]:
+    """Median seconds of a call of each way, see `turns`."""
+    return {name: float(np.median(np.concatenate(taken))) for name, taken in turns(ways, rounds).items()}
 
 
 def machine() -> str:
@@ -65,10 +87,19 @@ def insert(path: str | Path, name: str, text: str) -> None:
     Raises:
         InputError: the file lacks these lines.
     """
-    target, start, end = Path(path), f"<!-- {name} -->\n", f"<!-- end of {name} -->"
-    content = target.read_text() if target.exists() else ""
+    before, after = around(path, name)
+    with replacing(Path(path)) as temporary:
+        temporary.write_text(f"{before}{text}\n{after}")
+
+
+def around(path: str | Path, name: str) -> tuple[str, str]:
+    """What stands in a file up to the line `<!-- NAME -->` and from the line `<!-- end of NAME -->` on.
+
+    Raises:
+        InputError: the file lacks these lines.
+    """
+    start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    content = Path(path).read_text() if Path(path).is_file() else ""
     if start not in content or end not in content:
         raise InputError(f"{path} has no lines {start.strip()} and {end} for the figures to go between")
-    before, after = content.split(start)[0], content.split(end)[1]
-    with replacing(target) as temporary:
-        temporary.write_text(f"{before}{start}{text}\n{end}{after}")
+    return content.split(start)[0] + start, end + content.split(end)[1]

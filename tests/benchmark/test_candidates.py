@@ -1,0 +1,144 @@
+"""What is measured is what it is called: published networks compute the same, others lack nothing but whitening."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from hydra import initialize_config_dir
+from tests.conftest import ROOT
+from tests.model.networks import clips, network, parts
+from tests.model.weights import scramble
+from torch import nn
+
+from stgdn.benchmark import literal
+from stgdn.benchmark.branches import without_whitening
+from stgdn.benchmark.candidates import Foreign, Literal, Unwhitened, Variant, candidates, compose
+from stgdn.errors import InputError
+from stgdn.model.fold import fold
+from stgdn.model.network import Network
+from stgdn.model.spatial import GCN, GDN
+from stgdn.model.temporal import TDN
+from stgdn.model.whitening import Whitening
+
+SMALL = ("data=nw_ucla", "data.bodies=2", "data.frames=9", "width=0.125")
+NOTHING = {"literal": [], "variants": [], "unwhitened": [], "module": [], "module_options": None}
+
+
+@pytest.fixture(autouse=True)
+def _configs() -> Iterator[None]:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        yield
+
+
+@pytest.mark.parametrize("name", ["agcn", "agcn_7l", "st_gcn"])
+@pytest.mark.parametrize("training", [False, True], ids=["evaluation", "training"])
+def test_published_networks_compute_the_same(name: str, training: bool) -> None:
+    config = compose(name, SMALL) | {"dropout": 0.0}
+    ours = Variant(name, config).build().double().train(training)
+    scramble(ours)
+    theirs = literal.published(ours, config["layout"]).double().train(training)  # pyright: ignore[reportArgumentType]
+    inputs = clips().requires_grad_(), clips().requires_grad_()
+    scores = ours(inputs[0]), theirs(inputs[1])
+    assert float(scores[0].detach().std()) > 1e-2
+    torch.testing.assert_close(*scores, atol=1e-9, rtol=0)
+    gradients = [torch.autograd.grad(y.sin().sum(), x)[0] for x, y in zip(inputs, scores, strict=True)]
+    torch.testing.assert_close(*gradients, atol=1e-8 * float(gradients[0].abs().max()), rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["agcn", "agcn_7l"])
+def test_literal_rows_have_the_weights_of_ours(name: str) -> None:
+    config, x = compose(name, SMALL), clips().float()
+    ours, theirs = Variant(name, config).build().eval(), Literal(name, config).build().eval()
+    assert type(theirs).__module__ == "tests.model.published"
+    torch.testing.assert_close(ours(x), theirs(x))
+    assert sum(p.numel() for p in ours.parameters()) == sum(p.numel() for p in theirs.parameters())
+
+
+def test_published_networks_need_the_tests(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:  # noqa: ANN001
+    monkeypatch.setattr(literal, "ROOT", tmp_path)
+    with pytest.raises(InputError, match="which this installation lacks: run in a full checkout"):
+        Literal("agcn", compose("agcn", SMALL)).build()
+
+
+def test_only_what_was_published_is_literal() -> None:
+    with pytest.raises(InputError, match="nobody has published block 'gdcn'; give agcn"):
+        Literal("st_gdn", compose("st_gdn", SMALL)).build()
+
+
+def identity_whitening(net: Network) -> Network:
+    """Let every whitening be the identity in evaluation, but for the diagonal's floor and five iterations."""
+    for part in parts(net, Whitening):
+        part.running_transform = lambda size=part.size: (torch.zeros(1, size).double(), torch.eye(size)[None].double())
+    return net
+
+
+@pytest.mark.parametrize("name", ["st_gdn", "st_gdn2", "st_gdn_t", "st_gdn_e", "st_gdcn"])
+def test_without_whitening_is_whitening_by_the_identity(name: str) -> None:
+    whitened = network(name).eval()
+    scramble(whitened)
+    bare = network(name).eval()
+    bare.load_state_dict(whitened.state_dict())
+    without_whitening(bare)
+    assert not parts(bare, Whitening)
+    assert not parts(bare, GDN)
+    assert not parts(bare, TDN)
+    expected = identity_whitening(whitened)(clips())
+    torch.testing.assert_close(bare(clips()), expected)
+    torch.testing.assert_close(fold(bare)(clips()), expected)
+    sizes = [sum(parameter.numel() for parameter in net.parameters()) for net in (bare, whitened)]
+    assert sizes[0] == sizes[1]
+
+
+def test_two_branches_stay_two() -> None:
+    bare = Unwhitened("st_gdn", compose("st_gdn", SMALL)).build()
+    filters = [part.theta.weight.shape[1] for part in bare.modules() if isinstance(part, GCN)]
+    assert filters == [6, 6, 6, 6, 3, 3, 3]
+
+
+def test_without_whitening_where_there_is_none() -> None:
+    with pytest.raises(InputError, match="whitens no joints and no frames"):
+        without_whitening(network("agcn_7l"))
+    with pytest.raises(InputError, match="graphs=shared"):
+        without_whitening(network("st_gdcn", graphs="separate"))
+
+
+def test_rows_in_the_order_of_the_table() -> None:
+    given = NOTHING | {
+        "literal": ["agcn"],
+        "variants": ["agcn", "agcn model.terms=[learned]"],
+        "unwhitened": ["st_gdn"],
+        "module": ["a.py:Net", "b.py:Net", "b.py:Other"],
+        "module_options": [{"a": 1}, {}, {"b": 2}],
+    }
+    chosen = candidates(given, SMALL)
+    assert [one.name for one in chosen] == [
+        *("literal agcn", "agcn", "agcn model.terms=[learned]", "st_gdn without whitening"),
+        *("a.py:Net", "b.py:Net", "Other"),
+    ]
+    assert isinstance(chosen[2], Variant)
+    assert chosen[2].config["terms"] == ["learned"]
+    assert chosen[-1] == Foreign("Other", "b.py:Other", {"b": 2})
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "nothing to measure"),
+        ({"variants": ["agnc"]}, "unknown network 'agnc'.*did you mean 'agcn'"),
+        ({"variants": ["agcn model.blokcs=gcn"]}, "model.blokcs"),
+        ({"variants": ["agcn", "agcn"]}, "'agcn' is to be measured twice"),
+        ({"module": ["net.py"]}, "net.py is not PATH:CLASS"),
+        ({"module": ["a.py:A"], "module_options": 3}, "module_options=3 is not"),
+        ({"module": ["a.py:A"], "module_options": [{}, {}]}, "has 2 entries and module 1"),
+    ],
+)
+def test_mistakes_are_told(given: dict, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        candidates(NOTHING | given, SMALL)
+
+
+def test_networks_are_the_same_every_time() -> None:
+    config = compose("st_gdn", SMALL)
+    first, second = (Variant("st_gdn", config).build().state_dict() for _ in range(2))
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    assert isinstance(Variant("st_gdn", config).build(), nn.Module)
