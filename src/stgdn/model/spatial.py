@@ -21,9 +21,30 @@ TERMS = ("physical", "learned", "attention")
 
 def aggregate(x: Tensor, adjacency: Tensor) -> Tensor:
     """X A_k for every subset k: (N, C, T, V) and (N or 1, K, V, V) to (N, K·C, T, V), channels last in memory."""
-    graph = rearrange(adjacency, "n k v w -> n 1 (w k) v")
+    graph = rearrange(adjacency, "n k v w -> n (w k) v")
     frames = rearrange(x, "n c t v -> n t v c")
-    return rearrange(graph @ frames, "n t (w k) c -> n (k c) t w", k=adjacency.shape[1])
+    if torch.is_autocast_enabled(x.device.type):
+        graph, frames = (part.to(torch.get_autocast_dtype(x.device.type)) for part in (graph, frames))
+    apply: Any = _FrameProducts.apply
+    return rearrange(apply(graph, frames), "n t (w k) c -> n (k c) t w", k=adjacency.shape[1])
+
+
+class _FrameProducts(torch.autograd.Function):
+    """One matrix (N or 1, P, V) times every frame (N, T, V, C) of a body: (N, T, P, C).
+
+    The product needs the matrix once for each frame; unlike PyTorch's own gradient this one does not keep the copies.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, matrix: Tensor, frames: Tensor) -> Tensor:  # noqa: ANN401
+        ctx.save_for_backward(matrix, frames)
+        return matrix[:, None] @ frames
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401
+        matrix, frames = ctx.saved_tensors
+        (g,) = gradients
+        return (g @ frames.mT).sum(dim=1).sum_to_size(matrix.shape), matrix.mT[:, None] @ g
 
 
 class Adjacency(nn.Module):
