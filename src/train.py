@@ -10,6 +10,7 @@ from stgdn.results.reporting import announce, report_run
 from stgdn.results.runs import Run
 from stgdn.training.building import build_recognizer, build_trainer
 from stgdn.training.job import fit, part
+from stgdn.training.profiling import written
 
 
 @door("train")
@@ -21,13 +22,15 @@ def main(config: DictConfig) -> float:
         print(f"finished before: {run.folder}", flush=True)
         return run.outcome()
     data = build_data(config)
-    recognizer = build_recognizer(config)
+    recognizer = build_recognizer(config, own=True)
     run = Run.claim(config, ask=not sweeping())
     trainer = build_trainer(config, run.folder)
     if trainer.is_global_zero:
         announce(run, data, recognizer)
     fit(trainer, recognizer, data, run.last_checkpoint if run.resumes else None)
     report_run(run, trainer, recognizer, data)
+    if config.trainer.profiler is not None and trainer.is_global_zero:
+        print(written(run.folder, config.trainer.profiler))
     part(trainer)
     return run.outcome() if trainer.is_global_zero else math.nan
 

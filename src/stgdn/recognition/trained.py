@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,13 @@ from stgdn.data.clip import Clip
 from stgdn.data.shards import open_prepared
 from stgdn.errors import InputError
 from stgdn.model.fold import fold
-from stgdn.model.network import Network
 from stgdn.recognition.preprocessing import Preprocessing
 from stgdn.recognition.weights_folder import WEIGHTS, is_weights_folder, read_weights_folder
 from stgdn.run_folder import checkpoint as checkpoint_of
 from stgdn.run_folder import expect_run
 from stgdn.skeleton import Layout
-from stgdn.training.building import read_checkpoint, set_weights
+from stgdn.training.building import read_checkpoint, set_weights, suites_network
 from stgdn.training.recognizer import Optimisation, Recognizer
-
-MODELS = "stgdn.model."  # whatever else a config names is not made: it could be anything
 
 
 @dataclass(frozen=True)
@@ -138,7 +134,9 @@ def _assembled(content: dict[str, Any], path: Path) -> TrainedNetwork:
     """The network of what a checkpoint, or a folder of weights, holds."""
     config = _config(content, path)
     try:
-        recognizer = Recognizer(_network(config), config.data.num_classes, Optimisation())
+        with torch.random.fork_rng(devices=[]):
+            network = suites_network(config.model)
+        recognizer = Recognizer(network, config.data.num_classes, Optimisation())
         preprocessing = Preprocessing.of(config.data)
     except (AttributeError, ImportError, TypeError, ValueError, KeyError) as error:
         raise InputError(f"{path} has a config that this version cannot use: {error}") from None
@@ -175,22 +173,6 @@ def _config(content: dict[str, Any], path: Path) -> DictConfig:
     if not isinstance(config, dict) or not all(isinstance(config.get(key), dict) for key in ("data", "model")):
         raise InputError(f"{path} does not carry the config of its run: train the run again with this version")
     return OmegaConf.create(config)
-
-
-def _network(config: DictConfig) -> Network:
-    """The network of a config, of random weights; the caller's random numbers stay as they are.
-
-    Raises:
-        InputError: it names something else than one of this suite's networks, or settings that do not fit.
-    """
-    options: dict[str, Any] = OmegaConf.to_container(config.model)  # pyright: ignore[reportAssignmentType]
-    target = str(options.pop("_target_", ""))
-    module, _, name = target.rpartition(".")
-    made = getattr(import_module(module), name, None) if target.startswith(MODELS) else None
-    if not (isinstance(made, type) and issubclass(made, Network)):
-        raise InputError(f"the config names {target!r} as its network, which is none of this suite's: nothing is made")
-    with torch.random.fork_rng(devices=[]):
-        return made(**options)
 
 
 def _epochs(content: dict[str, Any]) -> int:

@@ -3,7 +3,10 @@
 import logging
 import os
 import pickle
+import re
 import warnings
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +23,26 @@ from stgdn.model.network import Network
 from stgdn.training.batch_norm import BatchNormOverRanks
 from stgdn.training.checkpoints import checkpoints
 from stgdn.training.oversmoothing import OverSmoothing
+from stgdn.training.profiling import build_profiler
 from stgdn.training.progress import EpochReport
 from stgdn.training.recognizer import Optimisation, Recognizer
 from stgdn.training.wandb_logger import build_loggers
 
+MODELS = "stgdn.model."  # of a config that was read from a file nothing else is made: it could be anything
 
-def build_recognizer(config: DictConfig) -> Recognizer:
+
+def build_recognizer(config: DictConfig, *, own: bool = False) -> Recognizer:
     """The network of `config.model` with the loss and optimiser of `config.optimisation`, weights from `config.seed`.
 
+    Args:
+        config: of a run.
+        own: the user has typed it, so that `model._target_` may be any class.
+
     Raises:
-        InputError: a row of the wrong length, an unknown block, ...
+        InputError: a row of the wrong length, an unknown block, ..., or a config from a file names a foreign class.
     """
     torch.manual_seed(config.seed)
-    network: Network = instantiate(config.model)
+    network: Network = instantiate(config.model) if own else suites_network(config.model)
     return Recognizer(
         network,
         config.data.num_classes,
@@ -43,13 +53,36 @@ def build_recognizer(config: DictConfig) -> Recognizer:
     )
 
 
+def suites_network(model: DictConfig) -> Network:
+    """The network of a config from a file, of random weights.
+
+    Raises:
+        InputError: it names something else than one of this suite's networks, or settings that do not fit.
+    """
+    options: dict[str, Any] = OmegaConf.to_container(model, resolve=True)  # pyright: ignore[reportAssignmentType]
+    target = str(options.pop("_target_", ""))
+    module, _, name = target.rpartition(".")
+    made = getattr(import_module(module), name, None) if target.startswith(MODELS) else None
+    if not (isinstance(made, type) and issubclass(made, Network)):
+        raise InputError(f"the config names {target!r} as its network, which is none of this suite's: nothing is made")
+    return made(**options)
+
+
 def load_weights(recognizer: Recognizer, path: Path) -> None:
     """Load the weights of a checkpoint.
 
     Raises:
         InputError: not a checkpoint (pickled code is refused, nothing of it runs), or one of another network.
     """
-    state = read_checkpoint(path)["state_dict"]
+    set_weights(recognizer, read_checkpoint(path)["state_dict"], path)
+
+
+def set_weights(recognizer: Recognizer, state: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Give a recognizer the weights that were read from a file.
+
+    Raises:
+        InputError: they are of another network.
+    """
     own = recognizer.state_dict()
     differing = [
         key
@@ -74,7 +107,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+    except pickle.UnpicklingError as error:
+        foreign = re.search(r"Unsupported \w+ ([\w.]+)|unsupported GLOBAL ([\w.]+)", str(error))
+        what = f"it holds {foreign[1] or foreign[2]}" if foreign else "it is damaged"
+        raise InputError(
+            f"{path} is not a readable checkpoint: {what}; only weights and plain values are read"
+        ) from None
+    except (OSError, RuntimeError, EOFError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path} is not a readable checkpoint: {reason[:200]}") from None
     if not isinstance(content, dict) or "state_dict" not in content:
@@ -91,6 +130,7 @@ def build_trainer(config: DictConfig, folder: Path) -> lightning.Trainer:
     quiet_lightning()
     options: dict[str, Any] = OmegaConf.to_container(config.trainer, resolve=True)  # pyright: ignore
     plugins = [BatchNormOverRanks()] if options.pop("sync_batchnorm") else []
+    profiler = build_profiler(options.pop("profiler"), folder)
     callbacks: list[Callback] = [
         *([OverSmoothing(**config.oversmoothing)] if config.oversmoothing else []),
         EpochReport(folder / "metrics.csv", bar=options.pop("progress_bar") and os.isatty(1)),
@@ -99,6 +139,7 @@ def build_trainer(config: DictConfig, folder: Path) -> lightning.Trainer:
     try:
         trainer = lightning.Trainer(
             **options,
+            profiler=profiler,
             enable_progress_bar=False,
             max_epochs=config.epochs,
             callbacks=callbacks,

@@ -1,0 +1,29 @@
+"""Where the time of a run goes, as files in its folder."""
+
+from pathlib import Path
+
+import pytest
+from tests.conftest import TINY, Door
+
+from stgdn.errors import InputError
+from stgdn.training.profiling import build_profiler, written
+
+
+def test_a_profile_lies_in_the_run_folder(door: Door) -> None:
+    outcome = door("train", *TINY, "model=agcn_7l", "trainer.profiler=simple", "oversmoothing=null")
+    assert outcome.code == 0, outcome.err
+    (path,) = Path("outputs").rglob("fit-profile-simple.txt")
+    text = path.read_text()
+    assert "train_dataloader_next" in text  # waiting for data
+    assert "backward" in text
+    assert f"profile: {path}" in outcome.out
+
+
+def test_without_a_profiler_there_is_none(tmp_path: Path) -> None:
+    assert build_profiler(None, tmp_path) is None
+    assert written(tmp_path, "simple") == "profile: "
+
+
+def test_other_words_are_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"unknown trainer\.profiler 'simpel', allowed: .*did you mean 'simple'"):
+        build_profiler("simpel", tmp_path)
