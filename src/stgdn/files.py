@@ -1,6 +1,7 @@
 """Files that are whole or not there, and what damaged ones raise."""
 
 import json
+import shutil
 import tokenize
 import zipfile
 import zlib
@@ -25,6 +26,29 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Fill a new folder beside `path` and rename it when done; what was at `path` stays until then."""
+    path = path.absolute()
+    temporary, before = (path.with_name(f".{path.name}.{state}") for state in ("partial", "before"))
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        shutil.rmtree(before, ignore_errors=True)
+        if path.exists():
+            path.rename(before)
+        try:
+            temporary.rename(path)
+        except OSError:
+            if before.exists():
+                before.rename(path)
+            raise
+        shutil.rmtree(before, ignore_errors=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_json(path: Path, content: Any) -> None:  # noqa: ANN401

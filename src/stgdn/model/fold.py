@@ -17,7 +17,7 @@ from stgdn.model.network import Network
 from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN, SubsetMix, aggregate
 from stgdn.model.temporal import TCN, TDN
-from stgdn.model.whitening import whiten_frames
+from stgdn.model.whitening import Whitening, unfold_frames, whiten_frames
 
 
 @torch.no_grad()
@@ -76,6 +76,24 @@ def folded_convolution(convolution: nn.Conv2d, norm: BatchNorm) -> nn.Conv2d:
     return convolution
 
 
+class PlainChannels(nn.Module):
+    """Whitened channels as evaluation has them: one product."""
+
+    mean: Tensor
+    matrix: Tensor
+
+    def __init__(self, whitening: Whitening) -> None:
+        super().__init__()
+        self.patch = whitening.patch
+        for name, value in zip(("mean", "matrix"), whitening.running_transform(), strict=True):
+            self.register_buffer(name, value[0].to(whitening.running_mean.dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Whiten x (B, C, T, V)."""
+        x = unfold_frames(x, self.patch) - self.mean[:, None, None]
+        return torch.einsum("ij,njtv->nitv", self.matrix, x)
+
+
 class PlainGCN(nn.Module):
     """Any of the filters on an adaptive graph, with the BatchNorm behind it: GCN, GDN, GDCN, ChannelGDN.
 
@@ -91,7 +109,7 @@ class PlainGCN(nn.Module):
         dtype = norm.weight.dtype
         both = [spatial.theta, *([spatial.theta_deconvolution] if isinstance(spatial, GDCN) else [])]
         self.adjacency, self.own_adjacency = spatial.adjacency, getattr(spatial, "own_adjacency", None)
-        self.channels = spatial.whitening if isinstance(spatial, ChannelGDN) else None
+        self.channels = PlainChannels(spatial.whitening) if isinstance(spatial, ChannelGDN) else None
         self.plain, self.deconvolves = not isinstance(spatial, GDN) or len(both) == 2, isinstance(spatial, GDN)
         weights = [self.scaled(theta, scale) for theta in both]
         self.weight = nn.Parameter(torch.cat([part.flatten(1) for part in weights], dim=1)[:, :, None, None].to(dtype))

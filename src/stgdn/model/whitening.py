@@ -54,6 +54,15 @@ def inverse_sqrt(covariance: Tensor, iterations: int = 5) -> Tensor:
     return z / norm.sqrt()
 
 
+def unfold_frames(x: Tensor, patch: int) -> Tensor:
+    """Lay the frames of a patch side by side as channels: (N, C, T, V) to (N, C·patch, T, V), eq (2)."""
+    if patch == 1:
+        return x
+    side = patch // 2
+    frames = F.pad(x, (0, 0, side, side)).unfold(2, patch, 1)
+    return rearrange(frames, "n c t v p -> n (c p) t v")
+
+
 def whiten_frames(x: Tensor, mean: Tensor, matrix: Tensor) -> Tensor:
     """Σ_T^{-1/2} (x − μ) of x (N, C, T, V), channels last in memory: one product for each body.
 
@@ -143,7 +152,7 @@ class Whitening(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Whiten x (N, C, T, V); `mask` as for `transform`. A channel patch gives (N, C·patch, T, V)."""
         mean, matrix = self.transform(x, mask)
-        x = self.unfold(x)
+        x = unfold_frames(x, self.patch)
         mean, matrix = mean.to(x.dtype), matrix.to(x.dtype)
         if self.axis == "frame":
             return whiten_frames(x, mean, matrix)
@@ -202,14 +211,6 @@ class Whitening(nn.Module):
         eye = torch.eye(self.size, dtype=covariance.dtype, device=covariance.device)
         return inverse_sqrt(covariance + floor * eye, self.iterations)
 
-    def unfold(self, x: Tensor) -> Tensor:
-        """Lay the frames of a patch side by side as channels: (N, C, T, V) to (N, C·patch, T, V), eq (2)."""
-        if self.patch == 1:
-            return x
-        side = self.patch // 2
-        frames = F.pad(x, (0, 0, side, side)).unfold(2, self.patch, 1)
-        return rearrange(frames, "n c t v p -> n (c p) t v")
-
     def _batch_moments(self, x: Tensor, mask: Tensor | None) -> Moments:
         x = _full_precision(x)
         clips = 1
@@ -224,7 +225,7 @@ class Whitening(nn.Module):
         if self.axis in MATRICES:
             return matrix_moments(x, self.axis, seen, clips, across_ranks=across_ranks)
         if self.patch > 1:  # to a patch, an unseen frame is like the padding beyond a clip's end
-            x = self.unfold(x * seen[:, None, :, None])[:, :, :: self.sample_every]
+            x = unfold_frames(x * seen[:, None, :, None], self.patch)[:, :, :: self.sample_every]
             seen = seen[:, :: self.sample_every]
         weights = rearrange(seen, WEIGHTS[self.axis], b=clips)
         return moments(rearrange(x, SAMPLES[self.axis], b=clips), weights, across_ranks=across_ranks)

@@ -1,9 +1,5 @@
 """The page as a file: template, style, scripts, tables and data put into one, which asks the network for nothing."""
 
-import base64
-import hashlib
-import json
-import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
@@ -11,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stgdn.files import replacing
+from stgdn.html_file import assembled
 from stgdn.results.gathering import Result
 from stgdn.results.page.runs import page_content
 from stgdn.results.page.tables import html_list, html_tables
@@ -45,23 +42,14 @@ def write_page(
 
 
 def page(content: Mapping[str, Any], tables: str, problems: Sequence[str]) -> str:
-    """The page as text.
-
-    Its policy lets this one script and this one style act and forbids everything else, requests included.
-    """
-    style = _template("page.css")
+    """The page as text."""
     script = "\n".join(_template(f"{name}.js") for name in (*SCRIPTS, *SECTIONS, "page"))
     parts = {
-        "policy": f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'",
-        "style": style,
-        "script": script,
         "summary": escape(summary(content["runs"])),
         "problems": notice(problems),
         "tables": tables or "<p>No tables were asked for.</p>",
-        "data": json.dumps(content, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _template("page.html"))
+    return assembled(_template("page.html"), _template("page.css"), script, content, parts)
 
 
 def notice(problems: Sequence[str]) -> str:
@@ -85,8 +73,3 @@ def summary(runs: Sequence[Mapping[str, Any]]) -> str:
 
 def _template(name: str) -> str:
     return files("stgdn.results.page").joinpath("template", name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    """How a policy names an inline script or style."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")

@@ -1,0 +1,52 @@
+"""Clips on which two runs disagree: `python src/compare.py runs=[outputs/...,outputs/...] page=compare.html`."""
+
+from omegaconf import DictConfig
+
+from stgdn.accelerator import chosen_device
+from stgdn.data.shards import open_prepared
+from stgdn.entry import door
+from stgdn.errors import InputError
+from stgdn.player.prepared import prepared_scenes
+from stgdn.player.writing import write_page
+from stgdn.recognition.telling import counted, note, progress
+from stgdn.recognition.trained import load
+from stgdn.results.disagreement import RUNS, disagreements, expect_two, print_disagreements, told
+from stgdn.results.fusion_files import find_sources
+from stgdn.results.runs import Run
+from stgdn.results.targets import target
+
+
+@door("compare")
+def main(config: DictConfig) -> int:
+    """Print the clips, the surest first, and write the page asked for; returns on how many the runs disagree."""
+    page, most = target(config.page, "page", (".html",)), counted(config, "newest")
+    sources = find_sources(config.runs)
+    parts = expect_two([source.part for source in sources])
+    folders = [source.run and source.run.folder for source in sources]
+    found = disagreements(*parts)
+    print_disagreements(found, parts, most)
+    if page is not None and not found:
+        note(f"no page {page}: there is no clip to show")
+    if page is None or not found:
+        return len(found)
+    if None in folders:
+        raise InputError("a page needs both networks, and a file of scores has none: give the runs' folders")
+    device = chosen_device(config.accelerator)
+    networks = {
+        f"{run}: {network.name}, {network.stream}": network
+        for run, network in zip(RUNS, (load(str(folder)).to(device) for folder in folders), strict=True)
+    }
+    store = open_prepared(Run.open(str(folders[0]), config.data_root).config.data.store)
+    shown = [each.name for each in found[:most]]
+    with progress(len(shown)) as done:
+        scenes = prepared_scenes(networks, store, shown, done)
+    answers = [(reading.top(1)[0] for reading in each.readings) for each in scenes]
+    if changed := sum(tuple(now) != each.said for now, each in zip(answers, found, strict=False)):
+        note(f"{changed} of these clips are no longer taken for what scores.npz says: evaluate the runs again")
+    write_page(scenes, page, "Clips on which two runs disagree", told(found, len(parts[0].scores.names)))
+    note(f"written: {page}")
+    return len(found)
+
+
+if __name__ == "__main__":
+    main()

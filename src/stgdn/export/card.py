@@ -1,0 +1,131 @@
+"""The model card of exported weights: what they are, where they come from, and what nobody has measured."""
+
+from typing import Any
+
+from stgdn.data.protocols import PROTOCOLS
+from stgdn.recognition.weights_folder import FACTS, WEIGHTS
+
+DRAWN = ("crop", "jitter", "rotate", "moving_camera")
+HEADER = """---
+library_name: stgdn
+tags: [skeleton-based-action-recognition, graph-neural-network]
+---
+"""
+
+USE = """```python
+import stgdn
+
+network = stgdn.load("FOLDER")          # this folder
+network.probabilities([joints])         # (1, classes), for joints (M, T, V, C) in the layout of the data
+```
+"""
+
+
+def card(facts: dict[str, Any]) -> str:
+    """README.md for the facts of a network, see `stgdn.export.facts`."""
+    data = facts["config"]["data"]
+    title = f"# {facts['network']} on {data['name']}, stream {facts['stream']}"
+    parts = [
+        *(HEADER + title, _summary(facts), "## Data", _data(facts), "## Training", _training(facts)),
+        *("## Accuracy", _accuracy(facts), "## Use", USE.rstrip(), _files(facts)),
+        *("## Licence", _licence(data)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _summary(facts: dict[str, Any]) -> str:
+    shape = facts["clip_shape"]
+    lines = [
+        "Skeleton-based action recognition. "
+        f"Input: clips of {shape['C']} coordinates, {shape['T']} frames, {shape['V']} joints "
+        f"({facts['layout']['name']}) and {shape['M']} {'body' if shape['M'] == 1 else 'bodies'}. "
+        f"Output: scores of {len(facts['classes'])} classes before the softmax.",
+        f"- parameters: {facts['parameters']:,}",
+        f"- weights: {_state(facts)}",
+    ]
+    return lines[0] + "\n\n" + "\n".join(lines[1:])
+
+
+def _state(facts: dict[str, Any]) -> str:
+    if facts["folded"]:
+        return "folded, for inference only: whitening and BatchNorm are constants of the filters"
+    return "as trained, with running statistics"
+
+
+def _data(facts: dict[str, Any]) -> str:
+    data = facts["config"]["data"]
+    lines = [f"- set: {data['dataset']}, {data['num_classes']} classes{_synthetic(facts)}"]
+    protocol = PROTOCOLS.get(data["protocol"])
+    if protocol is None:
+        lines.append(f"- protocol: {data['protocol']}")
+    else:
+        values = ", ".join(map(str, protocol.train))
+        lines.append(f"- protocol: {data['protocol']}, trained on {protocol.by} {values} and tested on the others")
+    if clips := (facts["results"] or {}).get("clips"):
+        lines.append("- clips: " + ", ".join(f"{count:,} {split}" for split, count in clips.items() if count))
+    settings = facts["preprocessing"]
+    always = _listed({key: value for key, value in settings.items() if key not in DRAWN})
+    if facts["config"].get("origin"):
+        return "\n".join([*lines, f"- preprocessing: {always}"])
+    drawn = _listed({key: settings[key] for key in DRAWN})
+    return "\n".join([*lines, f"- preprocessing: {always}", f"- at random, in training only: {drawn}"])
+
+
+def _synthetic(facts: dict[str, Any]) -> str:
+    made_up = facts["config"]["data"].get("synthetic") or (facts["results"] or {}).get("synthetic")
+    return "; **synthetic people**, nobody who exists" if made_up else ""
+
+
+def _listed(settings: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {_word(value)}" for key, value in settings.items())
+
+
+def _word(value: Any) -> str:  # noqa: ANN401
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value).lower()
+
+
+def _training(facts: dict[str, Any]) -> str:
+    config, results = facts["config"], facts["results"] or {}
+    if origin := config.get("origin"):
+        return (
+            f"Trained by the code of {origin['paper']} ({origin['code']}), not by this suite. Read from "
+            f"`{origin['file']}`, SHA-256 {origin['sha256']}. The preprocessing above was given when it was imported; "
+            "that it is what the weights were trained with is not checked."
+        )
+    lines = [
+        f"- recipe: {config.get('recipe_name')}, {facts['epoch']} of {config.get('epochs')} epochs, "
+        f"batches of {config.get('batch_size')}, seed {config.get('seed')}"
+    ]
+    if settings := config.get("optimisation"):
+        lines.append("- optimiser: SGD, " + ", ".join(f"{key} {value}" for key, value in settings.items()))
+    if command := results.get("command"):
+        lines.append(f"- command: `{command}`")
+    return "\n".join(lines)
+
+
+def _accuracy(facts: dict[str, Any]) -> str:
+    results = facts["results"]
+    if results is None:
+        return "Not measured: this suite has not tested these weights."
+    top5 = f", top-5 {results['test_top5']:.1f} %" if results.get("test_top5") is not None else ""
+    return (
+        f"Top-1 {results['test_top1']:.1f} %{top5} on the test split, one run, seed {results['seed']}, last epoch"
+        f"{'; of synthetic people it says nothing about real ones' if _synthetic(facts) else ''}."
+    )
+
+
+def _files(facts: dict[str, Any]) -> str:
+    return (
+        f"`{WEIGHTS}` holds the weights, `{FACTS}` the classes, joints, preprocessing and config. Neither needs pickle "
+        f"or Lightning. Written by {facts['made_with']}."
+    )
+
+
+def _licence(data: dict[str, Any]) -> str:
+    if data.get("synthetic"):
+        return "The data is made by the suite itself, whose licence is MIT."
+    obtain = f" About the data: {data['obtain']}." if data.get("obtain") else ""
+    return (
+        "Not stated here: the terms of the data, and of the code that trained the weights, decide what may be done "
+        f"with them.{obtain}"
+    )

@@ -1,0 +1,34 @@
+"""A network as a file of torch.export: a graph that PyTorch runs without this package."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stgdn.export.facts import facts_of
+from stgdn.export.tracing import quiet, trace
+from stgdn.recognition.trained import TrainedNetwork
+from stgdn.recognition.weights_folder import FACTS
+
+
+def write_torch(network: TrainedNetwork, path: Path) -> None:
+    """Write a network, folded: clips (N, C, T, V, M) to scores (N, classes); the facts are the extra file config.json.
+
+    Raises:
+        InputError: the network cannot be folded.
+    """
+    facts = facts_of(network, folded=True)
+    content = io.BytesIO()  # a full disk is then met by Python, which says so
+    with quiet():
+        extra = {FACTS: json.dumps(facts, indent=1, ensure_ascii=False)}
+        torch.export.save(trace(network), content, extra_files=extra)
+    path.write_bytes(content.getvalue())
+
+
+def open_torch(path: Path) -> Callable[[Tensor], Tensor]:
+    """Clips to scores by the graph that a file holds."""
+    with quiet():
+        return torch.export.load(path).module()

@@ -1,0 +1,70 @@
+"""A network as one graph for clips of any number: nothing in it depends on what a clip shows."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from stgdn.model.bodies import seen_frames
+from stgdn.model.fold import Affine, fold
+from stgdn.model.network import Network
+from stgdn.recognition.trained import TrainedNetwork
+
+
+class Padded(nn.Module):
+    """Clips (N, C, T, V, M) to scores (N, classes), every body computed.
+
+    `empty_bodies=dedup` gives the same scores that way; of `masked` the bodies seen are averaged.
+
+    Args:
+        network: a folded one.
+    """
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Scores of clips."""
+        network, (N, M) = self.network, (clips.shape[0], clips.shape[4])
+        seen = seen_frames(clips)
+        pooled = network.pooled(network.normalise(clips), seen, None).view(N, M, -1)
+        if network.empty_bodies == "masked":
+            present = seen.any(dim=2).to(pooled.dtype)
+            share = M / present.sum(dim=1, keepdim=True).clamp(min=1)
+            pooled = pooled * (present * share)[:, :, None]
+        return network.classifier(pooled.mean(dim=1))
+
+
+def folded(network: TrainedNetwork) -> Network:
+    """The network without statistics, on a CPU; one that is folded as it is.
+
+    Raises:
+        InputError: it cannot be folded, see `stgdn.model.fold.fold`.
+    """
+    inner = network.network
+    assert isinstance(inner, Network)
+    return inner if isinstance(inner.input_norm, Affine) else fold(inner).cpu()
+
+
+def trace(network: TrainedNetwork) -> ExportedProgram:
+    """The graph of a network, folded, for batches of any size.
+
+    Raises:
+        InputError: it cannot be folded.
+    """
+    module = Padded(folded(network)).eval()
+    example = torch.zeros(2, *module.network.clip_shape)
+    with torch.no_grad(), quiet():
+        return torch.export.export(module, (example,), dynamic_shapes={"clips": {0: Dim("batch")}})
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without PyTorch's warnings of its own deprecated parts, which its exporters use."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*treespec, LeafSpec.*", FutureWarning)
+        yield

@@ -1,0 +1,59 @@
+"""Scenes of raw clips, as `src/predict.py` finds them."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from stgdn.data.clip import Clip, ClipError, ClipFile
+from stgdn.data.synthetic import MANIFEST
+from stgdn.player.scenes import Scene, scene
+from stgdn.recognition.formats import Source
+from stgdn.recognition.fused import Recogniser
+from stgdn.recognition.readers import CustomFiles, truth
+from stgdn.recognition.sources import Found, read_clip
+from stgdn.recognition.trained import TrainedNetwork
+
+
+def raw_scenes(
+    network: Recogniser, found: Found, *, most: int, scale: float = 1.0, done: Callable[[], None] = lambda: None
+) -> list[Scene]:
+    """Scenes of the first clips that can be used.
+
+    Args:
+        network: one, or several fused.
+        found: the clips.
+        most: at most so many.
+        scale: what makes metres of their unit.
+        done: told after every scene.
+
+    Raises:
+        InputError: joints that cannot be mapped to the network's; the network has diverged.
+    """
+    made = []
+    for source, file, clip in islice(_usable(found, scale), most):
+        label = truth(clip.label, source.reader.classes, network.classes)
+        networks = {title(network): network}
+        made.append(scene(networks, clip, source.reader.layout, label, synthetic=is_synthetic(source, file)))
+        done()
+    return made
+
+
+def title(network: Recogniser) -> str:
+    """The network and its stream, `st_gdn, joint`."""
+    members = [network] if isinstance(network, TrainedNetwork) else network.members
+    return f"{'+'.join(dict.fromkeys(member.name for member in members))}, {network.stream}"
+
+
+def is_synthetic(source: Source, file: ClipFile) -> bool:
+    """Whether what lies with a file says that it shows nobody who exists: the demo's list, or `dataset.yaml`."""
+    described = isinstance(source.reader, CustomFiles) and source.reader.dataset.synthetic
+    return described or Path(file.path).with_name(MANIFEST).exists()
+
+
+def _usable(found: Found, scale: float) -> Iterator[tuple[Source, ClipFile, Clip]]:
+    """Clips that can be read; of the others `predict` has told."""
+    for source, file in found.files():
+        try:
+            yield source, file, read_clip(source, file, scale)
+        except ClipError:
+            continue

@@ -1,0 +1,79 @@
+"""Scenes as files: a page to play them, a film, or a contact sheet, by the file's name."""
+
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+
+from stgdn.errors import choose
+from stgdn.files import replacing
+from stgdn.html_file import assembled
+from stgdn.player.content import page_content
+from stgdn.player.film import expect_encoder, write_film
+from stgdn.player.scenes import Scene
+from stgdn.player.sheet import write_sheet
+
+KINDS = (".html", ".png", ".gif", ".mp4")
+SCRIPTS = ("dom", "clip", "stage", "chart", "answers", "page")  # a script may use what those before it define
+TITLE = "What a network says of clips, and what it looks at"
+
+
+def expect_kind(given: str | None) -> None:
+    """Check that a file of this name can be made, before anything long begins.
+
+    Raises:
+        InputError: another kind of file, or a film that cannot be encoded here.
+    """
+    if given is not None:
+        choose(Path(given).suffix.lower() or given, KINDS, "kind of file in player=")
+        expect_encoder(Path(given))
+
+
+def write_scenes(scenes: Sequence[Scene], path: Path) -> None:
+    """Write scenes, at least one, in the form that the name's ending says: one of `KINDS`."""
+    match path.suffix.lower():
+        case ".html":
+            write_page(scenes, path)
+        case ".png":
+            write_sheet(scenes, path)
+        case _:
+            write_film(scenes, path)
+
+
+def write_page(scenes: Sequence[Scene], path: Path, title: str = TITLE, told: str = "") -> None:
+    """Write one HTML file that plays clips, at least one, and needs nothing else; whole or not at all.
+
+    Args:
+        scenes: of the clips.
+        path: of the file.
+        title: stands above all.
+        told: what to say below it before how many clips there are.
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(page(scenes, title, told), encoding="utf-8")
+
+
+def page(scenes: Sequence[Scene], title: str = TITLE, told: str = "") -> str:
+    """The page as text; arguments as of `write_page`."""
+    script = "\n".join(_template(f"{name}.js") for name in SCRIPTS)
+    parts = {"title": escape(title), "summary": escape(f"{told} {summary(scenes)}".strip())}
+    return assembled(_template("page.html"), _template("page.css"), script, page_content(scenes), parts)
+
+
+def summary(scenes: Sequence[Scene]) -> str:
+    """How many clips there are, on how many each network is right, and whether people in them exist."""
+    count = "1 clip" if len(scenes) == 1 else f"{len(scenes):,} clips"
+    known = [scene for scene in scenes if scene.truth is not None]
+    told = [f"{count}."]
+    for name in dict.fromkeys(reading.network for scene in known for reading in scene.readings):
+        right = sum(
+            scene.label in reading.top(1) for scene in known for reading in scene.readings if reading.network == name
+        )
+        told.append(f"{name or 'The network'} is right on {right} of {len(known)}.")
+    if fake := sum(scene.synthetic for scene in scenes):
+        told.append("Synthetic people, nobody who exists." if fake == len(scenes) else "Some people are synthetic.")
+    return " ".join(told)
+
+
+def _template(name: str) -> str:
+    return files("stgdn.player").joinpath("template", name).read_text(encoding="utf-8")

@@ -1,0 +1,69 @@
+"""Comparing an exported network with the trained one: on which clips, by what, and how fast."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch import Tensor
+
+import stgdn
+from stgdn.data.building import build_data
+from stgdn.data.store import Store
+from stgdn.export.checking import clips_a_second, largest_difference
+from stgdn.export.clips import clips_for
+
+
+class TestClips:
+    def test_they_are_the_test_split_s(self, run: Path, tiny_store: Store) -> None:
+        network = stgdn.load(run)
+        found = clips_for(network, 5)
+        assert found.real
+        data = build_data(OmegaConf.load(run / "config.yaml"))  # pyright: ignore[reportArgumentType]
+        every = torch.cat([batch["clips"] for batch in data.test_dataloader()])
+        expected = every[[0, round((len(every) - 1) / 4), round((len(every) - 1) / 2), -1]]
+        torch.testing.assert_close(found.clips[[0, 1, 2, 4]], expected)
+        assert len(clips_for(network, 10_000).clips) == len(every)
+        assert len(tiny_store) > len(every)
+
+    def test_random_ones_without_a_store(self, run: Path, tmp_path: Path, tiny_data: Path) -> None:
+        network = stgdn.load(run)
+        network.config.data.store = str(tmp_path / "gone")
+        found = clips_for(network, 4)
+        assert not found.real
+        assert found.clips.shape == (4, 3, 16, 25, 2)
+        assert not (tmp_path / "gone").exists()
+        assert clips_for(network, 4, str(tiny_data / "prepared" / "demo")).real
+
+
+def test_the_largest_difference_of_all_scores() -> None:
+    clips = torch.arange(40.0)[:, None]
+
+    def other(part: Tensor) -> Tensor:
+        return torch.where(part == 33, part + 0.5, part + 0.25)
+
+    assert largest_difference(lambda part: part, other, clips) == 0.5
+    sizes: list[int] = []
+    largest_difference(lambda part: sizes.append(len(part)) or part, lambda part: part, clips)
+    assert sizes == [1, 3, 16, 16, 4]
+    assert np.isnan(largest_difference(lambda part: part, lambda part: part * torch.nan, clips))
+
+
+def test_speed_is_clips_over_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[int, int]] = []
+
+    def timed(ways: dict, rounds: int) -> dict[str, float]:  # noqa: ARG001
+        for way in ways.values():
+            way(0)
+        return dict.fromkeys(ways, 0.5)
+
+    def scorer(part: Tensor) -> Tensor:
+        given.append((len(part), torch.get_num_threads()))
+        return part
+
+    monkeypatch.setattr("stgdn.export.checking.interleaved", timed)
+    before = torch.get_num_threads()
+    assert clips_a_second({"a": scorer, "b": scorer}, torch.zeros(3, 1), 8) == {"a": 16, "b": 16}
+    assert given == [(8, 1), (8, 1)]
+    assert torch.get_num_threads() == before
