@@ -5,7 +5,10 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from importlib.resources import files
 from typing import Any
+
+ELEMENTS = files("stgdn").joinpath("html_elements.js").read_text(encoding="utf-8")  # how a script makes elements
 
 
 def assembled(template: str, style: str, script: str, data: Any, parts: Mapping[str, str]) -> str:  # noqa: ANN401
@@ -16,10 +19,11 @@ def assembled(template: str, style: str, script: str, data: Any, parts: Mapping[
     Args:
         template: HTML in which `{{policy}}`, `{{style}}`, `{{script}}`, `{{data}}` and the names of `parts` stand.
         style: CSS.
-        script: JavaScript.
+        script: JavaScript, which has the functions of `html_elements.js`.
         data: what the script draws, plain values; numbers are finite.
         parts: further HTML, escaped already.
     """
+    script = f"{ELEMENTS}\n{script}"
     everything = {
         "policy": f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'",
