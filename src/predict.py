@@ -15,14 +15,17 @@ from stgdn.recognition.telling import chosen_layout, counted, note, progress, te
 from stgdn.recognition.writing import FORMATS, written
 from stgdn.results.targets import target
 
+PLAYER = "player.html"  # what player=true means
+
 
 @door("predict")
 def main(config: DictConfig) -> float | None:
     """Read the clips, print the likeliest classes of each and write them; returns top-1 where labels are known."""
     form = choose(config.format, FORMATS, "format")
     path = target(config.write, "write", (".json", ".csv", ".txt"))
-    expect_kind(config.player)
-    player = target(config.player, "player", KINDS)
+    place = PLAYER if config.player is True else config.player
+    expect_kind(place)
+    player = target(place, "player", KINDS)
     top, batch_size, shown = (counted(config, option) for option in ("top", "batch_size", "player_clips"))
     places, device = config.run, chosen_device(config.accelerator)
     network = load_all(places, config.checkpoint, config.weights).to(device)

@@ -55,6 +55,11 @@ class TestPredict:
             assert last == pytest.approx([each["probability"] for each in told["top"]], abs=6e-4)
             assert content["classes"][clip["classes"]][clip["label"]] == told["is"]
 
+    def test_true_is_a_page_of_that_name(self, door: Door, run: Path, raw: list[Path]) -> None:
+        outcome = door("predict", f"run={run}", f"clips={raw[0]}", "player=true")
+        assert outcome.code == 0, outcome.err
+        assert [clip["name"] for clip in data_of(Path("player.html"))["clips"]] == [raw[0].stem]
+
     def test_a_sheet_of_flat_clips(self, door: Door, run: Path, shared_data: Path) -> None:
         clip = next((shared_data / "kinetics-samples").rglob("*.json"))
         outcome = door("predict", f"run={run}", f"clips={clip}", "player=sheet.png")
