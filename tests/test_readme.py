@@ -83,7 +83,7 @@ def test_command_runs(door: Door, data_folder: Path, request: pytest.FixtureRequ
     if name in ("fuse", "report"):
         for stream in ("joint", "bone"):
             made_up_run(Path("outputs"), stream=stream)
-    if name in ("evaluate", "predict", "live"):
+    if name in ("evaluate", "predict", "live", "export"):
         request.getfixturevalue("trained")
         (summary,) = Path("outputs").rglob("summary.json")
         options = [f"run={summary.parent}" if option.startswith("run=") else option for option in options]

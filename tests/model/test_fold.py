@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from stgdn.errors import InputError
 from stgdn.model.fold import fold
 from stgdn.model.network import Network
 from stgdn.model.norm import BatchNorm
+from stgdn.model.spatial import GCN
 from stgdn.model.whitening import Whitening
 
 from . import weights
@@ -79,6 +80,17 @@ def test_what_cannot_be_folded_is_told() -> None:
         fold(network("st_gdn", whitening={"statistics": "instance"}))
     with pytest.raises(InputError, match="folded already"):
         fold(fold(network("st_gdn")))
+
+
+def test_filters_of_others_are_not_taken_for_ours() -> None:
+    class Louder(GCN):
+        def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+            return 2 * super().forward(x, mask)
+
+    net = network("agcn_7l")
+    net.layers[3].spatial.__class__ = Louder
+    with pytest.raises(InputError, match=r"has a filter Louder, only GCN, GDN, .* can be folded"):
+        fold(net)
 
 
 def test_an_affine_layer_stands_for_the_input_norm() -> None:

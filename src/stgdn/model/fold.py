@@ -19,6 +19,8 @@ from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN, SubsetMix
 from stgdn.model.temporal import TCN, TDN
 from stgdn.model.whitening import Whitening, unfold_frames, whiten_frames
 
+FOLDABLE = (GCN, GDN, GDCN, ChannelGDN, MaskedGCN, TCN, TDN)
+
 
 @torch.no_grad()
 def fold(network: Network) -> Network:
@@ -27,7 +29,8 @@ def fold(network: Network) -> Network:
     Its blocks are plain ones without running statistics. `network` stays as it is.
 
     Raises:
-        InputError: the network whitens every clip by statistics of its own, which are no constants, or is folded.
+        InputError: the network whitens every clip by statistics of its own, which are no constants, is folded, or has
+            a filter of somebody else's, which may compute anything.
     """
     if not network.alone:
         raise InputError(
@@ -35,6 +38,13 @@ def fold(network: Network) -> Network:
         )
     if isinstance(network.input_norm, Affine):
         raise InputError(f"{network.name} is folded already")
+    for part in (filter_ for layer in network.layers for filter_ in (layer.spatial, layer.temporal)):
+        if type(part) not in FOLDABLE:
+            known = ", ".join(kind.__name__ for kind in FOLDABLE)
+            raise InputError(
+                f"{network.name} has a filter {type(part).__name__}, only {known} can be folded: use it unfolded "
+                "(src/export.py: format=safetensors)"
+            )
     folded = copy.deepcopy(network).eval()
     assert isinstance(folded.input_norm, BatchNorm)
     folded.input_norm = Affine(folded.input_norm)

@@ -1,0 +1,46 @@
+"""Frames of a clip side by side, without what any network says of it."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from stgdn.data.clip import Clip
+from stgdn.player.colours import BODIES
+from stgdn.player.view import extent, places
+from stgdn.skeleton import Layout
+
+ROOM = 0.1  # beside the bodies, a share of what they take up
+CELL, HEIGHT = 1.3, 2.4  # inches
+
+
+def clip_figure(clip: Clip, layout: Layout, title: str, frames: int = 8) -> Figure:
+    """Bodies of a clip as its camera saw them, in so many frames, evenly from the first to the last.
+
+    Args:
+        clip: what is shown; a clip of fewer frames is shown whole.
+        layout: of its joints.
+        title: stands above.
+        frames: how many.
+    """
+    found = places(clip, layout)
+    chosen = np.unique(np.linspace(0, found.shape[1] - 1, frames).round().astype(np.int64))
+    low, high = (edge[:2] for edge in extent(found[:, chosen]))
+    room = ROOM * float((high - low).max())
+    figure = Figure(figsize=(CELL * len(chosen), HEIGHT), layout="constrained")
+    for axes, frame in zip(figure.subplots(1, len(chosen), squeeze=False)[0], chosen.tolist(), strict=True):
+        _draw(axes, found[:, frame], layout)
+        axes.set(xlim=(low[0] - room, high[0] + room), ylim=(low[1] - room, high[1] + room), aspect="equal")
+        axes.set_title(f"frame {frame + 1}", fontsize=8)
+        axes.axis("off")
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def _draw(axes: Axes, bodies: NDArray[np.float64], layout: Layout) -> None:
+    """The bones of bodies (M, V, 3); what is not there is left out."""
+    for body, joints in enumerate(bodies):
+        bones = [joints[[child, parent], :2] for child, parent in layout.bones]
+        axes.add_collection(LineCollection(bones, colors=BODIES[body % len(BODIES)], linewidths=1.6), autolim=False)
+        axes.scatter(*joints[:, :2].T, s=5, color=BODIES[body % len(BODIES)], zorder=2)

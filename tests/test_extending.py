@@ -1,0 +1,112 @@
+"""The block, the script and the network of docs/extending.md: as they stand there, run and trained."""
+
+import importlib
+import runpy
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hydra.core.global_hydra import GlobalHydra
+from torch.nn import functional
+
+import stgdn
+from stgdn.errors import InputError
+from stgdn.model.block import BLOCKS
+from stgdn.model.graph import adjacency
+from stgdn.model.network import Network
+from stgdn.skeleton import NTU25
+from tests.conftest import ROOT, TINY
+from tests.test_readme import blocks
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with `src` and the page's files; what they register is forgotten afterwards."""
+    block, train = blocks("extending.md", "python")
+    (tmp_path / "src").symlink_to(ROOT / "src")
+    (tmp_path / "pair_norm.py").write_text(block)
+    (tmp_path / "train_mine.py").write_text(train)
+    config = tmp_path / "mine" / "model" / "agcn_pair_norm.yaml"
+    config.parent.mkdir(parents=True)
+    config.write_text(blocks("extending.md", "yaml")[0])
+    before = dict(BLOCKS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    BLOCKS.clear()
+    BLOCKS.update(before)
+    sys.modules.pop("pair_norm", None)
+
+
+def small_network() -> Network:
+    torch.manual_seed(0)
+    return Network([8, 8], [1, 2], "pair_norm", num_classes=5, frames=8, bodies=2)
+
+
+@pytest.mark.usefixtures("project")
+def test_block_does_what_the_page_says() -> None:
+    """All joints of a body and frame: mean zero, mean squared length one, directions as from the graph convolution."""
+    filter = (
+        importlib.import_module("pair_norm")
+        .PairNormGCN(3, 6, adjacency(NTU25, "directed"), terms=("physical",))
+        .double()
+    )
+    x = torch.randn(2, 3, 4, NTU25.num_joints, dtype=torch.float64)
+    with torch.no_grad():
+        plain, found = filter.graph(x), filter(x)
+    for body in range(2):
+        for frame in range(4):
+            joints = [plain[body, :, frame, joint] for joint in range(NTU25.num_joints)]
+            mean = sum(joints) / len(joints)
+            size = sum(float((joint - mean).square().sum()) for joint in joints) / len(joints)
+            for number, joint in enumerate(joints):
+                torch.testing.assert_close(found[body, :, frame, number], (joint - mean) / (size + 1e-5) ** 0.5)
+
+
+@pytest.mark.usefixtures("project")
+def test_a_step_of_training_lowers_the_loss() -> None:
+    importlib.import_module("pair_norm")
+    network = small_network()
+    clips, labels = torch.randn(6, 3, 8, NTU25.num_joints, 2), torch.tensor([0, 1, 2, 3, 4, 0])
+    clips[::2, ..., 1] = 0  # one body only: computed once for all these clips
+    optimiser = torch.optim.SGD(network.parameters(), lr=0.01)
+    losses = []
+    for _ in range(2):
+        loss = functional.cross_entropy(network(clips), labels)
+        losses.append(loss.item())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert losses[1] < losses[0]
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+@pytest.mark.usefixtures("project")
+def test_empty_bodies_computed_once_change_nothing() -> None:
+    importlib.import_module("pair_norm")
+    network = small_network().double().train()
+    clips = torch.randn(4, 3, 8, NTU25.num_joints, 2, dtype=torch.float64)
+    clips[1:, ..., 1] = 0
+    once = network(clips)
+    network.empty_bodies = "padded"
+    torch.testing.assert_close(once, network(clips))
+
+
+def test_the_page_s_script_trains_the_page_s_network(
+    project: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STGDN_DATA", str(tiny_data))
+    options = ["--config-dir", "mine", "model=agcn_pair_norm", *TINY]
+    monkeypatch.setattr(sys, "argv", ["train_mine.py", *options])
+    GlobalHydra.instance().clear()
+    runpy.run_path("train_mine.py", run_name="__main__")
+    (summary,) = (project / "outputs" / "demo" / "agcn_pair_norm").rglob("summary.json")
+    network = stgdn.load(summary.parent).network
+    assert isinstance(network, Network)
+    assert network.block_names == ["gcn"] * 3 + ["pair_norm"] * 4
+    assert type(network.layers[3].spatial).__name__ == "PairNormGCN"
+    del BLOCKS["pair_norm"]
+    with pytest.raises(InputError, match="pair_norm"):
+        stgdn.load(summary.parent)
