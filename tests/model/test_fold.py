@@ -88,7 +88,8 @@ def test_filters_of_others_are_not_taken_for_ours() -> None:
             return 2 * super().forward(x, mask)
 
     net = network("agcn_7l")
-    net.layers[3].spatial.__class__ = Louder
+    (filter_, *_) = parts(net, GCN)
+    filter_.__class__ = Louder
     with pytest.raises(InputError, match=r"has a filter Louder, only GCN, GDN, .* can be folded"):
         fold(net)
 

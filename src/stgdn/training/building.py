@@ -65,7 +65,9 @@ def suites_network(model: DictConfig) -> Network:
     made = getattr(import_module(module), name, None) if target.startswith(MODELS) else None
     if not (isinstance(made, type) and issubclass(made, Network)):
         raise InputError(f"the config names {target!r} as its network, which is none of this suite's: nothing is made")
-    return made(**options | {"compile": False})  # which takes longer than most tests of a trained network
+    if "compile" in options:
+        options["compile"] = False  # which takes longer than most tests of a trained network
+    return made(**options)
 
 
 def load_weights(recognizer: Recognizer, path: Path) -> None:
