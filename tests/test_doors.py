@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -254,3 +256,10 @@ def test_prepare_prints_what_it_found(door: Door) -> None:
     outcome = door("prepare", "data=demo", "verify=true")
     assert outcome.code == 0, outcome.err
     assert "synthetic demo: 168 clips of 14 classes" in outcome.out
+
+
+def test_who_reads_only_the_first_line_sees_no_traceback() -> None:
+    talk = "from stgdn.entry import _sentences\nwith _sentences():\n    for n in range(100_000): print(n)"
+    command = ["bash", "-c", 'set -o pipefail; "$0" -c "$1" | head -n 1', sys.executable, talk]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("0\n", "", 141)

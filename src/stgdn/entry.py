@@ -69,6 +69,9 @@ def _sentences(folder: Path | None = None, config_name: str = "") -> Iterator[No
         yield
     except KeyboardInterrupt as stop:
         _leave(str(stop) or "interrupted; the same command with resume=true goes on (preparation does by itself)", 130)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(141)
     except Exception as error:
         message = explanation(error)
         if folder is not None and (mistyped := re.search(r"[Cc]ould not override '([\w.]+)'", str(error))):
