@@ -129,7 +129,8 @@ def work(slurm: None, tmp_path_factory: pytest.TempPathFactory, tiny_data: Path)
     work.start("ranks", *SMALL, *CLUSTER, "trainer=ddp", "trainer.devices=2", "optimisation.lr=0.01")
     yield work
     for process in work.started.values():
-        process.kill()
+        with process:  # closes its pipes
+            process.kill()
     jobs = [queued.job for queued in queue() if queued.comment.startswith(str(work.folder))]
     subprocess.run(["scancel", *jobs], check=False) if jobs else None
 

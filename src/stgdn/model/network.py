@@ -132,6 +132,7 @@ class Network(nn.Module):
         self.classifier = nn.Linear(self.channels[-1], num_classes)
         if adaptive:
             initialise_as_agcn(self)
+        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def forward(self, x: Tensor) -> Tensor:
         """Class scores (N, classes) of clips (N, C, T, V, M); zeros stand for bodies and frames nobody was seen in."""
