@@ -49,6 +49,7 @@ def fold(network: Network) -> Network:
     assert isinstance(folded.input_norm, BatchNorm)
     folded.input_norm = Affine(folded.input_norm)
     folded.layers = nn.ModuleList(PlainBlock(layer) for layer in folded.layers)  # pyright: ignore[reportArgumentType]
+    folded.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]  # as files of weights have them
     return folded.requires_grad_(False)
 
 
