@@ -1,7 +1,7 @@
 """The eight networks: rows of a config in, class scores out."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -118,21 +118,34 @@ class Network(nn.Module):
             "whitening": partial(Whitening, **(whitening or {})),
             "kernel_size": kernel_size,
         }
-        rows = zip([in_channels, *self.channels], self.channels, self.strides, self.block_names, strict=False)
-        self.layers = nn.ModuleList()
-        for C_in, C_out, stride, block in rows:
-            spatial, temporal = filters(block, C_in, C_out, physical, settings | {"frames": frames, "stride": stride})
-            first = not self.layers
-            drop = 0.0 if first else dropout
-            shape = (C_in, C_out, stride)
-            self.layers.append(
-                Block(spatial, temporal, *shape, residual=not first, spatial_residual=adaptive, dropout=drop)
-            )
-            frames = math.ceil(frames / stride)
+        self.layers = nn.ModuleList(self.blocks(physical, settings))
         self.classifier = nn.Linear(self.channels[-1], num_classes)
         if adaptive:
             initialise_as_agcn(self)
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+    def blocks(self, physical: Tensor, settings: Mapping[str, Any]) -> Iterator[Block]:
+        """One block a layer, by the rows.
+
+        Args:
+            physical: (K, V, V) adjacency of the skeleton.
+            settings: what the filters have in common, see `stgdn.model.block.filters`.
+        """
+        C_in, frames = self.clip_shape[:2]
+        rows = zip(self.channels, self.strides, self.block_names, strict=True)
+        for number, (C_out, stride, block) in enumerate(rows):
+            spatial, temporal = filters(block, C_in, C_out, physical, {**settings, "frames": frames, "stride": stride})
+            yield Block(
+                spatial,
+                temporal,
+                C_in,
+                C_out,
+                stride,
+                residual=number > 0,
+                spatial_residual=not self.per_body_norm,
+                dropout=self.dropout if number > 0 else 0.0,
+            )
+            C_in, frames = C_out, math.ceil(frames / stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """Class scores (N, classes) of clips (N, C, T, V, M); zeros stand for bodies and frames nobody was seen in."""
