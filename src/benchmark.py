@@ -4,8 +4,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from stgdn.benchmark.job import measure
-from stgdn.benchmark.timing import insert
 from stgdn.entry import door
+from stgdn.files import insert
 from stgdn.results.targets import save
 
 

@@ -4,8 +4,9 @@ import os
 import runpy
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
@@ -14,6 +15,9 @@ from stgdn.data.preparation import prepare
 from stgdn.data.readers.ntu import NTUReader
 from stgdn.data.store import Store
 from stgdn.data.synthetic import DEMO_ACTIONS, write_demo
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parents[1]
 
@@ -48,6 +52,22 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_store(tiny_data: Path) -> Store:
     """The prepared store of `tiny_data`."""
     return Store(tiny_data / "prepared" / "demo")
+
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell", "chrome-headless-shell")
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """Chromium as this machine has it; what takes it belongs to the xdist group `browser`, so that there is one."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser: make install-dev")
+    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if found is None:
+        pytest.skip(f"no browser: none of {', '.join(CHROMIUM)} is installed")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        yield chromium
+        chromium.close()
 
 
 class Outcome:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from stgdn.benchmark.timing import TURN, insert, interleaved, machine, table
+from stgdn.benchmark.timing import TURN, interleaved, machine, table
 from stgdn.errors import InputError
+from stgdn.files import insert
 
 
 def test_ways_take_turns_and_are_told_how_often_they_were_called() -> None:

@@ -1,6 +1,5 @@
 """The player in a real browser without a window: it plays, and its controls do what they say, without a complaint."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,12 +10,11 @@ from stgdn.skeleton import COCO17
 
 from .conftest import made_up
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser: make install-dev")
-from playwright.sync_api import Browser, Page  # noqa: E402
+pytest.importorskip("playwright.sync_api", reason="playwright drives the browser: make install-dev")
+from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.xdist_group("browser")  # one browser
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell", "chrome-headless-shell")
 EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
 PIXELS = """canvas => {
     const copy = Object.assign(document.createElement("canvas"), {width: canvas.width, height: canvas.height});
@@ -31,18 +29,6 @@ PIXELS = """canvas => {
     }
     return {ink: found, mark: mass, colours: new Set(new Uint32Array(data.buffer)).size};
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium as this machine has it."""
-    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if found is None:
-        pytest.skip(f"no browser: none of {', '.join(CHROMIUM)} is installed")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()
 
 
 Opener = Callable[..., Page]

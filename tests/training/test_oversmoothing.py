@@ -18,6 +18,7 @@ from stgdn.data.module import SkeletonData
 from stgdn.data.store import Store
 from stgdn.data.transforms import ClipSettings
 from stgdn.errors import InputError
+from stgdn.model.bodies import seen_frames
 from stgdn.model.network import Network
 from stgdn.results.layers import load_layers
 from stgdn.skeleton import KINECT20
@@ -33,7 +34,6 @@ from stgdn.training.oversmoothing import (
     mean_average_distance,
     measure,
     sample_clips,
-    seen_frames,
 )
 
 from .literal import slow_measures
@@ -169,7 +169,7 @@ class TestMeasure:
         found = measure(model, clips, KINECT20.bones)
         assert model.training
         assert tuple(found) == MEASURES
-        seen, layers = seen_frames(clips), []
+        seen, layers = seen_frames(clips).flatten(0, 1), []
         model.eval().features(clips, lambda _, x: layers.append(x.detach().double()))
         for number, step in enumerate((1, 2, 4)):
             expected = slow_measures(layers[number], seen[:, ::step], KINECT20.bones)

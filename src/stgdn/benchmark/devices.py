@@ -1,8 +1,7 @@
 """The device that is measured on: its clock, its memory, and what it can do at best."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -31,20 +30,9 @@ def device(given: str) -> str:
     return given
 
 
-def threads(given: int | None) -> int:
+def thread_count(given: int | None) -> int:
     """Threads that PyTorch computes with: as told, else as OMP_NUM_THREADS says, else one for every core."""
     return given or int(os.environ.get("OMP_NUM_THREADS", 0)) or available_cores()
-
-
-@contextmanager
-def threads_of(setting: Setting) -> Iterator[None]:
-    """Compute with the threads of a setting, and afterwards with as many as before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(setting.threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def described(setting: Setting) -> str:

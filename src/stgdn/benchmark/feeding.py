@@ -4,11 +4,10 @@ import os
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from stgdn.benchmark.clips import synthetic_store
 from stgdn.benchmark.plain import plain_batch, plain_parse
-from stgdn.benchmark.timing import interleaved, machine, table
+from stgdn.benchmark.timing import interleaved, machine, table, threads
 from stgdn.data.preparation import available_cores, prepare
 from stgdn.data.readers import ntu_text
 from stgdn.data.readers.ntu import NTUReader
@@ -37,13 +36,9 @@ def feeding(folder: Path, clips: int, rounds: int) -> str:
         clips: in the store that batches are made of.
         rounds: of each measurement.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with threads(1):
         store, half = (synthetic_store(folder / name, clips, name) for name in ("float32", "float16"))
         rows = [*_batches(store, half, rounds), *_parsing(folder / "parsing", rounds), *_preparation(folder)]
-    finally:
-        torch.set_num_threads(threads)
     return f"{machine()}. {rounds} rounds.\n\n{table(HEADINGS, rows)}"
 
 

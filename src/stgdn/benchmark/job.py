@@ -12,9 +12,9 @@ from stgdn.benchmark import network_job
 from stgdn.benchmark.clips import CLIPS
 from stgdn.benchmark.feeding import feeding
 from stgdn.benchmark.scale import scale
-from stgdn.benchmark.timing import around
 from stgdn.data.store import PRECISIONS
 from stgdn.errors import InputError, choose
+from stgdn.files import around
 
 BENCHMARKS = ("feeding", "scale", "networks", "scaling", "report")
 ROUNDS = {"feeding": 50, "scale": 50, "networks": 9, "scaling": 3}

@@ -16,6 +16,7 @@ from stgdn.benchmark.measures import MEASURES, PRECISIONS, Setting
 from stgdn.benchmark.networks import compare, load_of
 from stgdn.benchmark.scaling import scaling
 from stgdn.benchmark.scaling_table import scaling_table
+from stgdn.benchmark.timing import threads
 from stgdn.errors import InputError, choose
 
 PLAINEST = "agcn"  # its config tells the clips that all are given
@@ -34,7 +35,7 @@ def setting_of(config: DictConfig) -> Setting:
         InputError: a device that is not there, or an unknown precision.
     """
     precision = choose(config.precision, PRECISIONS, "precision of networks")
-    return Setting(devices.device(config.device), precision, config.compile, devices.threads(config.threads))
+    return Setting(devices.device(config.device), precision, config.compile, devices.thread_count(config.threads))
 
 
 def networks(config: DictConfig, rounds: int, overrides: Sequence[str]) -> tuple[str, Figure, Path]:
@@ -57,7 +58,7 @@ def networks(config: DictConfig, rounds: int, overrides: Sequence[str]) -> tuple
         "baseline": baseline,
         "overrides": common[1:],
     }
-    with devices.threads_of(setting):
+    with threads(setting.threads):
         record |= compare(chosen, load, setting, kinds, rounds, with_memory=config.memory, say=say)
     path = records.save(record, Path(config.outputs))
     text = "\n\n".join([network_tables.section(record), *network_tables.targets([record])])
@@ -85,7 +86,7 @@ def scaled(config: DictConfig, rounds: int, overrides: Sequence[str]) -> tuple[s
             for name in axes
         },
     }
-    with devices.threads_of(setting):
+    with threads(setting.threads):
         record |= scaling(chosen, axes, setting, kind, load.batch, load.pairs, rounds, say=say)
     path = records.save(record, Path(config.outputs))
     return scaling_table(record), scaling_figure(record), path.with_suffix(".png")

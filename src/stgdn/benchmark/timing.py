@@ -3,7 +3,8 @@
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -13,8 +14,6 @@ import numpy as np
 import torch
 
 from stgdn.data.preparation import available_cores
-from stgdn.errors import InputError
-from stgdn.files import replacing
 
 Way = Callable[[int], object]
 Name = TypeVar("Name")
@@ -81,25 +80,12 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (headings, ["---"] * len(headings), *rows))
 
 
-def insert(path: str | Path, name: str, text: str) -> None:
-    """Put text between the lines `<!-- NAME -->` and `<!-- end of NAME -->` of a file.
-
-    Raises:
-        InputError: the file lacks these lines.
-    """
-    before, after = around(path, name)
-    with replacing(Path(path)) as temporary:
-        temporary.write_text(f"{before}{text}\n{after}")
-
-
-def around(path: str | Path, name: str) -> tuple[str, str]:
-    """What stands in a file up to the line `<!-- NAME -->` and from the line `<!-- end of NAME -->` on.
-
-    Raises:
-        InputError: the file lacks these lines.
-    """
-    start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
-    content = Path(path).read_text() if Path(path).is_file() else ""
-    if start not in content or end not in content:
-        raise InputError(f"{path} has no lines {start.strip()} and {end} for the figures to go between")
-    return content.split(start)[0] + start, end + content.split(end)[1]
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Compute with so many threads of PyTorch, and afterwards with as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,12 +1,11 @@
 """Whether an exported network computes what the trained one does, and how fast."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
 
-from stgdn.benchmark.timing import interleaved
+from stgdn.benchmark.timing import interleaved, threads
 
 LIMIT = 1e-4  # scores are of size 1 to 10
 ROUNDS = 5
@@ -37,17 +36,6 @@ def clips_a_second(scorers: Mapping[str, Scorer], clips: Tensor, batch_size: int
     """Speed of each on one thread, by the median of batches that they are given in turn."""
     batch = clips[torch.arange(batch_size) % len(clips)]
     ways = {name: lambda _, scorer=scorer: scorer(batch) for name, scorer in scorers.items()}
-    with one_thread(), torch.inference_mode():
+    with threads(1), torch.inference_mode():
         seconds = interleaved(ways, ROUNDS)
     return {name: batch_size / taken for name, taken in seconds.items()}
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """PyTorch on one thread until the end of the block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -14,7 +14,7 @@ from stgdn.player.scenes import Scene
 from stgdn.player.sheet import write_sheet
 
 KINDS = (".html", ".png", ".gif", ".mp4")
-SCRIPTS = ("dom", "clip", "stage", "chart", "answers", "page")  # a script may use what those before it define
+SCRIPTS = ("clip", "stage", "chart", "answers", "page")  # a script may use what those before it define
 TITLE = "What a network says of clips, and what it looks at"
 
 

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from stgdn.data.clip import Clip
 from stgdn.errors import InputError
-from stgdn.recognition.trained import TrainedNetwork, load, softmax
+from stgdn.probabilities import softmax
+from stgdn.recognition.trained import TrainedNetwork, load
 from stgdn.skeleton import Layout
 from stgdn.stream_weights import choose_weights, rank
 
@@ -58,7 +59,7 @@ class FusedNetworks:
 
     def probabilities(self, clips: Sequence[Clip | ArrayLike], layout: Layout | None = None) -> NDArray[np.float32]:
         """Probabilities (N, classes)."""
-        return softmax(self.scores(clips, layout))
+        return softmax(self.scores(clips, layout)).astype(np.float32)
 
 
 Recogniser = TrainedNetwork | FusedNetworks

@@ -15,6 +15,7 @@ from stgdn.data.clip import Clip
 from stgdn.data.shards import open_prepared
 from stgdn.errors import InputError
 from stgdn.model.fold import fold
+from stgdn.probabilities import softmax
 from stgdn.recognition.preprocessing import Preprocessing
 from stgdn.recognition.weights_folder import WEIGHTS, is_weights_folder, read_weights_folder
 from stgdn.run_folder import checkpoint as checkpoint_of
@@ -96,12 +97,7 @@ class TrainedNetwork:
 
     def probabilities(self, clips: Sequence[Clip | ArrayLike], layout: Layout | None = None) -> NDArray[np.float32]:
         """Probabilities (N, classes); arguments as of `scores`."""
-        return softmax(self.scores(clips, layout))
-
-
-def softmax(scores: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Probabilities (N, classes) of scores (N, classes)."""
-    return torch.from_numpy(np.asarray(scores, np.float64)).softmax(dim=1).float().numpy()
+        return softmax(self.scores(clips, layout)).astype(np.float32)
 
 
 def load(place: str | Path, checkpoint: str = "last") -> TrainedNetwork:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from stgdn.errors import InputError
+from stgdn.probabilities import softmax
 from stgdn.results.alignment import Part, aligned, expect_sound
 
 RUNS = ("A", "B")
@@ -49,7 +49,7 @@ def disagreements(first: Part, second: Part) -> list[Disagreement]:
     """
     for part in (first, second):
         expect_sound(part)
-    shares = [_softmax(scores) for scores in (first.scores.scores, aligned(first, second))]
+    shares = [softmax(scores) for scores in (first.scores.scores, aligned(first, second))]
     said = [each.argmax(axis=1) for each in shares]
     labels, names = first.scores.labels, first.scores.names
     found = []
@@ -61,11 +61,6 @@ def disagreements(first: Part, second: Part) -> list[Disagreement]:
         margin = -margin if both[1] == label else margin if both[0] == label else abs(margin)
         found.append(Disagreement(str(names[clip]), label, both, sure, margin))
     return sorted(found, key=lambda each: (each.right is None, -each.margin, each.name))
-
-
-def _softmax(scores: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Probabilities (N, classes)."""
-    return torch.from_numpy(scores.astype(np.float64)).softmax(dim=1).numpy()
 
 
 def expect_two(parts: Sequence[Part]) -> tuple[Part, Part]:

@@ -14,8 +14,8 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from stgdn.data.module import SkeletonData
+from stgdn.model.bodies import seen_frames
 from stgdn.model.network import Network
-from stgdn.training.oversmoothing import seen_frames
 
 PERPLEXITY = 30  # scikit-learn's default; less where there are few points
 
@@ -60,7 +60,7 @@ def joint_features(network: Network, data: SkeletonData, label: int, device: tor
 def time_averages(network: Network, clips: Tensor) -> tuple[Tensor, Tensor]:
     """Average features (N, M, V, C) of the joints in clips (N, C, T, V, M), and which bodies are seen, (N, M)."""
     features = network.features(clips)
-    seen = seen_frames(clips)[:, :: int(np.prod(network.strides))].to(features.dtype)
+    seen = seen_frames(clips).flatten(0, 1)[:, :: int(np.prod(network.strides))].to(features.dtype)
     frames = seen.sum(dim=1)
     sums = (features * seen[:, None, :, None]).sum(dim=2)
     means = sums / frames.clamp(min=1)[:, None, None]

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
+from stgdn.probabilities import softmax
 from stgdn.results.scores import Scores
 
 
@@ -32,7 +32,7 @@ class Mistake:
 
 def mistakes(scores: Scores) -> list[Mistake]:
     """Every clip whose best class is not its own, the surest first; of equal scores the first class is the better."""
-    shares = torch.from_numpy(scores.scores.astype(np.float64)).softmax(dim=1).numpy()
+    shares = softmax(scores.scores)
     said = scores.scores.argmax(axis=1)
     found = [
         Mistake(

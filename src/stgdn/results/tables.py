@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stgdn.errors import InputError
-from stgdn.files import replacing
+from stgdn.files import around, marks, replacing
 from stgdn.results import latex, records
 from stgdn.results.cells import CAPTION, NOTHING, columns, commands
 from stgdn.results.rows import Comparison
 from stgdn.results.targets import target
 
-START, END = "<!-- results -->", "<!-- end of results -->"
+SECTION = "results"
+START, END = marks(SECTION)
 HEADS = {".tex": latex.HEAD, ".csv": records.HEAD}  # what a file begins with that may be replaced
 
 
@@ -33,9 +34,9 @@ def check_target(write: str | None) -> Path | None:
     except UnicodeDecodeError:
         raise InputError(f"{path} is no text file: give write= another name") from None
     suffix = path.suffix.lower()
-    if suffix == ".md" and not -1 < text.find(START) < text.find(END):
-        raise InputError(f"{path} has no lines {START} and {END} for tables to go between")
-    if suffix != ".md" and not text.startswith(HEADS[suffix]):
+    if suffix == ".md":
+        around(path, SECTION)
+    elif not text.startswith(HEADS[suffix]):
         raise InputError(f"{path} was not written by src/report.py: give write= another name, or remove that file")
     return path
 
@@ -44,9 +45,8 @@ def write_tables(path: Path, comparisons: Sequence[Comparison]) -> None:
     """Write a file that `check_target` allows; of a Markdown file that is there only what is between the marks."""
     suffix = path.suffix.lower()
     if suffix == ".md":
-        text = path.read_text(encoding="utf-8") if path.exists() else f"{START}\n{END}\n"
-        before, after = text[: text.index(START)], text[text.index(END) :]
-        text = f"{before}{START}\n{markdown(comparisons)}\n{after}"
+        before, after = around(path, SECTION) if path.exists() else (f"{START}\n", f"{END}\n")
+        text = f"{before}{markdown(comparisons)}\n{after}"
     else:
         text = latex.as_latex(comparisons) if suffix == ".tex" else records.as_csv(comparisons)
     with replacing(path) as temporary:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from stgdn.data.module import SkeletonData
 from stgdn.errors import InputError
+from stgdn.model.bodies import seen_frames
 from stgdn.model.moments import moments
 from stgdn.model.network import Network
 from stgdn.model.whitening import SAMPLES, WEIGHTS
@@ -104,11 +105,6 @@ def layer_measures(x: Tensor, seen: Tensor, bones: Bones) -> dict[str, float]:
         }
 
 
-def seen_frames(clips: Tensor) -> Tensor:
-    """Where a body is seen, (N·M, T), in clips (N, C, T, V, M): zeros stand for bodies and frames without anybody."""
-    return rearrange((clips != 0).any(dim=3).any(dim=1), "n t m -> (n m) t")
-
-
 @torch.no_grad()
 def measure(network: Network, clips: Tensor, bones: Bones) -> dict[str, list[float]]:
     """MEASURES by layer, as the network computes on `clips` (N, C, T, V, M) in evaluation.
@@ -120,7 +116,7 @@ def measure(network: Network, clips: Tensor, bones: Bones) -> dict[str, list[flo
         clips: what it takes.
         bones: (child, parent) pairs of its joints.
     """
-    seen, found = seen_frames(clips), []
+    seen, found = seen_frames(clips).flatten(0, 1), []
 
     def watch(number: int, x: Tensor) -> None:
         found.append(layer_measures(x, seen[:, :: prod(network.strides[: number + 1])], bones))

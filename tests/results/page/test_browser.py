@@ -1,6 +1,5 @@
 """The page in a real browser without a window: it draws without a complaint and its controls do what they say."""
 
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,27 +14,14 @@ from stgdn.results.page.writing import write_page
 from stgdn.results.runs import config_differences
 from stgdn.results.scores import Scores
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser: make install-dev")
-from playwright.sync_api import Browser, Page  # noqa: E402
+pytest.importorskip("playwright.sync_api", reason="playwright drives the browser: make install-dev")
+from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.xdist_group("browser")  # one browser
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell", "chrome-headless-shell")
 DARK = (20, 23, 26)  # the ground in the dark
 EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
 DEMO, OTHER = "demo (synthetic), st_gdn, joint", "demo (synthetic), agcn_7l, joint"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium as this machine has it."""
-    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if found is None:
-        pytest.skip(f"no browser: none of {', '.join(CHROMIUM)} is installed")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,8 @@
+/** A share in per cent. */
+function percent(share) {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
 const TALL = 190;
 const LEFT = 34;
 const BELOW = 24;

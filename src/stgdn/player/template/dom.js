@@ -1,3 +1,0 @@
-function percent(share) {
-  return `${(100 * share).toFixed(1)} %`;
-}
