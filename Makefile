@@ -48,7 +48,7 @@ models: install ## Print every model's layout, parameters and FLOPs: make models
 	$(BIN)/python src/models.py $(ARGS)
 
 report: install ## Put all runs beside published figures, on a page to look at: make report ARGS="only.data=demo"
-	$(BIN)/python src/report.py page=outputs/report.html $(ARGS)
+	$(BIN)/python src/report.py page=outputs/report.html mistakes=3 $(ARGS)
 
 bench: install ## Measure speed and memory of networks: make bench ARGS="frames=300 batch=4"
 	$(BIN)/python src/benchmark.py what=networks $(ARGS)

@@ -6,7 +6,7 @@ from stgdn.accelerator import chosen_device
 from stgdn.data.shards import open_prepared
 from stgdn.entry import door
 from stgdn.errors import InputError
-from stgdn.player.prepared import prepared_scenes
+from stgdn.player.prepared import changed, prepared_scenes
 from stgdn.player.writing import write_page
 from stgdn.recognition.telling import counted, note, progress
 from stgdn.recognition.trained import load
@@ -19,7 +19,7 @@ from stgdn.results.targets import target
 @door("compare")
 def main(config: DictConfig) -> int:
     """Print the clips, the surest first, and write the page asked for; returns on how many the runs disagree."""
-    page, most = target(config.page, "page", (".html",)), counted(config, "newest")
+    page, most = target(config.page, "page", (".html",)), counted(config, "most")
     sources = find_sources(config.runs)
     parts = expect_two([source.part for source in sources])
     folders = [source.run and source.run.folder for source in sources]
@@ -40,9 +40,9 @@ def main(config: DictConfig) -> int:
     shown = [each.name for each in found[:most]]
     with progress(len(shown)) as done:
         scenes = prepared_scenes(networks, store, shown, done)
-    answers = [(reading.top(1)[0] for reading in each.readings) for each in scenes]
-    if changed := sum(tuple(now) != each.said for now, each in zip(answers, found, strict=False)):
-        note(f"{changed} of these clips are no longer taken for what scores.npz says: evaluate the runs again")
+    classes = parts[0].scores.classes
+    if problem := changed(scenes, [tuple(str(classes[said]) for said in each.said) for each in found[:most]]):
+        note(problem)
     write_page(scenes, page, "Clips on which two runs disagree", told(found, len(parts[0].scores.names)))
     note(f"written: {page}")
     return len(found)

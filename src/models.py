@@ -6,15 +6,23 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from stgdn.entry import door
-from stgdn.results.layouts import print_layouts
+from stgdn.results.layouts import heading, measured, print_layouts
+from stgdn.results.layouts_figure import layouts_figure
+from stgdn.results.targets import save, target
 
 
 @door("models")
 def main(config: DictConfig) -> None:
-    """Compose every model with the options given, and print the table."""
+    """Compose every model with the options given, print the table, and draw the picture asked for."""
+    picture = target(config.picture, "picture", (".png", ".svg", ".pdf"))
     given = list(HydraConfig.get().overrides.task)
     names = GlobalHydra.instance().config_loader().get_group_options("model")
-    print_layouts(config, [compose("models", [*given, f"model={name}"]) for name in names if name != "shared"])
+    networks = measured([compose("models", [*given, f"model={name}"]) for name in names if name != "shared"])
+    title = heading(config, networks)
+    print_layouts(networks, title)
+    if picture is not None:
+        save(layouts_figure(networks, title), picture)
+        print(f"written: {picture}")
 
 
 if __name__ == "__main__":

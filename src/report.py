@@ -1,12 +1,19 @@
 """Put runs beside published figures, in the letter's tables: `python src/report.py tables=table1 page=table1.html`."""
 
 import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
+from stgdn.accelerator import chosen_device
 from stgdn.entry import door
+from stgdn.errors import InputError
+from stgdn.recognition.telling import counted, progress
 from stgdn.results.comparison import compare, runs_of
-from stgdn.results.gathering import gather
+from stgdn.results.gathering import Result, gather
+from stgdn.results.page.mistakes import played_mistakes
 from stgdn.results.page.writing import write_page
 from stgdn.results.tables import check_target, markdown, write_tables
 from stgdn.results.targets import target
@@ -16,6 +23,9 @@ from stgdn.results.targets import target
 def main(config: DictConfig) -> None:
     """Gather the runs below a folder, print the tables as Markdown, and write the file and the page asked for."""
     path, page = check_target(config.write), target(config.page, "page", (".html",))
+    most = counted(config, "mistakes") if config.mistakes else 0
+    if most and page is None:
+        raise InputError(f"mistakes={most} are played in a page: name it, such as page=report.html")
     gathered = gather(config.outputs)
     notes = [*(each.reason for each in gathered.unusable), *gathered.notes]
     say(notes)
@@ -26,8 +36,18 @@ def main(config: DictConfig) -> None:
         write_tables(path, comparisons)
         print(f"\nwritten: {path}")
     if page is not None:
-        say(write_page(runs_of(comparisons), comparisons, page, notes + more))
+        runs = runs_of(comparisons)
+        played, problems = play(runs, most, config) if most else (None, [])
+        say(problems)
+        say(write_page(runs, comparisons, page, notes + more + problems, played))
         print(f"\nwritten: {page}")
+
+
+def play(runs: Sequence[Result], most: int, config: DictConfig) -> tuple[Mapping[Path, Any], list[str]]:
+    """What a page plays of every run, and what it does not."""
+    device = chosen_device(config.accelerator)
+    with progress(len(runs), "runs") as done:
+        return played_mistakes(runs, most, config.data_root, device, done)
 
 
 def say(notes: list[str]) -> None:

@@ -233,6 +233,7 @@ def test_models_lists_all_eight_with_the_clip_shape(door: Door) -> None:
         assert text in outcome.out
     for name in ("st_gcn", "agcn", "agcn_7l", "st_gdn2", "st_gdn_t", "st_gdn_e", "st_gdcn", "st_gdn"):
         assert f" {name} " in outcome.out
+    assert not any(Path().iterdir())
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])

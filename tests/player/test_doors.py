@@ -106,7 +106,7 @@ class TestCompare:
 
     def test_a_table_and_a_page(self, door: Door, two: tuple[Path, Path]) -> None:
         names = set(Scores.load(two[0] / "scores.npz").names[:4].tolist())
-        outcome = door("compare", f"runs=[{two[0]},{two[1]}]", "newest=3", "page=compare.html")
+        outcome = door("compare", f"runs=[{two[0]},{two[1]}]", "most=3", "page=compare.html")
         assert outcome.code == 0, outcome.err
         assert "The runs disagree on 4 of" in outcome.out
         assert "and 1 more" in outcome.out
@@ -144,8 +144,8 @@ class TestCompare:
         assert "are of different clips" in sentence(door("compare", f"runs=[{runs[0]},{runs[2]}]"))
         assert "takes two runs, and runs= gives 1" in sentence(door("compare", f"runs={runs[0]}"))
         assert "must end in .html" in sentence(door("compare", both, "page=a.gif"))
-        assert "newest=0 must be a whole number" in sentence(door("compare", both, "newest=0"))
-        assert "did you mean 'newest'" in sentence(door("compare", both, "newst=3"))
+        assert "most=0 must be a whole number" in sentence(door("compare", both, "most=0"))
+        assert "did you mean 'most'" in sentence(door("compare", both, "mots=3"))
         (runs[1] / "scores.npz").unlink()
         assert "scores.npz is not a score file" in sentence(door("compare", both))
         assert "no run or score file nowhere" in sentence(door("compare", f"runs=[{runs[0]},nowhere]"))

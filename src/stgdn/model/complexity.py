@@ -7,6 +7,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from stgdn.model.network import Network
+from stgdn.model.whitening import derive_transforms
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,10 @@ class Complexity:
 
 
 def complexity(network: Network) -> Complexity:
-    """Count parameters, and operations on a clip of the shape that `network` was built for."""
+    """Count parameters, and operations on a clip of the shape that `network` was built for, all bodies seen."""
     twin = copy.deepcopy(network).cpu().float().eval()
-    clip = torch.zeros(1, *network.clip_shape)
-    with torch.no_grad():
-        twin(clip)  # derives the whitening matrices, which happens once and is no part of a clip's pass
-        with FlopCounterMode(display=False) as counter:
-            twin(clip)
+    derive_transforms(twin)  # which happens once and is no part of a clip's pass
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        twin(torch.ones(1, *network.clip_shape))
     parameters = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
     return Complexity(parameters, counter.get_total_flops(), network.clip_shape)

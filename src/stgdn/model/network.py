@@ -16,7 +16,7 @@ from stgdn.model.graph import adjacency
 from stgdn.model.norm import BatchNorm
 from stgdn.model.ranks import training_ranks
 from stgdn.model.recomputation import recomputed
-from stgdn.model.whitening import Whitening
+from stgdn.model.whitening import Whitening, derive_transforms
 from stgdn.skeleton import layout as joint_layout
 
 STYLES = ("agcn", "st_gcn")
@@ -178,9 +178,7 @@ class Network(nn.Module):
         if self._compiled is None:
             self._compiled = torch.compile(self.pooled, fullgraph=not training_ranks(), mode=self.compile_mode)
         if not self.training:
-            for module in self.modules():
-                if isinstance(module, Whitening):
-                    module.running_transform()  # derived outside of the graph
+            derive_transforms(self)  # outside of the graph
         return self._compiled
 
     def __getstate__(self) -> dict[str, Any]:

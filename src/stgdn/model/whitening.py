@@ -246,3 +246,10 @@ class Whitening(nn.Module):
     def _apply(self, *args, **kwargs) -> "Whitening":  # noqa: ANN002, ANN003
         self._forget()
         return super()._apply(*args, **kwargs)
+
+
+def derive_transforms(network: nn.Module) -> None:
+    """Derive what every whitening of a network uses in evaluation, ahead of its first clip."""
+    for module in network.modules():
+        if isinstance(module, Whitening):
+            module.running_transform()

@@ -38,6 +38,19 @@ def prepared_scenes(
     return made
 
 
+def changed(scenes: Sequence[Scene], said: Sequence[tuple[str, ...]]) -> str | None:
+    """A sentence if networks now take clips for something else than was said.
+
+    Args:
+        scenes: of the clips.
+        said: the class that each network took each clip for, by the scores that it left.
+    """
+    now = [tuple(scene.classes[reading.top(1)[0]] for reading in scene.readings) for scene in scenes]
+    if not (count := sum(a != b for a, b in zip(now, said, strict=True))):
+        return None
+    return f"{count} of these clips are no longer taken for what scores.npz says: evaluate the run again"
+
+
 def stored_clip(store: Store, index: int) -> Clip:
     """A clip of a store with the bodies that are seen in it."""
     record, joints = store.clips[index], store.joints(index)

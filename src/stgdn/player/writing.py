@@ -2,19 +2,18 @@
 
 from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 
 from stgdn.errors import choose
 from stgdn.files import replacing
-from stgdn.html_file import assembled
+from stgdn.html_file import HtmlFile
 from stgdn.player.content import page_content
 from stgdn.player.film import expect_encoder, write_film
 from stgdn.player.scenes import Scene
 from stgdn.player.sheet import write_sheet
 
 KINDS = (".html", ".png", ".gif", ".mp4")
-SCRIPTS = ("clip", "stage", "chart", "answers", "page")  # a script may use what those before it define
+PAGE = HtmlFile.read("stgdn.player", ("clip", "stage", "chart", "answers", "page"))
 TITLE = "What a network says of clips, and what it looks at"
 
 
@@ -55,9 +54,14 @@ def write_page(scenes: Sequence[Scene], path: Path, title: str = TITLE, told: st
 
 def page(scenes: Sequence[Scene], title: str = TITLE, told: str = "") -> str:
     """The page as text; arguments as of `write_page`."""
-    script = "\n".join(_template(f"{name}.js") for name in SCRIPTS)
-    parts = {"title": escape(title), "summary": escape(f"{told} {summary(scenes)}".strip())}
-    return assembled(_template("page.html"), _template("page.css"), script, page_content(scenes), parts)
+    heading = f"<h1>{escape(title)}</h1>\n<p>{escape(f'{told} {summary(scenes)}'.strip())}</p>"
+    parts = {"title": escape(title), "header": f"<header>\n{heading}\n</header>"}
+    return PAGE.text(page_content(scenes), parts)
+
+
+def frame() -> str:
+    """The page for a frame of another one, without a heading; `page_content` of scenes goes where `{{data}}` stands."""
+    return PAGE.frame({"title": escape(TITLE), "header": ""})
 
 
 def summary(scenes: Sequence[Scene]) -> str:
@@ -73,7 +77,3 @@ def summary(scenes: Sequence[Scene]) -> str:
     if fake := sum(scene.synthetic for scene in scenes):
         told.append("Synthetic people, nobody who exists." if fake == len(scenes) else "Some people are synthetic.")
     return " ".join(told)
-
-
-def _template(name: str) -> str:
-    return files("stgdn.player").joinpath("template", name).read_text(encoding="utf-8")

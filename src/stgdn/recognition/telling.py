@@ -30,12 +30,12 @@ def tell_networks(network: Recogniser) -> None:
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Callable[[], None]]:
-    """A bar over so many clips, where somebody looks; yields what is told after each of them."""
+def progress(total: int, what: str = "clips") -> Iterator[Callable[[], None]]:
+    """A bar over so many clips, or something else, where somebody looks; yields what is told after each of them."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     shown = os.isatty(2) and total > 1
     with Progress(*columns, console=Console(stderr=True), disable=not shown, transient=True) as bar:
-        task = bar.add_task("clips", total=total)
+        task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)
 
 

@@ -95,7 +95,7 @@ def print_disagreements(found: Sequence[Disagreement], parts: tuple[Part, Part],
     console.print(table)
     console.print("margin: by how much the probabilities of the true class differ, in per cent")
     if len(found) > most:
-        console.print(f"and {len(found) - most:,} more (newest=N shows N)")
+        console.print(f"and {len(found) - most:,} more (most=N shows N)")
 
 
 def told(found: Sequence[Disagreement], clips: int) -> str:

@@ -7,22 +7,32 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from stgdn.model.complexity import complexity
+from stgdn.model.complexity import Complexity, complexity
 from stgdn.model.network import Network
 
+Measured = tuple[Network, Complexity]
 
-def print_layouts(config: DictConfig, choices: Sequence[DictConfig]) -> None:
-    """Print a row for the model of every config in `choices`, the costliest first."""
+
+def measured(choices: Sequence[DictConfig]) -> list[Measured]:
+    """The networks of configs with what they cost, the costliest first."""
     networks: list[Network] = [instantiate(choice.model) for choice in choices]
-    pairs = sorted(((network, complexity(network)) for network in networks), key=lambda pair: -pair[1].flops)
-    C, T, V, M = pairs[0][1].clip_shape
-    title = f"{config.data.name}: {config.data.num_classes} classes, clip (C, T, V, M) = ({C}, {T}, {V}, {M})"
+    return sorted(((network, complexity(network)) for network in networks), key=lambda pair: -pair[1].flops)
+
+
+def heading(config: DictConfig, networks: Sequence[Measured]) -> str:
+    """For which clips the networks are."""
+    C, T, V, M = networks[0][1].clip_shape
+    return f"{config.data.name}: {config.data.num_classes} classes, clip (C, T, V, M) = ({C}, {T}, {V}, {M})"
+
+
+def print_layouts(networks: Sequence[Measured], title: str) -> None:
+    """Print a row for every network."""
     table = Table(
         "model", "blocks", "channels", "strides", "parameters", "GFLOP a clip", title=title, title_style="bold"
     )
     for column in table.columns[4:]:
         column.justify = "right"
-    for network, cost in pairs:
+    for network, cost in networks:
         rows = (network.block_names, network.channels, network.strides)
         table.add_row(network.name, *map(shorten, rows), f"{cost.parameters:,}", f"{cost.flops / 1e9:.2f}")
     Console(width=130).print(table)

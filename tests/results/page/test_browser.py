@@ -3,13 +3,16 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
+from tests.player.conftest import made_up as scene
 from tests.results import made_up
 from tests.results.page.pages import JOINTS, arrays, results, run
 
+from stgdn.player.content import page_content
 from stgdn.results.page.writing import write_page
 from stgdn.results.runs import config_differences
 from stgdn.results.scores import Scores
@@ -46,9 +49,9 @@ def opened(browser: Browser, runs: Path) -> Iterator[Opener]:
     heard: list[str] = []
     pages: list[Page] = []
 
-    def start(outputs: Path = runs, **options: object) -> Page:
+    def start(outputs: Path = runs, played: dict[Path, Any] | None = None, **options: object) -> Page:
         path = outputs / "page.html"
-        write_page(results(outputs), [], path)
+        write_page(results(outputs), [], path, played=played)
         page = browser.new_page(**options)  # pyright: ignore[reportArgumentType]
         page.on("console", lambda message: heard.append(message.text))
         page.on("pageerror", lambda error: heard.append(str(error)))
@@ -234,3 +237,39 @@ def test_few_runs(opened: Opener, tmp_path: Path, number: int) -> None:
         ]
     else:
         assert page.locator("section").all_inner_texts() == ["Tables\n\nNo tables were asked for."]
+
+
+def test_mistakes_are_played_in_a_frame(opened: Opener, runs: Path) -> None:
+    folders = {run.model: run.folder for run in results(runs) if run.stream == "joint" and run.data == "demo"}
+    evil = scene(EVIL, classes=tuple(f"{EVIL}{number}" for number in range(8)))
+    played = {
+        folders["st_gdn"]: {"wrong": 9, "clips": 60, "player": page_content([scene("wave", frames=24), evil])},
+        folders["agcn_7l"]: {"wrong": 0, "clips": 60, "player": None},
+    }
+    page = opened(runs, played, reduced_motion="reduce")
+    page.locator("#mistakes select").select_option(label=DEMO)
+    told = page.locator("#mistakes p").inner_text()
+    assert told == f"{DEMO} takes 9 of 60 clips for what they are not. Those 2 that it is surest about are played."
+    page.locator("#mistakes iframe").scroll_into_view_if_needed()
+    player = page.frame_locator("#mistakes iframe")
+    assert player.locator("#name").inner_text() == "wave"
+    player.locator("#stage").click()
+    page.keyboard.press("ArrowRight")
+    assert player.get_by_text("frame 2 of 24").count() == 1
+    page.keyboard.press("ArrowDown")
+    assert player.locator("#name").inner_text() == EVIL
+    heights = "frame => [frame.clientHeight, frame.contentDocument.documentElement.scrollHeight]"
+    page.wait_for_timeout(200)
+    shown, needed = page.locator("#mistakes iframe").evaluate(heights)
+    assert shown == needed
+    page.locator("#mistakes select").select_option(label=OTHER)
+    assert page.locator("#mistakes p").inner_text() == f"{OTHER} recognises all 60 clips."
+    assert page.locator("#mistakes iframe").count() == 0
+
+
+def test_no_mistakes_are_played_unless_asked_for(opened: Opener, runs: Path) -> None:
+    page = opened()
+    assert page.locator("#mistakes").count() == 0
+    assert page.get_by_role("link", name="Mistakes").count() == 0
+    page = opened(runs, {})
+    assert "what it takes is named on top" in page.locator("#mistakes").inner_text()

@@ -3,6 +3,8 @@
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,16 +27,22 @@ CURVES = {"train/loss": 1, "train/top1": 100, "val/top1": 100}
 Content = dict[str, Any]
 
 
-def page_content(results: Sequence[Result]) -> tuple[Content, list[str]]:
+def page_content(
+    results: Sequence[Result], played: Mapping[Path, Content] = MappingProxyType({})
+) -> tuple[Content, list[str]]:
     """Everything the page draws, and sentences about files of the runs that cannot be used.
 
     The content is `runs`, with what each has: `curves` by column, `confusion` as [true, predicted, clips, true, ...],
-    `smoothing` by measure, `layers` (see `layer_content`) and `config` by dotted key. Lists of class names and
+    `smoothing` by measure, `layers` (see `layer_content`), `mistakes` (those of `played`, by folder) and `config` by
+    dotted key. Lists of class names and
     skeletons that runs have in common stand once, in `classes` and `skeletons`; runs hold their places there.
     """
     classes, skeletons, problems = Shelf(), Shelf(), []
     names = run_names(results)
-    runs = [_run(result, name, classes, skeletons, problems) for result, name in zip(results, names, strict=True)]
+    runs = [
+        _run(result, name, classes, skeletons, problems) | {"mistakes": played.get(result.folder)}
+        for result, name in zip(results, names, strict=True)
+    ]
     return {"runs": runs, "classes": classes.kept, "skeletons": skeletons.kept}, list(dict.fromkeys(problems))
 
 

@@ -1,26 +1,32 @@
 """The page as a file: template, style, scripts, tables and data put into one, which asks the network for nothing."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from stgdn.files import replacing
-from stgdn.html_file import assembled
+from stgdn.html_file import HtmlFile
+from stgdn.player import writing as player
 from stgdn.results.gathering import Result
 from stgdn.results.page.runs import page_content
 from stgdn.results.page.tables import html_list, html_tables
 from stgdn.results.rows import Comparison
 
-# In this order: a script may use what those before it define.
-SCRIPTS = ("dom", "data", "colours", "lists", "chart", "heat_map", "skeleton")
 FEW = 3
-SECTIONS = ("runs", "curves", "smoothing", "classes", "covariances", "layers", "comparison")
+PARTS = ("dom", "data", "colours", "lists", "chart", "heat_map", "skeleton")
+SECTIONS = ("runs", "curves", "smoothing", "classes", "mistakes", "covariances", "layers", "comparison")
+PAGE = HtmlFile.read("stgdn.results.page", (*PARTS, *SECTIONS, "page"))
+PLAYING = replace(PAGE, frames=(player.PAGE,))
 
 
 def write_page(
-    runs: Sequence[Result], tables: Sequence[Comparison], path: Path, problems: Sequence[str] = ()
+    runs: Sequence[Result],
+    tables: Sequence[Comparison],
+    path: Path,
+    problems: Sequence[str] = (),
+    played: Mapping[Path, Any] | None = None,
 ) -> list[str]:
     """Write everything that people look at into one HTML file, whole or not at all.
 
@@ -29,11 +35,13 @@ def write_page(
         tables: to stand above the pictures.
         path: of the file.
         problems: sentences to stand on top.
+        played: mistakes of runs by their folders, see `stgdn.results.page.mistakes`; None if none are to be played.
 
     Returns:
         Sentences about damaged files that `problems` does not tell already; they stand on top too.
     """
-    content, found = page_content(runs)
+    content, found = page_content(runs, played or {})
+    content["player"] = None if played is None else player.frame()
     new = [each for each in found if not any(known.startswith(each) for known in problems)]
     html = page(content, html_tables(tables), [*problems, *new])
     with replacing(path) as temporary:
@@ -43,13 +51,13 @@ def write_page(
 
 def page(content: Mapping[str, Any], tables: str, problems: Sequence[str]) -> str:
     """The page as text."""
-    script = "\n".join(_template(f"{name}.js") for name in (*SCRIPTS, *SECTIONS, "page"))
     parts = {
         "summary": escape(summary(content["runs"])),
         "problems": notice(problems),
         "tables": tables or "<p>No tables were asked for.</p>",
     }
-    return assembled(_template("page.html"), _template("page.css"), script, content, parts)
+    file = PAGE if content["player"] is None else PLAYING
+    return file.text(content, parts)
 
 
 def notice(problems: Sequence[str]) -> str:
@@ -69,7 +77,3 @@ def summary(runs: Sequence[Mapping[str, Any]]) -> str:
     fake = " Synthetic people show nobody who exists." if any(run["synthetic"] for run in runs) else ""
     count = "1 finished run" if len(runs) == 1 else f"{len(runs)} finished runs"
     return f"{count} on {', '.join(data)}.{fake} Accuracies are those of the last epoch, in per cent."
-
-
-def _template(name: str) -> str:
-    return files("stgdn.results.page").joinpath("template", name).read_text(encoding="utf-8")

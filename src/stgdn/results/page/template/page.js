@@ -2,6 +2,7 @@ const SHOW = {
   curves: showCurves,
   smoothing: showSmoothing,
   classes: showClasses,
+  mistakes: showMistakes,
   layers: showLayers,
   comparison: showComparison,
   runs: showRuns, // last: it ticks runs, and all who listen draw
