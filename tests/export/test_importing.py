@@ -241,7 +241,7 @@ class TestDifferences:
         with pytest.raises(InputError, match="is no state dict"):
             read_published(tmp_path / "x.pt")
         (tmp_path / "x.pt").write_bytes(b"weights")
-        with pytest.raises(InputError, match="no readable file of weights"):
+        with pytest.raises(InputError, match="not a readable file of weights"):
             read_published(tmp_path / "x.pt")
 
 

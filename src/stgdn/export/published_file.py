@@ -1,13 +1,12 @@
 """Files of weights that the published code has written."""
 
 import hashlib
-import pickle
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from stgdn.errors import InputError
+from stgdn.weights_file import read_weights
 
 WRAPPED = "module."  # what torch.nn.DataParallel puts before every name
 NESTED = ("state_dict", "model_state_dict", "model")
@@ -19,11 +18,7 @@ def read_published(path: Path) -> dict[str, Tensor]:
     Raises:
         InputError: no file, or it holds something else than weights (pickled code is refused, nothing of it runs).
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path} is no readable file of weights, nothing in it was run: {reason[:200]}") from None
+    content = read_weights(path, "file of weights")
     for key in NESTED:
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]

@@ -2,8 +2,6 @@
 
 import logging
 import os
-import pickle
-import re
 import warnings
 from collections.abc import Mapping
 from importlib import import_module
@@ -27,6 +25,7 @@ from stgdn.training.profiling import build_profiler
 from stgdn.training.progress import EpochReport
 from stgdn.training.recognizer import Optimisation, Recognizer
 from stgdn.training.wandb_logger import build_loggers
+from stgdn.weights_file import read_weights
 
 MODELS = "stgdn.model."  # of a config that was read from a file nothing else is made: it could be anything
 
@@ -107,17 +106,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         InputError: missing, damaged, or holding more than plain Python and weights.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        foreign = re.search(r"Unsupported \w+ ([\w.]+)|unsupported GLOBAL ([\w.]+)", str(error))
-        what = f"it holds {foreign[1] or foreign[2]}" if foreign else "it is damaged"
-        raise InputError(
-            f"{path} is not a readable checkpoint: {what}; only weights and plain values are read"
-        ) from None
-    except (OSError, RuntimeError, EOFError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path} is not a readable checkpoint: {reason[:200]}") from None
+    content = read_weights(path)
     if not isinstance(content, dict) or "state_dict" not in content:
         raise InputError(f"{path} is not a checkpoint of this suite: it has no weights under 'state_dict'")
     return content

@@ -1,0 +1,38 @@
+"""Files that PyTorch has written, read without running anything in them."""
+
+import pickle
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stgdn.errors import InputError
+
+
+def read_weights(path: Path, kind: str = "checkpoint") -> Any:  # noqa: ANN401
+    """The weights and plain values of a file by `torch.save`.
+
+    Args:
+        path: of the file.
+        kind: what it should be, for errors.
+
+    Raises:
+        InputError: missing, damaged, of another kind, or with pickled code in it.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of pickles that are not PyTorch's
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        code = re.search(r"(?:GLOBAL|Unsupported class) ([\w.]+)", str(error))
+        reason = f"it holds {code[1]}" if code else "it is damaged, or not of PyTorch"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except Exception as error:  # a file of another kind fails in whatever way its first bytes lead to
+        told = str(error).splitlines()[0] if isinstance(error, RuntimeError) and str(error) else ""
+        reason = told.split(". ")[0] or "it is damaged, or not of PyTorch"
+    raise InputError(
+        f"{path} is not a readable {kind}: {reason}; only weights and plain values are read, nothing in it was run"
+    )
