@@ -32,7 +32,7 @@ def test_names_need_no_quoting(overrides: list[str], expected: str) -> None:
             "logger.project=x",
             "oversmoothing=null",
         ],
-        ["outputs=elsewhere", "data_root=/data", "data.source=x.zip", "data.store=y", "workers=2"],
+        ["outputs=elsewhere", "data_root=/data", "data.source=x.zip", "data.store=y", "data.licence=MIT", "workers=2"],
     ],
 )
 def test_how_and_where_a_run_is_made_is_no_part_of_its_name(overrides: list[str]) -> None:

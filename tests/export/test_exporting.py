@@ -147,6 +147,7 @@ class TestSafetensors:
         assert "synthetic people" in card
         assert f"{told['parameters']:,}" in card
         assert "seed 1" in card
+        assert "of the data: MIT, as this suite" in card
         again = door("export", "run=made", "format=safetensors", "write=again", "folded=true")  # from a folder
         assert again.code == 0, again.err
         assert "store is not there" in again.err
@@ -157,6 +158,16 @@ class TestSafetensors:
         summary.write_text(json.dumps(told | {"epochs": 7}))  # of another epoch than the checkpoint
         assert door("export", f"run={summary.parent}", "format=safetensors", "write=made").code == 0
         assert "Not measured" in Path("made/README.md").read_text()
+
+    @pytest.mark.parametrize(
+        ("options", "told"),
+        [(["data.licence=CC BY 4.0"], "of the data: CC BY 4.0"), (["data.licence=null"], "none is known to the suite")],
+    )
+    def test_the_card_says_the_licence_that_was_given(
+        self, door: Door, make_run: MakeRun, options: list[str], told: str
+    ) -> None:
+        assert door("export", f"run={make_run(*options)}", "format=safetensors", "write=made").code == 0
+        assert told in Path("made/README.md").read_text()
 
     def test_damaged_folders_are_told(self, door: Door, run: Path) -> None:
         assert door("export", f"run={run}", "format=safetensors", "write=made").code == 0

@@ -122,10 +122,11 @@ def _files(facts: dict[str, Any]) -> str:
 
 
 def _licence(data: dict[str, Any]) -> str:
-    if data.get("synthetic"):
-        return "The data is made by the suite itself, whose licence is MIT."
-    obtain = f" About the data: {data['obtain']}." if data.get("obtain") else ""
-    return (
-        "Not stated here: the terms of the data, and of the code that trained the weights, decide what may be done "
-        f"with them.{obtain}"
+    stated = data.get("licence") or "none is known to the suite, which does not mean that there are no terms"
+    lines = [f"- of the data: {stated}"]
+    if data.get("obtain"):
+        lines.append(f"- where the data is from: {data['obtain']}")
+    lines.append(
+        "- of the weights: nobody has stated one; they were trained on the data, whose terms may hold for them"
     )
+    return "\n".join(lines)

@@ -7,7 +7,7 @@ from typing import Any
 from stgdn.naming import changes_result
 
 # What may differ between runs of one recipe, besides what does not change a result at all.
-NAMES = ("seed", "recipe_name", "data.name", "data.stream", "data.obtain")
+NAMES = ("seed", "recipe_name", "data.name", "data.stream")
 
 Settings = Mapping[str, Any]
 
