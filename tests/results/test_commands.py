@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 from tests.conftest import TINY, Door
 
-from stgdn.results.commands import retyped, training_command
+from stgdn.results.commands import retyped, together, training_command
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,24 @@ from stgdn.results.commands import retyped, training_command
 )
 def test_a_run_without_its_sweep(overrides: list[str], expected: str) -> None:
     assert retyped(overrides) == expected
+
+
+def test_seeds_become_a_sweep() -> None:
+    train = "python src/train.py"
+    assert together([f"{train} model=agcn seed={seed} epochs=3" for seed in (1, 2, 3)]) == [
+        f"{train} -m model=agcn seed=1,2,3 epochs=3"
+    ]
+    others = [
+        f"{train} model=agcn seed=2",
+        f"{train} model=agcn optimisation.lr=0.05 seed=3",  # another option
+        f"{train} model=agcn",  # the default seed is not known here
+        f"{train} model=agcn data.seed=4",
+        "python src/fuse.py runs=a seed=2",
+        "python src/fuse.py runs=a seed=3",
+        f"{train} 'data.rotate=[0, 30, 0]'",
+    ]
+    assert together(others) == others
+    assert together([f"{train} seed=2", *others, f"{train} seed=12"]) == [f"{train} -m seed=2,12", *others]
 
 
 def test_there_is_none_outside_a_door(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from stgdn.results.commands import together
 from stgdn.results.letter import BASELINE
 from stgdn.results.rows import Comparison, Row, Spread, letter
 
@@ -105,6 +106,8 @@ def cost(row: Row) -> str | None:
 
 
 def commands(row: Row) -> str:
-    """The command of every run of a row in one line, the way a fusion came about behind it."""
-    told = "; ".join(f"`{' '.join(command.split())}`" for command in row.commands) or "its command was not kept"
+    """The commands of a row's runs in one line, the way a fusion came about behind them."""
+    told = (
+        "; ".join(f"`{' '.join(command.split())}`" for command in together(row.commands)) or "its command was not kept"
+    )
     return f"{told} ({row.origin})" if row.origin else told
