@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stgdn.data.checks import check, expect_metres, remark
@@ -105,7 +106,7 @@ def _write_clips(writer: StoreWriter, reader: Reader, files: list[ClipFile], wor
     left = [file for file in files if file.name not in writer.done]
     bad = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as progress:
+    with Progress(*columns, console=Console(force_jupyter=False)) as progress:  # no widgets in notebooks
         task = progress.add_task(f"reading {writer.header.dataset}", total=len(files), completed=len(files) - len(left))
         for file, clip in _parse(reader, left, workers, writer.header.scale):
             if isinstance(clip, Clip):
