@@ -25,6 +25,14 @@ ROOT = Path(__file__).parents[1]
 TINY = ("width=0.125", "epochs=1", "data.frames=16", "logger.wandb=off", "trainer.accelerator=cpu", "batch_size=16")
 
 
+LONGEST_ID = 40
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """A file's bytes are no name: in an archive they have the time in them, and each process would find other tests."""
+    return "file" if isinstance(val, bytes) and len(val) > LONGEST_ID else None
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data for tests; it is not part of the project."""
