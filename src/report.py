@@ -1,6 +1,5 @@
 """Put runs beside published figures, in the letter's tables: `python src/report.py tables=table1 page=table1.html`."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from omegaconf import DictConfig
 from stgdn.accelerator import chosen_device
 from stgdn.entry import door
 from stgdn.errors import InputError
-from stgdn.recognition.telling import counted, progress
+from stgdn.recognition.telling import counted, note, progress
 from stgdn.results.comparison import compare, runs_of
 from stgdn.results.gathering import Result, gather
 from stgdn.results.page.mistakes import played_mistakes
@@ -52,8 +51,8 @@ def play(runs: Sequence[Result], most: int, config: DictConfig) -> tuple[Mapping
 
 def say(notes: list[str]) -> None:
     """Tell what is left out, beside the tables and not in them."""
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+    for each in notes:
+        note(each)
 
 
 if __name__ == "__main__":

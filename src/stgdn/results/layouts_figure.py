@@ -11,6 +11,7 @@ from stgdn.model.block import Block
 from stgdn.model.complexity import Complexity
 from stgdn.model.network import Network
 from stgdn.model.spatial import GDCN
+from stgdn.results.layouts import Measured
 
 PLAIN = "#d0d5da"
 WHITENED = {"node": "#5b9bd5", "frame": "#f0a04b", "channel": "#6fb883"}
@@ -39,14 +40,15 @@ HALF, LANE = 1.9, 4.2  # of a part's height, and how far from the middle x passe
 UNIT = 0.112  # inches
 
 
-def layouts_figure(networks: Sequence[tuple[Network, Complexity]], title: str) -> Figure:
+def layouts_figure(networks: Sequence[Measured], title: str) -> Figure:
     """Networks, a row each, above the parts of a layer and a legend of the filters that occur.
 
     Args:
         networks: with what each costs.
         title: stands above.
     """
-    kinds = [kind for kind in KINDS if any(kind in kinds_of(network) for network, _ in networks)]
+    occurring = set[tuple[str, ...]]().union(*(kinds_of(network) for network, _ in networks))
+    kinds = [kind for kind in KINDS if kind in occurring]
     height = 5 + ROW * len(networks) + CHAIN + LINE * len(kinds)
     figure = Figure(figsize=(UNIT * WIDE, UNIT * height))
     axes = figure.add_axes((0, 0, 1, 1))
