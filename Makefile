@@ -3,6 +3,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 ARGS ?=
+LIMIT ?= 3600
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/limited_run.py $(LIMIT) $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo test unit lint format types models report bench bench-gpu bench-data watch sync clean
@@ -30,8 +32,8 @@ demo: install ## Train st_gdn on synthetic people, a few minutes on two cores
 
 test: lint types unit ## Lint, check types, run all tests
 
-unit: install-dev ## Run the tests, a process a core: make unit ARGS="-k whitening"
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+unit: install-dev ## Run the tests, a process a core, LIMIT seconds at most: make unit ARGS="-k whitening" LIMIT=600
+	$(PYTEST) -n auto --dist loadgroup $(ARGS)
 
 lint: install-dev ## Check style and formatting
 	$(BIN)/ruff check .

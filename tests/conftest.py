@@ -3,8 +3,10 @@
 import os
 import runpy
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +17,13 @@ from stgdn.data.preparation import prepare
 from stgdn.data.readers.ntu import NTUReader
 from stgdn.data.store import Store
 from stgdn.data.synthetic import DEMO_ACTIONS, write_demo
+from stgdn.errors import InputError
+from stgdn.slurm import queue
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+pytest_plugins = ("tests.unfinished",)
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,6 +37,24 @@ LONGEST_ID = 40
 def pytest_make_parametrize_id(val: object) -> str | None:
     """A file's bytes are no name: in an archive they have the time in them, and each process would find other tests."""
     return "file" if isinstance(val, bytes) and len(val) > LONGEST_ID else None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Cancel the Slurm jobs of tests that were killed; worker processes leave that to the first process."""
+    if not hasattr(config, "workerinput") and shutil.which("squeue"):
+        with suppress(InputError):  # Slurm does not answer: nothing was submitted
+            cancel_jobs(config._tmp_path_factory.getbasetemp())  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def cancel_jobs(folder: Path) -> None:
+    """Cancel the Slurm jobs whose runs lie below `folder`.
+
+    Raises:
+        InputError: Slurm does not answer.
+    """
+    jobs = [queued.job for queued in queue() if Path(queued.comment).is_relative_to(folder)]
+    if jobs:
+        subprocess.run(["scancel", *jobs], check=False)
 
 
 @pytest.fixture(scope="session")

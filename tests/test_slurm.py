@@ -19,7 +19,7 @@ from stgdn.results.scores import Scores
 from stgdn.slurm import ask, minutes, queue, reason
 from stgdn.training.building import read_checkpoint
 from stgdn.training.progress import EpochReport
-from tests.conftest import ROOT, TINY, Door
+from tests.conftest import ROOT, TINY, Door, cancel_jobs
 
 pytestmark = pytest.mark.xdist_group("slurm")  # all jobs at the same time, once
 
@@ -131,8 +131,7 @@ def work(slurm: None, tmp_path_factory: pytest.TempPathFactory, tiny_data: Path)
     for process in work.started.values():
         with process:  # closes its pipes
             process.kill()
-    jobs = [queued.job for queued in queue() if queued.comment.startswith(str(work.folder))]
-    subprocess.run(["scancel", *jobs], check=False) if jobs else None
+    cancel_jobs(work.folder)
 
 
 def until(condition: Callable[[], bool], seconds: float, what: Callable[[], str]) -> None:
@@ -278,3 +277,20 @@ class TestTimeLimit:
         assert outcome.code == 130, outcome.err
         epochs = [line.split("/")[0].split()[1] for line in outcome.out.splitlines() if line.startswith("epoch")]
         assert epochs == [str(done + 1)]
+
+
+def test_jobs_of_a_killed_test_are_cancelled(slurm: None, tmp_path: Path) -> None:  # noqa: ARG001
+    (tmp_path / "test_killed.py").write_text(
+        "import os, subprocess\n"
+        "def test_killed(tmp_path):\n"
+        "    job = ['sbatch', '--wrap=sleep 600', f'--comment={tmp_path}/run', '--output=/dev/null']\n"
+        "    subprocess.run(job, check=True)\n"
+        "    os.abort()\n"
+    )
+    project = ["-c", str(ROOT / "pyproject.toml"), f"--rootdir={tmp_path}", "-p", "tests.conftest"]
+    command = [sys.executable, "-m", "pytest", *project, f"--basetemp={tmp_path / 'base'}", "-n", "1", "test_killed.py"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert "crashed while running 'test_killed.py::test_killed'" in ended.stdout
+    left = [queued for queued in queue() if Path(queued.comment).is_relative_to(tmp_path)]
+    until(lambda: not left or not {job.job for job in left} & {job.job for job in queue()}, 30, lambda: str(left))
