@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 from hydra.core.global_hydra import GlobalHydra
 
 from stgdn.data.preparation import prepare
@@ -31,12 +32,32 @@ ROOT = Path(__file__).parents[1]
 TINY = ("width=0.125", "epochs=1", "data.frames=16", "logger.wandb=off", "trainer.accelerator=cpu", "batch_size=16")
 
 
+# A test that takes `device` from these runs on the CPU, and on a GPU where there is one.
+DEVICES: tuple[Any, ...] = ("cpu", pytest.param("cuda", marks=pytest.mark.gpu))
+
 LONGEST_ID = 40
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
     """A file's bytes are no name: in an archive they have the time in them, and each process would find other tests."""
     return "file" if isinstance(val, bytes) and len(val) > LONGEST_ID else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a GPU where there is none."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="no GPU: torch.cuda.is_available() is False"))
+
+
+@pytest.fixture(autouse=True)
+def _no_gpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide GPUs from tests that are not about them, so that these do the same on every machine."""
+    if request.node.get_closest_marker("gpu") is None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from numpy.typing import NDArray
@@ -96,6 +97,19 @@ class TestBuildData:
         assert {split: len(chosen) for split, chosen in data.splits.items()} == {"train": 6, "holdout": 0, "test": 3}
         (first, *_) = data.train_dataloader()
         assert first["clips"].shape == (2, 3, 52, 20, 1)
+
+    @pytest.mark.parametrize(
+        ("there", "accelerator", "workers"),
+        [(True, "auto", 8), (True, "gpu", 8), (True, "cpu", 0), (False, "auto", 0), (False, "cpu", 0)],
+    )
+    def test_worker_processes_serve_a_gpu_that_is_used(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool, accelerator: str, workers: int
+    ) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+        monkeypatch.setattr(building, "available_cores", lambda: 16)
+        options = (f"data.store={nw_ucla(tmp_path / 'store')}", f"trainer.accelerator={accelerator}")
+        assert build_data(composed("data=nw_ucla", *options)).workers == workers
+        assert build_data(composed("data=nw_ucla", *options, "workers=3")).workers == 3
 
     @pytest.mark.parametrize("holdout", ["[2]", "2"])
     def test_holds_out(self, tmp_path: Path, holdout: str) -> None:

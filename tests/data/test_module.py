@@ -234,6 +234,18 @@ class TestBatches:
         assert all(all(share) for share in shares)
         assert sorted(chain(*chain(*shares))) == [0, 1, 2, 3, 4]
 
+    @pytest.mark.parametrize(("device", "pinned"), [("cpu", False), ("cuda", True)])
+    def test_memory_is_pinned_for_a_gpu_that_is_used(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, device: str, pinned: bool
+    ) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # used or not
+        trainer = lightning.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+        monkeypatch.setattr(type(trainer.strategy), "root_device", torch.device(device))
+        data = build(folder, batch_size=8)
+        assert not data.test_dataloader().pin_memory
+        data.trainer = trainer
+        assert data.train_dataloader().pin_memory == pinned
+
     def test_fewer_clips_than_processes(self) -> None:
         with pytest.raises(InputError, match=r"2 clips do not go around 3 processes: lower trainer\.devices"):
             EpochBatches(2, 6, None, 0, 3)

@@ -1,12 +1,13 @@
 """Interrupted and resumed, a run ends with exactly the weights of one that was left alone."""
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tests.conftest import TINY, Door
+from tests.conftest import DEVICES, TINY, Door
 
 from stgdn.training.progress import TIMES, EpochReport
 
@@ -28,10 +29,21 @@ def rows(model: str) -> list[str]:
     ]
 
 
+@pytest.fixture(autouse=True)
+def _any_algorithm() -> Iterator[None]:
+    """Leave PyTorch as it was after trainer.deterministic=true."""
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
 # st_gdn has running covariances, st_gcn dropout.
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("model", ["st_gdn", "st_gcn"])
-def test_resumed_weights_are_bit_identical(door: Door, monkeypatch: pytest.MonkeyPatch, model: str) -> None:
-    options = (f"model={model}", *THREE_EPOCHS)
+def test_resumed_weights_are_bit_identical(
+    door: Door, monkeypatch: pytest.MonkeyPatch, model: str, device: str
+) -> None:
+    trainer = ("trainer.accelerator=gpu", "trainer.devices=1") if device == "cuda" else ()
+    options = (f"model={model}", *THREE_EPOCHS, *trainer, "trainer.deterministic=true")
     assert door("train", *options).code == 0
     straight, straight_rows = last_checkpoint(model), rows(model)
 

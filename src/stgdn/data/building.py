@@ -148,14 +148,15 @@ def build_data(config: DictConfig, other: str | None = None, protocol: str | Non
         layout=layout(data.input_layout),
         batch_size=config.batch_size,
         holdout=tuple(data.holdout) if isinstance(data.holdout, ListConfig) else (data.holdout,),
-        workers=loader_workers() if config.workers is None else config.workers,
+        workers=loader_workers(config) if config.workers is None else config.workers,
         seed=config.seed,
     )
 
 
-def loader_workers() -> int:
+def loader_workers(config: DictConfig) -> int:
     """Processes that make batches beside a GPU, up to 8; on a CPU none, the cores are busy training."""
-    return min(8, available_cores() - 1) if torch.cuda.is_available() else 0
+    on_cpu = OmegaConf.select(config, "trainer.accelerator") == "cpu" or not torch.cuda.is_available()
+    return 0 if on_cpu else min(8, available_cores() - 1)
 
 
 def expect_store(store: Store, data: DictConfig) -> None:
