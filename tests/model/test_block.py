@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from stgdn.model.block import BLOCKS, Block, projection
 from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN
-from stgdn.model.temporal import TCN, TDN
+from stgdn.model.temporal import TCN, TDN, FrameConvolution
 
 from . import published, weights
 
@@ -146,6 +146,6 @@ def test_projection_is_the_identity_where_shapes_agree() -> None:
     assert isinstance(projection(8, 8), nn.Identity)
     for shape in ((8, 4, 1), (8, 8, 2)):
         convolution, norm = projection(*shape).children()
-        assert isinstance(convolution, nn.Conv2d)
-        assert convolution.stride == (shape[2], 1)
+        assert isinstance(convolution, FrameConvolution)
+        assert (convolution.stride, convolution.frame_step) == ((1, 1), shape[2])  # oneDNN miscounts with a stride
         assert isinstance(norm, BatchNorm)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from stgdn.model.bodies import Counts
 from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN
-from stgdn.model.temporal import TCN, TDN
+from stgdn.model.temporal import TCN, TDN, FrameConvolution
 
 
 class Filters(NamedTuple):
@@ -48,10 +48,10 @@ def filters(
 
 
 class Projection(nn.Sequential):
-    """A strided 1×1 convolution and BatchNorm."""
+    """A 1×1 convolution of every `stride`-th frame, and BatchNorm."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
-        super().__init__(nn.Conv2d(in_channels, out_channels, 1, (stride, 1)), BatchNorm(out_channels))
+        super().__init__(FrameConvolution(in_channels, out_channels, stride=stride), BatchNorm(out_channels))
 
     @property
     def parts(self) -> tuple[nn.Conv2d, BatchNorm]:
