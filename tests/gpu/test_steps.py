@@ -190,9 +190,6 @@ class AsOnCuda(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.xfail(
-    reason="Normalise.backward gives native_batch_norm_backward no save_mean and save_invstd", strict=True
-)
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_asked_that_cuda_refuses(name: str) -> None:
     with AsOnCuda():

@@ -51,6 +51,23 @@ def statistics(x: Tensor, axis: str, seen: Tensor | None = None, patch: int = 1)
     return mean, covariance / max(1, len(values))
 
 
+def statistics_at_once(x: Tensor, axis: str, seen: Tensor | None = None, patch: int = 1) -> tuple[Tensor, Tensor]:
+    """Return what `statistics` does for nodes and frames, by one matrix product."""
+    assert axis != "channel"
+    assert patch == 1
+    seen = torch.ones(x.shape[0], x.shape[2], dtype=torch.bool) if seen is None else seen
+    x = x[seen.any(1)]
+    present = seen[seen.any(1)].to(x.dtype)[:, None, :, None].expand_as(x)
+    if axis == "node":
+        values, present = (part.reshape(-1, x.shape[3]) for part in (x, present))
+        values, present = values[present[:, 0] > 0], present[present[:, 0] > 0]
+    else:
+        values, present = (part.transpose(2, 3).reshape(-1, x.shape[2]) for part in (x, present))
+    mean = (values * present).sum(0) / present.sum(0).clamp(min=1)
+    deviations = (values - mean) * present
+    return mean, deviations.T @ deviations / max(1, len(values))
+
+
 def floored(covariance: Tensor, eps: float = 1e-2, floor: str = "relative") -> Tensor:
     """Σ + εI, where a relative ε counts in mean variances."""
     D = len(covariance)

@@ -60,10 +60,15 @@ def spatial_adjacency(layout: Layout, centre: int) -> Tensor:
 
 
 class Deconvolution(nn.Module):
-    """Literal whitening with running statistics."""
+    """Literal whitening with running statistics.
+
+    Attributes:
+        statistics: mean and covariance of a batch; sample by sample, so slow, unless another way is given.
+    """
 
     mean: Tensor
     covariance: Tensor
+    statistics = staticmethod(literal.statistics)
 
     def __init__(self, axis: str, size: int, patch: int = 1) -> None:
         super().__init__()
@@ -74,7 +79,7 @@ class Deconvolution(nn.Module):
     def forward(self, x: Tensor, seen: Tensor | None) -> Tensor:
         mean, covariance = self.mean, self.covariance
         if self.training:
-            mean, covariance = literal.statistics(x, self.axis, seen, self.patch)
+            mean, covariance = self.statistics(x, self.axis, seen, self.patch)
             self.mean = 0.9 * self.mean + 0.1 * mean.detach()
             self.covariance = 0.9 * self.covariance + 0.1 * covariance.detach()
         root = literal.inverse_root(literal.floored(covariance))

@@ -29,17 +29,17 @@ LITERAL = {
 networks = pytest.mark.parametrize("name", NETWORKS)
 
 
-def literally(net: Network) -> published.AGCN | published.STGCN:
+def literally(net: Network, frames: int = T, joints: str = "kinect20") -> published.AGCN | published.STGCN:
     """The published network with the same weights."""
-    skeleton = layout("kinect20")
+    skeleton, dtype = layout(joints), net.classifier.weight.dtype
     if net.per_body_norm:
         graph = published.spatial_adjacency(skeleton, skeleton.root)
-        theirs = published.STGCN(net.channels, net.strides, graph, num_classes=CLASSES).double()
+        theirs = published.STGCN(net.channels, net.strides, graph, num_classes=CLASSES).to(dtype)
         weights.st_gcn(theirs, net)
         return theirs
     filters = [LITERAL[name] for name in net.block_names]
     graph = published.directed_adjacency(skeleton)
-    theirs = published.AGCN(net.channels, net.strides, filters, graph, num_classes=CLASSES, frames=T).double()
+    theirs = published.AGCN(net.channels, net.strides, filters, graph, num_classes=CLASSES, frames=frames).to(dtype)
     weights.agcn(theirs, net)
     return theirs
 

@@ -1,5 +1,6 @@
 """Mean and covariance along one axis, of one process or of all processes of a data-parallel run."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -7,6 +8,8 @@ from einops import rearrange
 from torch import Tensor
 
 from stgdn.model.ranks import sum_over_ranks
+
+PART = 1 << 17  # values of which products are taken at once
 
 
 class Moments(NamedTuple):
@@ -48,10 +51,9 @@ MATRIX_WEIGHTS = {"node": "(g b) t -> g (b t) 1", "frame": "(g b) t -> g b t"}
 
 
 def matrix_moments(x: Tensor, axis: str, seen: Tensor, groups: int, *, across_ranks: bool = False) -> Moments:
-    """What `moments` gives for nodes and frames, in one pass over x, without a copy, and in one message over ranks.
+    """Return what `moments` does for nodes and frames, without a copy of x, and by one message over ranks.
 
-    x is multiplied with itself as it is, and the mean taken off the products: sums over bodies are in float64, and
-    features behind a ReLU and BatchNorm vary by as much as their mean, so that little cancels.
+    Products are taken about the mean of this process's values, so that they cancel however far from zero x is.
 
     Args:
         x: (N·M, C, T, V), channels last in memory.
@@ -62,25 +64,28 @@ def matrix_moments(x: Tensor, axis: str, seen: Tensor, groups: int, *, across_ra
     """
     values, weights = rearrange(x, MATRICES[axis], g=groups), rearrange(seen, MATRIX_WEIGHTS[axis], g=groups)
     R = values.shape[3]
+    exact = weights.to(wide(x))
+    samples = exact.amax(dim=2).sum(dim=1)
     apply: Any = _Products.apply
-    products, sums = apply(values, weights, len(x) // groups)  # (G, D, D), (G, B, D)
-    weights, sums = weights.to(products.dtype), sums.to(products.dtype)
-    present, samples = weights.sum(dim=1), weights.amax(dim=2).sum(dim=1)
-    if axis == "node":  # a body is seen with all of its joints
-        parts = sums.sum(dim=1), present, samples
-    else:
-        parts = weights.mT @ sums, weights.mT @ weights, samples  # of the samples that have both entries
-    if across_ranks:
-        products, *parts = sum_over_ranks(products, *parts)
-    together, both, samples = parts
-    total = together if axis == "node" else together.diagonal(dim1=1, dim2=2)
-    count = both if axis == "node" else both.diagonal(dim1=1, dim2=2)
-    mean = total / (count * R).clamp(min=1)
-    crossed = mean[:, :, None] * (together[:, None] if axis == "node" else together)
-    squared = mean[:, :, None] * mean[:, None] * R * both.view(groups, -1, both.shape[-1])
-    scatter = products - crossed - crossed.mT + squared
+    products, sums, centre = apply(values, weights)  # (G, D, D), (G, B, D), (G, D)
+    # Sums and numbers of the samples that have both of two entries: a body is seen with all of its joints.
+    seen_with = exact[:, :, :1] if axis == "node" else exact
+    together, both = seen_with.mT @ sums, R * seen_with.mT @ exact  # (G, D or 1, D or 1)
+    if across_ranks:  # every process has a centre of its own
+        products = products + _crossed(centre, together, both)
+        products, together, both, samples = sum_over_ranks(products, together + both * centre[:, None], both, samples)
+        centre = torch.zeros_like(centre)
+    total, count = (part[:, 0] if axis == "node" else part.diagonal(dim1=1, dim2=2) for part in (together, both))
+    mean = total / count.clamp(min=1)
+    scatter = products + _crossed(-mean, together, both)
     covariance = scatter / (samples * R).clamp(min=1)[:, None, None]
-    return Moments(mean.to(x.dtype), covariance.to(x.dtype))
+    return Moments((mean + centre).to(x.dtype), covariance.to(x.dtype))
+
+
+def _crossed(shift: Tensor, together: Tensor, both: Tensor) -> Tensor:
+    """Return what a shift (G, D) of all samples adds to the sums of their products, (G, D, D)."""
+    crossed = shift[:, :, None] * together
+    return crossed + crossed.mT + both * shift[:, :, None] * shift[:, None]
 
 
 def wide(x: Tensor) -> torch.dtype:
@@ -89,31 +94,44 @@ def wide(x: Tensor) -> torch.dtype:
 
 
 class _Products(torch.autograd.Function):
-    """Σ_b (w x)(w x)ᵀ (G, D, D), in float64, and w Σ_r x (G, B, D) of x (G, B, D, R), weighted by w (G, B, D or 1).
+    """Products and sums about the weighted mean c (G, D) of x (G, B, D, R), and c, which is a constant of them.
 
-    Nothing but x is kept for the gradient, which is one matrix product.
+    Σ_b Σ_r w (x − c) (w (x − c))ᵀ is (G, D, D), Σ_r w (x − c) is (G, B, D), both in float64; w (G, B, D or 1) are ones
+    and zeros. Nothing but x is kept for the gradient.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weights: Tensor, bodies: int) -> tuple[Tensor, Tensor]:  # noqa: ANN401
-        ctx.save_for_backward(x, weights)
-        products = x @ x.mT
-        if weights.shape[2] == 1:
-            products = rearrange(weights, "g (n t) 1 -> g n 1 t", n=bodies) @ rearrange(
-                products, "g (n t) i j -> g n t (i j)", n=bodies
-            )
-            products = products.sum(dim=(1, 2), dtype=wide(x)).unflatten(1, (x.shape[2], x.shape[2]))
-        else:
-            products = (products * weights[..., None] * weights[:, :, None]).sum(dim=1, dtype=wide(x))
-        return products, x.sum(dim=3) * weights
+    def forward(ctx: Any, x: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ANN401
+        G, _, D, R = x.shape
+        sums, exact = x.sum(dim=3).to(wide(x)), weights.to(wide(x))
+        centre = ((sums * exact).sum(dim=1) / (exact.sum(dim=1) * R).clamp(min=1)).to(x.dtype)
+        products = exact.new_zeros(G, D, D)
+        for group, part in _parts(x):
+            deviations, weight = x[group, part] - centre[group, :, None], weights[group, part]
+            products[group] += (deviations @ deviations.mT * (weight[..., None] * weight[:, None])).sum(dim=0)
+        ctx.save_for_backward(x, weights, centre)
+        centre = centre.to(exact.dtype)
+        ctx.mark_non_differentiable(centre)
+        return products, (sums - R * centre[:, None]) * exact, centre
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
-        x, weights = ctx.saved_tensors
-        products, sums = gradients
-        matrices = (products + products.mT).to(x.dtype)[:, None]
-        matrices = matrices * weights[..., None] * (1 if weights.shape[2] == 1 else weights[:, :, None])
-        G, B, D, R = x.shape
-        level = (sums * weights).reshape(G * B, D, 1).expand(-1, -1, R)
-        flat = torch.baddbmm(level, matrices.reshape(G * B, D, D), x.reshape(G * B, D, R))
-        return flat.view(G, B, D, R), None, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        x, weights, centre = ctx.saved_tensors
+        products, sums, _ = gradients
+        matrix = (products + products.mT).to(x.dtype)
+        level = (sums * weights).to(x.dtype)[..., None].expand_as(x)
+        g_x = torch.empty_like(x)
+        for group, part in _parts(x):
+            deviations, weight = x[group, part] - centre[group, :, None], weights[group, part]
+            rows = matrix[group] * (weight[..., None] * weight[:, None])
+            torch.baddbmm(level[group, part], rows, deviations, out=g_x[group, part])
+        return g_x, None
+
+
+def _parts(x: Tensor) -> Iterator[tuple[int, slice]]:
+    """Yield group and matrices of x (G, B, D, R), as many as fit a processor's cache; elsewhere all of a group."""
+    G, B, D, R = x.shape
+    size = max(1, PART // (D * R)) if x.device.type == "cpu" and not torch.compiler.is_compiling() else B
+    for group in range(G):
+        for start in range(0, B, size):
+            yield group, slice(start, start + size)
