@@ -1,5 +1,6 @@
 """Configs in files that came from a stranger: no command makes or calls what they name, or writes where they say."""
 
+import contextlib
 import json
 import re
 import shutil
@@ -14,6 +15,8 @@ import pytest
 import torch
 import yaml
 from hydra.utils import instantiate
+from hypothesis import given
+from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 import stgdn
@@ -309,6 +312,12 @@ class TestReading:
     def test_what_a_checkpoint_may_hold(self, content: object) -> None:
         with pytest.raises(InputError, match=r"weights\.ckpt"):
             stored_config(content, Path("weights.ckpt"))
+
+    @given(st.text("ab:{}[]-,&*!|>'\"\n ${}?.#1_%@\t", max_size=40))
+    def test_whatever_text_is_read_or_refused(self, tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+        path = self.write(tmp_path_factory.getbasetemp(), text)
+        with contextlib.suppress(InputError):
+            assert "${" not in str(OmegaConf.to_container(read_config(path)))
 
 
 SMALL = {"_target_": "stgdn.model.network.Network", "channels": [8], "strides": [1], "blocks": "gcn", "num_classes": 2}
