@@ -21,7 +21,7 @@ def main(config: DictConfig) -> float:
         run.expect_same_config()
         print(f"finished before: {run.folder}", flush=True)
         return run.outcome()
-    data = build_data(config)
+    data = build_data(config, own=True)
     recognizer = build_recognizer(config, own=True)
     run = Run.claim(config, ask=not sweeping())
     trainer = build_trainer(config, run.folder)

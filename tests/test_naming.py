@@ -1,8 +1,15 @@
-"""Run names: what makes another run stands in them, what does not change the result does not."""
+"""Run names: what makes another run stands in them, what does not change the result does not; and names of files."""
+
+import re
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from stgdn.naming import LONGEST, changes_result, option, run_name, turns
+from stgdn.errors import InputError
+from stgdn.naming import LONGEST, changes_result, file_name, name_problem, option, run_name, turns
+from tests.conftest import TINY, Door
 
 
 @pytest.mark.parametrize(
@@ -55,3 +62,78 @@ def test_recipes_turn_bodies_but_not_pictures() -> None:
     assert turns("ntu25", 17.2) == [17.2, 17.2, 17.2]
     assert turns("openpose18", 17.2) == turns("coco17", 17.2) == [0, 0, 0]
     assert turns(None, 5) == [5, 5, 5]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["demo", "2s-agcn", "st_gdn+x", "a.b", "é", "日本語", "हिन्दी", "my data (2)", "e\u0301", 240 * "x", 80 * "語"],
+)
+def test_names_of_files(tmp_path: Path, name: str) -> None:
+    assert file_name(name, "data.name") == name
+    (tmp_path / name).mkdir()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("", "it is empty"),
+        *((name, "it has a '/'") for name in ("../../../x", "a/b", "/etc", "a/", "/", "s3://bucket")),
+        ("..\\x", r"it has a '\'"),
+        *((name, "it begins with '.'") for name in (".", "..", ".hidden", "...")),
+        ("-rf", "it begins with '-'"),
+        *(
+            (name, "a character that does not print")
+            for name in ("a\n", "a\0b", "\x1b[2J", "\u202egnp", "\udc80", "\u2028")
+        ),
+        (241 * "x", "more than 240 bytes"),
+        (81 * "語", "more than 240 bytes"),
+        *((name, "it is no word") for name in (None, 3, ["a"], True)),
+    ],
+)
+def test_names_that_are_none_of_files(name: object, told: str) -> None:
+    with pytest.raises(InputError, match=r"^data\.name=.* cannot be the name of a file or folder: ") as error:
+        file_name(name, "data.name")
+    assert told in str(error.value)
+    assert str(error.value).isprintable()
+
+
+@given(st.text(max_size=300))
+def test_a_name_without_problem_stays_in_its_folder(name: str) -> None:
+    if not name_problem(name):
+        assert Path("folder", name).parts == ("folder", name)
+        assert Path("folder", name).resolve().parent == Path("folder").resolve()
+        assert len(name.encode()) < 255
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("train", [*TINY, "data.name=../../../made"]),
+        ("train", [*TINY, "model.name=../made"]),
+        ("train", [*TINY, "data.stream=../made"]),
+        ("train", [*TINY, "recipe_name=x/../../made"]),
+        ("train", [*TINY, "experiment_name=../made"]),
+        ("train", ["-m", *TINY, "data.name=../../made", "seed=1,2"]),
+        ("prepare", ["data=custom", "data.name=../made", "data.source=own"]),
+        ("describe", ["data.name=../../made"]),
+        ("shard", ["data.name=../made", "to=shards"]),
+        ("import_weights", ["weights=x.pt", "data.name=../made"]),
+        ("models", ["data.name=../made"]),
+        ("benchmark", ["what=networks", "variants=[st_gcn]", "literal=[]", "unwhitened=[]", "name=../made"]),
+    ],
+)
+def test_commands_take_names_not_paths(door: Door, tmp_path: Path, command: str, options: list[str]) -> None:
+    before = set(tmp_path.parent.iterdir())
+    outcome = door(command, *options)
+    assert outcome.code == 1
+    assert re.search("name of a file or folder: it (has a '/'|begins with '.')", outcome.err)
+    assert "Traceback" not in outcome.err
+    assert set(tmp_path.parent.iterdir()) == before
+    assert not list(tmp_path.rglob("made*"))
+
+
+def test_names_of_people_s_own(door: Door, tmp_path: Path) -> None:
+    outcome = door("train", *TINY, "data.name='größe 2'", "model.name='réseau'")
+    assert outcome.code == 0, outcome.err
+    assert (tmp_path / "outputs" / "größe 2" / "réseau" / "joint").is_dir()

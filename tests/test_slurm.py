@@ -65,6 +65,17 @@ def test_no_slurm_on_this_machine(door: Door, monkeypatch: pytest.MonkeyPatch, t
     assert len(outcome.err.splitlines()) == 1
 
 
+def test_a_name_that_is_a_path_makes_no_folder(door: Door, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, prints in (("sinfo", "debug"), ("squeue", ""), ("sbatch", "1"), ("srun", "")):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho {prints}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    outcome = door("train", "launcher=slurm", "launcher.wait=false", *SMALL, "data.name=../../made")
+    assert outcome.code == 1
+    assert "data.name='../../made' cannot be the name of a file or folder" in outcome.err
+    assert not list(tmp_path.parent.rglob("made"))
+
+
 def test_slurm_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     command = tmp_path / "sinfo"
     command.write_text("#!/bin/sh\necho 'sinfo: error: Unable to contact slurm controller' >&2\nexit 1\n")

@@ -24,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from stgdn.entry import RunError
 from stgdn.errors import InputError
+from stgdn.naming import check_names
 from stgdn.slurm import HOPELESS, Queued, ask, check_partition, minutes, queue, reason
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class SlurmLauncher(BaseSubmititLauncher):
         from submitit.core.utils import FailedJobError
 
         with self._config_of(overrides) as config:
+            check_names(config)
             folder = Path(config.folder).absolute()
             name = f"{config.data.name}/{config.model.name}/{config.data.stream}/seed{config.seed}"
             resources = sbatch_options(config.launcher, config.trainer)

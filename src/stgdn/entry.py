@@ -40,6 +40,7 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
         def job(config: DictConfig) -> Any:  # noqa: ANN401
             with _of_a_sweep(config, main.__code__.co_filename) if sweeping() else _sentences():
                 check_kinds(config, config_name)
+                naming.check_names(config)
                 return main(config)
 
         @functools.wraps(main)

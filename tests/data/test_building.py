@@ -217,11 +217,11 @@ class TestBuildData:
             building, "write_demo", partial(write_demo, subjects=(1, 3), replications=1, actions=(1, 6))
         )
         options = ("data=demo", f"data_root={tmp_path}", "data.reader.actions=[1,6]", "data.num_classes=2")
-        data = build_data(composed(*options))
+        data = build_data(composed(*options), own=True)
         assert data.store.header.synthetic
         assert {split: len(chosen) for split, chosen in data.splits.items()} == {"train": 6, "holdout": 0, "test": 6}
         monkeypatch.delattr(building, "write_demo")
-        assert len(build_data(composed(*options)).store) == 12
+        assert len(build_data(composed(*options), own=True).store) == 12
 
 
 class TestPrepareData:

@@ -36,6 +36,42 @@ def reader(factor: float = 1.0, strays: tuple[str, ...] = (), count: int = 6) ->
     return made
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        *((name, "it is empty") for name in ("", "/etc/x", "a//b", "a/")),
+        *((name, "it begins with '.'") for name in ("../x", "a/../x", ".", "a/.x")),
+        ("a\\b", "it has a '\\'"),
+        *((name, "it has a character that does not print") for name in ("a\nb", "a\tb", "a/\x1b[2J")),
+    ],
+)
+def test_names_that_could_not_be_files(tmp_path: Path, name: str, told: str) -> None:
+    reader = RenamingReader(3)
+    reader.name = name
+    store = prepare(reader, tmp_path / "store", "made_up", source="nowhere", workers=1, bad_share=1)
+    assert store.clips["name"].tolist() == ["clip000", "clip002"]
+    assert store.header.skipped == {f"a name that cannot be that of a file: {told}": 1}
+
+
+@pytest.mark.parametrize("name", ["-3Qy8LlzNCs", "__vzEs2wzdQ", "wave/day 1/s01 (2)", "日本/e\u0301", "a..b"])
+def test_names_that_could(tmp_path: Path, name: str) -> None:
+    reader = RenamingReader(3)
+    reader.name = name
+    store = prepare(reader, tmp_path / "store", "made_up", source="nowhere", workers=1)
+    assert name in store.clips["name"]
+
+
+class RenamingReader(MakingReader):
+    """Calls one clip otherwise."""
+
+    name: str = ""
+
+    def read(self, file: ClipFile) -> Clip:
+        made = super().read(file)
+        made.name = self.name if file.name == "clip001" else made.name
+        return made
+
+
 class TestRemark:
     def test_nothing_is_odd(self) -> None:
         assert remark(0.3 * clip("a", 9, ((0, 9), (2, 3))).joints, NTU25) == ""

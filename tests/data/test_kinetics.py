@@ -186,8 +186,8 @@ class TestSurvey:
         (tmp_path / "kinetics_val" / "more.json").write_bytes(VALID)
         reader = KineticsReader(tmp_path)
         survey = reader.survey()
-        assert [found.name for found in survey.files] == ["a", "b", "twice"]
-        assert [reader.read(found).setup for found in survey.files] == [2, 1, 1]
+        assert [found.name for found in survey.files] == ["a", "b", "twice", "twice"]
+        assert [reader.read(found).setup for found in survey.files] == [2, 1, 1, 2]
         assert survey.expected is None
         assert sorted(survey.skipped) == [
             ("../../b", "listed in kinetics_train_label.json, but not in the folder kinetics_train"),
@@ -196,7 +196,6 @@ class TestSurvey:
             ("nobody", "without skeletons, says kinetics_train_label.json"),
             ("odd", "has no whole number 'label_index' in kinetics_train_label.json"),
             ("odder", "has no whole number 'label_index' in kinetics_train_label.json"),
-            ("twice", "a second clip of this name"),
         ]
         monkeypatch.setattr(kinetics, "CLIPS", 3)
         assert reader.survey().expected == 3

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from stgdn.data.clip import ClipError, ClipFile
+from stgdn.data.preparation import prepare
 from stgdn.data.readers.ntu import NTUReader
 from stgdn.data.readers.sources import find, read_bytes
 from stgdn.data.synthetic import write_demo
@@ -44,13 +45,14 @@ def test_one_zip_can_be_named(raw: Path, tmp_path: Path) -> None:
     assert len(NTUReader(archive).survey().files) == 2
 
 
-def test_a_clip_in_two_places_counts_once(raw: Path, tmp_path: Path) -> None:
+def test_files_come_before_zips_and_all_in_the_order_of_their_paths(raw: Path, tmp_path: Path) -> None:
     file = sorted(raw.glob("*.skeleton"))[0]
     pack(tmp_path / "some.zip", [file])
     (tmp_path / file.name).write_bytes(file.read_bytes())
-    survey = NTUReader(tmp_path).survey()
-    assert len(survey.files) == 1
-    assert survey.skipped == [(file.stem, "a second file of this name")]
+    packed = pack(tmp_path / "other.zip", [file])
+    places = [found.place for found in NTUReader(tmp_path).survey().files]
+    inside = f"nturgb+d_skeletons/{file.name}"
+    assert places == [str(tmp_path / file.name), f"{packed}:{inside}", f"{tmp_path}/some.zip:{inside}"]
 
 
 def test_members_that_point_outside_are_not_followed(tmp_path: Path) -> None:
@@ -102,15 +104,14 @@ def test_an_encrypted_member_is_not_read(tmp_path: Path) -> None:
         read_bytes(ClipFile("locked", str(tmp_path / "locked.zip"), "locked.skeleton"), 100)
 
 
-def test_a_name_twice_in_a_zip_counts_once(raw: Path, tmp_path: Path) -> None:
+def test_a_name_twice_in_a_zip_is_stored_once(raw: Path, tmp_path: Path) -> None:
     file = sorted(raw.glob("*.skeleton"))[0]
     with zipfile.ZipFile(tmp_path / "some.zip", "w") as archive:
         archive.write(file, file.name)
         with pytest.warns(UserWarning, match="Duplicate name"):
             archive.write(file, file.name)
-    survey = NTUReader(tmp_path).survey()
-    assert [found.name for found in survey.files] == [file.stem]
-    assert survey.skipped == [(file.stem, "a second file of this name")]
+    store = prepare(NTUReader(tmp_path), tmp_path / "store", "ntu60", source="here", workers=1)
+    assert store.clips["name"].tolist() == [file.stem]
 
 
 def test_files_of_other_data_sets_are_left_alone(raw: Path, tmp_path: Path) -> None:

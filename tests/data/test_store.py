@@ -104,10 +104,10 @@ class TestRoundTrip:
             writer.add(one)
         writer.close()
         again = StoreWriter(tmp_path / "store", few)
-        assert again.done == {one.name for one in add_some}
+        assert again.stored.keys() == {one.name for one in add_some}
         again.close()
         anew = StoreWriter(tmp_path / "store", header())
-        assert not anew.done  # 32 bits do not go on from 16
+        assert not anew.stored  # 32 bits do not go on from 16
         anew.close()
 
     def test_unknown_precision(self, tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ class TestRoundTrip:
             writer.add(one)
         writer.close()
         writer = StoreWriter(tmp_path / "store", replace(header(), layout=plain(own), protocols=rules))
-        assert len(writer.done) == len(SCENES)  # the definition is no reason to begin anew
+        assert len(writer.stored) == len(SCENES)  # the definition is no reason to begin anew
         store = writer.finish()
         assert store.layout == own
         assert store.training("mine").tolist() == [subject in (0, 3) for subject in store.clips["subject"]]
@@ -174,7 +174,7 @@ class TestAtomic:
                 writer.finish()
         assert not (folder / "store.json").exists() or Store(folder).clips["name"].tolist() == ["old"]
         again = StoreWriter(folder, header())
-        assert again.done == {one.name for one in clips()}
+        assert again.stored.keys() == {one.name for one in clips()}
         again.finish()
         assert content(folder) == content(whole)
 
@@ -237,7 +237,7 @@ def test_a_full_disk_loses_one_clip_at_most(tmp_path: Path, whole: Path) -> None
     assert writer.journal.closed
     assert writer.coordinates.closed
     again = StoreWriter(tmp_path / "store", header())
-    assert again.done == {one.name for one in clips()[:2]}
+    assert again.stored.keys() == {one.name for one in clips()[:2]}
     for one in clips()[2:]:
         again.add(one)
     again.finish()
@@ -247,9 +247,9 @@ def test_a_full_disk_loses_one_clip_at_most(tmp_path: Path, whole: Path) -> None
 def fill(writer: StoreWriter) -> None:
     """Add what is not there yet; one file, in the middle, cannot be used."""
     for number, one in enumerate(clips()):
-        if number == 3 and "torn" not in writer.done:
+        if number == 3 and "torn" not in writer.stored:
             writer.skip("torn", "is torn")
-        if one.name not in writer.done:
+        if one.name not in writer.stored:
             writer.add(one)
 
 
@@ -303,7 +303,7 @@ class TestResume:
         for name in partial.keys() - {missing}:
             (folder / name).write_bytes(partial[name])
         writer = StoreWriter(place, header())
-        assert not writer.done
+        assert not writer.stored
         fill(writer)
         writer.finish()
         assert content(place) == finished
@@ -328,7 +328,7 @@ class TestResume:
         path.write_bytes(path.read_bytes()[:-1])
         again = StoreWriter(tmp_path / "store", header())
         again.close()
-        assert again.done == {first.name}
+        assert again.stored.keys() == {first.name}
 
     def test_skipped_clips_are_tried_again(self, tmp_path: Path) -> None:
         mended, *others = clips()
@@ -337,7 +337,7 @@ class TestResume:
         writer.add(others[0])
         writer.close()
         again = StoreWriter(tmp_path / "store", header())
-        assert again.done == {others[0].name}
+        assert again.stored.keys() == {others[0].name}
         again.add(mended)
         store = again.finish()
         assert store.header.skipped == {}
@@ -359,7 +359,7 @@ class TestResume:
         writer.add(clip("a", 3, ((0, 3),), layout=OPENPOSE18 if other.layout == OPENPOSE18.name else NTU25))
         writer.close()
         again = StoreWriter(tmp_path / "store", header())
-        assert not again.done
+        assert not again.stored
         again.add(clip("b", 4, ((0, 4),)))
         assert again.finish().clips["name"].tolist() == ["b"]
 

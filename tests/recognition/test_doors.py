@@ -15,6 +15,7 @@ from tests.conftest import TINY, Door
 
 import stgdn
 from stgdn.data.store import Store
+from stgdn.skeleton import NTU25
 
 from .conftest import MakeRun
 
@@ -103,6 +104,40 @@ class TestPredict:
         assert "note: left out: some/cut.skeleton: ends after" in outcome.err
         assert last_line(outcome.err) == "error: 1 of 4 clips cannot be used, they are named above"
         assert [row["clip"] for row in csv.DictReader(io.StringIO(outcome.out))] == [path.stem for path in whole]
+
+    def test_files_beside_their_zip_are_all_read(self, door: Door, run: Path, raw: Path, tmp_path: Path) -> None:
+        whole = sorted(raw.glob("*.skeleton"))[:5]
+        (tmp_path / "some").mkdir()
+        with zipfile.ZipFile(tmp_path / "some" / "packed.zip", "w") as archive:
+            for path in whole:
+                archive.write(path, path.name)
+                shutil.copy(path, tmp_path / "some")
+        outcome = door("predict", f"run={run}", "clips=some", "format=json")
+        assert outcome.code == 0, outcome.err
+        assert "5 clips have the name of another one" in outcome.err
+        content = json.loads(outcome.out)
+        files = {f"some/{path.name}" for path in whole} | {f"some/packed.zip:{path.name}" for path in whole}
+        assert {clip["file"] for clip in content["clips"]} == files
+        by_name = {path.stem: [clip for clip in content["clips"] if clip["clip"] == path.stem] for path in whole}
+        assert all(first["top"] == second["top"] for first, second in by_name.values())
+        assert content["unusable"] == []
+
+    def test_two_recordings_of_one_name_are_both_read(self, door: Door, run: Path, tmp_path: Path) -> None:
+        (tmp_path / "own").mkdir()
+        for seed, frames in ((0, 20), (1, 12)):
+            joints = np.random.default_rng(seed).normal(0, 0.3, (frames, 25, 3))
+            if seed:
+                np.savez(tmp_path / "own" / "s1.npz", joints=joints)
+            else:
+                columns = ",".join(f"{joint}_{axis}" for joint in NTU25.joints for axis in "xyz")
+                rows = joints.reshape(frames, -1)
+                np.savetxt(tmp_path / "own" / "s1.csv", rows, delimiter=",", header=columns, comments="")
+        outcome = door("predict", f"run={run}", "clips=own", "format=json")
+        assert outcome.code == 0, outcome.err
+        clips = json.loads(outcome.out)["clips"]
+        assert {(clip["clip"], Path(clip["file"]).name) for clip in clips} == {("s1", "s1.csv"), ("s1", "s1.npz")}
+        first, second = (clip["top"][0]["probability"] for clip in clips)
+        assert first != second
 
     def test_other_joints_are_mapped_and_told(self, door: Door, run: Path, shared_data: Path) -> None:
         outcome = door("predict", f"run={run}", f"clips={shared_data}/kinetics-samples", "format=json")

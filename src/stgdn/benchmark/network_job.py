@@ -18,6 +18,7 @@ from stgdn.benchmark.scaling import scaling
 from stgdn.benchmark.scaling_table import scaling_table
 from stgdn.benchmark.timing import threads
 from stgdn.errors import InputError, choose
+from stgdn.naming import file_name
 
 PLAINEST = "agcn"  # its config tells the clips that all are given
 SIZES = ("frames", "batch", "joints")
@@ -106,7 +107,7 @@ def _common(config: DictConfig) -> list[str]:
 def _begun(config: DictConfig, setting: Setting, overrides: Sequence[str]) -> records.Record:
     speed = f"{setting.precision}-{'compiled' if setting.compile else 'eager'}"
     name = config.name or f"{config.what}-{setting.device}-T{config.frames}-N{config.batch}-{speed}"
-    return {"name": name} | records.origin(setting, overrides)
+    return {"name": file_name(name, "name")} | records.origin(setting, overrides)
 
 
 def _kinds(given: str | Sequence[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """From the `data` part of a config to a prepared store and to batches."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -96,23 +97,39 @@ def summary(store: Store, dataset: str, protocol: str) -> str:
 
 
 def open_store(data: DictConfig) -> Store:
-    """The prepared store that a data config names, which is completed; a synthetic one is prepared when it is missing.
+    """The prepared store that the user's own data config names; a synthetic one is prepared when it is missing.
+
+    Raises:
+        InputError: see `read_store`.
+    """
+    if data.synthetic and not _is_there(data):
+        _prepare(data)
+    return read_store(data)
+
+
+def read_store(data: DictConfig) -> Store:
+    """The prepared store that a data config names, which is completed. Nothing is made or written.
 
     Raises:
         InputError: no store (the sentence says how to make one and where the raw data comes from), or of another set.
     """
-    if not is_sharded(data.store) and not (Path(data.store) / "store.json").exists():
-        if not data.synthetic:
-            raise InputError(
-                f"data={data.name} is not prepared ({data.store} is missing): type `python src/prepare.py "
-                f"data={data.name} data.source=PATH` with the path of the raw files; {data.obtain}"
-            )
-        _prepare(data)
+    if not _is_there(data):
+        name = shlex.quote(str(data.name))
+        source = "" if data.synthetic else " data.source=PATH"
+        after = "" if data.synthetic else f" with the path of the raw files; {data.obtain}"
+        raise InputError(
+            f"data={name} is not prepared ({data.store} is missing): type `python src/prepare.py data={name}{source}`"
+            f"{after}; if it is prepared elsewhere, say data_root=FOLDER"
+        )
     store = open_prepared(data.store)
     expect_reader(store, data)
     complete(data, store)
     expect_store(store, data)
     return store
+
+
+def _is_there(data: DictConfig) -> bool:
+    return is_sharded(data.store) or (Path(data.store) / "store.json").exists()
 
 
 def complete(data: DictConfig, store: Store) -> None:
@@ -127,19 +144,23 @@ def complete(data: DictConfig, store: Store) -> None:
             data[key] = value
 
 
-def build_data(config: DictConfig, other: str | None = None, protocol: str | None = None) -> SkeletonData:
-    """Batches of the prepared store that `config.data` names; a synthetic one is prepared when it is missing.
+def build_data(
+    config: DictConfig, other: str | None = None, protocol: str | None = None, *, own: bool = False
+) -> SkeletonData:
+    """Batches of the prepared store that `config.data` names.
 
     Args:
         config: what a door was given, or what a run was made with.
         other: the folder of another store to take clips from, whatever its joints.
         protocol: how to split that one; None for as the config says.
+        own: the user has typed the config: synthetic data are prepared where it says when they are missing.
 
     Raises:
-        InputError: see `open_store`; another store with another number of classes.
+        InputError: see `read_store`; another store with another number of classes.
     """
     data = config.data
-    store = open_store(data) if other is None else _like(open_prepared(other), data)
+    opened = open_store if own else read_store
+    store = opened(data) if other is None else _like(open_prepared(other), data)
     kind = StreamedData if isinstance(store, ShardedStore) else SkeletonData
     return kind(
         store,

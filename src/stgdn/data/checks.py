@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from stgdn.data.clip import Clip, ClipError, Reader, valid_runs
 from stgdn.data.store import NAME_LENGTH
 from stgdn.errors import InputError
+from stgdn.naming import name_problem
 from stgdn.skeleton import Layout
 
 MAX_BONE = 3.0  # metres
@@ -21,6 +22,9 @@ def check(clip: Clip, reader: Reader) -> None:
     """
     if len(clip.name) > NAME_LENGTH:
         raise ClipError(f"a name of more than {NAME_LENGTH} characters")
+    problem = next(filter(None, (name_problem(part, first=".") for part in clip.name.split("/"))), None)
+    if problem:
+        raise ClipError(f"a name that cannot be that of a file: {problem}")
     if not 0 <= clip.label < len(reader.classes):
         raise ClipError(f"label {clip.label} is outside the {len(reader.classes)} classes")
     check_bodies(clip, reader.layout, reader.max_bodies)

@@ -1,7 +1,7 @@
 """A clip as readers hand it on: valid bodies and frames, in the units of the source."""
 
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,13 +47,25 @@ class ClipFile:
     path: str
     member: str | None = None
 
+    @property
+    def place(self) -> str:
+        """The file, or `ARCHIVE:MEMBER`."""
+        return self.path if self.member is None else f"{self.path}:{self.member}"
+
+
+def first_of_each_name(files: Iterable[ClipFile]) -> tuple[list[ClipFile], list[ClipFile]]:
+    """Split files into the first one of every name and all others, both in the order given."""
+    first: dict[str, ClipFile] = {}
+    others = [file for file in files if first.setdefault(file.name, file) is not file]
+    return list(first.values()), others
+
 
 @dataclass
 class Survey:
     """What a reader found at its source before parsing anything.
 
     Attributes:
-        files: the clips to read, sorted by name.
+        files: the clips to read, sorted by name; of several of one name `prepare` stores the first that can be used.
         skipped: (name, reason) of what is known beforehand to be unusable.
         expected: the official number of clips if the whole set seems to be there, else None.
         protocols: splits that the source itself defines, by name; the first is the usual one.

@@ -18,13 +18,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stgdn.data.checks import check, expect_metres, remark
-from stgdn.data.clip import Clip, ClipError, ClipFile, Reader
+from stgdn.data.clip import Clip, ClipError, ClipFile, Reader, first_of_each_name
 from stgdn.data.store import Header, Store
 from stgdn.data.store_writer import StoreWriter
 from stgdn.errors import InputError
 from stgdn.skeleton import plain
 
 CHUNK = 16  # files a worker process takes at a time
+SECOND = "another clip has this name and is used, skipped.tsv says where both are"
 
 _reader: Reader  # what a worker process reads with
 _scale: float
@@ -46,7 +47,9 @@ def prepare(
 ) -> Store:
     """Read every clip of a source into the store at `folder`.
 
-    A store that is there is returned as it is; an interrupted preparation goes on where it stopped.
+    A store that is there is returned as it is; an interrupted preparation goes on where it stopped. Of several clips of
+    one name the first that can be used is stored, in the order of the reader's survey; the others are listed as left
+    out.
 
     Args:
         reader: of the raw source.
@@ -85,7 +88,7 @@ def prepare(
     try:
         for name, reason in survey.skipped:
             writer.skip(name, reason)
-        bad, files = _write_clips(writer, reader, survey.files, workers), len(survey.files)
+        bad, files = _write_first_usable(writer, reader, survey.files, workers)
         skipped = writer.listed("skipped")
         last = "".join(f" (the last: {name}, {reason})" for name, reason in skipped[-1:])
         if files and bad / files > bad_share:
@@ -101,16 +104,32 @@ def prepare(
         writer.close()
 
 
+def _write_first_usable(
+    writer: StoreWriter, reader: Reader, files: list[ClipFile], workers: int | None
+) -> tuple[int, int]:
+    """Of every name store the first clip that can be used, skip the others; returns how many of how many are bad."""
+    bad = tried = 0
+    while files:
+        chosen, others = first_of_each_name(files)
+        bad += _write_clips(writer, reader, chosen, workers)
+        tried += len(chosen)
+        for file in others:
+            if file.name in writer.stored:
+                writer.skip(file.name, SECOND, f"used: {writer.stored[file.name]}, left out: {file.place}")
+        files = [file for file in others if file.name not in writer.stored]
+    return bad, tried
+
+
 def _write_clips(writer: StoreWriter, reader: Reader, files: list[ClipFile], workers: int | None) -> int:
     """Parse and append all clips that are not there yet; returns how many are unusable."""
-    left = [file for file in files if file.name not in writer.done]
+    left = [file for file in files if file.name not in writer.stored]
     bad = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(force_jupyter=False)) as progress:  # no widgets in notebooks
         task = progress.add_task(f"reading {writer.header.dataset}", total=len(files), completed=len(files) - len(left))
         for file, clip in _parse(reader, left, workers, writer.header.scale):
             if isinstance(clip, Clip):
-                writer.add(clip)
+                writer.add(clip, file.place)
             else:
                 writer.skip(file.name, clip)
                 bad += 1

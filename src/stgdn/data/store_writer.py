@@ -32,7 +32,8 @@ class StoreWriter:
     most. A partial store of other settings is started anew.
 
     Attributes:
-        done: names already stored or skipped.
+        stored: where each clip that is in it was read, by its name. A name that was skipped is not in it: another clip
+            of this name may be usable.
 
     Raises:
         InputError: the folder holds something else than a store, which finishing would delete, or another process is
@@ -49,23 +50,24 @@ class StoreWriter:
         self._check_place()
         self.lock = self._lock()
         self.entries = self._resume() if self._same_settings() else self._start()
-        self.done = {entry["name"] for entry in self.entries}
+        self.stored: dict[str, str] = {entry["name"]: entry.get("place", "") for entry in self.entries}
         self.journal: IO[str] = (self.partial / "journal.jsonl").open("a")
         self.coordinates: IO[bytes] = (self.partial / "coordinates.bin").open("ab")
 
-    def add(self, clip: Clip) -> None:
-        """Append a clip."""
+    def add(self, clip: Clip, place: str = "") -> None:
+        """Append a clip whose name is not stored yet; `place` is where it was read."""
         body_runs = list(valid_runs(clip.present[: self.header.max_bodies]))
         for joints, (start, frames) in zip(clip.joints, body_runs, strict=False):
             self.coordinates.write(np.ascontiguousarray(joints[start : start + frames], self.dtype).tobytes())
         self.coordinates.flush()
         facts = {key: int(getattr(clip, key)) for key in ("label", "subject", "camera", "setup", "replication")}
-        remark = {"remark": clip.remark} if clip.remark else {}
+        remark = ({"remark": clip.remark} if clip.remark else {}) | ({"place": place} if place else {})
         self._note({"name": clip.name} | facts | {"length": clip.present.shape[1], "runs": body_runs} | remark)
+        self.stored[clip.name] = place
 
-    def skip(self, name: str, reason: str) -> None:
-        """Remember that a clip was left out, and why."""
-        self._note({"name": name, "skipped": reason})
+    def skip(self, name: str, reason: str, detail: str = "") -> None:
+        """Remember that a clip was left out, and why; clips are counted by reason, `detail` is about this one only."""
+        self._note({"name": name, "skipped": reason} | ({"detail": detail} if detail else {}))
 
     def listed(self, kind: str) -> list[tuple[str, str]]:
         """(name, reason) of all clips `skipped`, or (name, what is odd) of all with a `remark`."""
@@ -114,10 +116,11 @@ class StoreWriter:
 
     def _list(self, kind: str, name: str) -> dict[str, int]:
         """Write the clips of a kind into a file; returns how many there are of each reason."""
-        listed = self.listed(kind)
-        lines = "".join(f"{name}\t{reason}\n" for name, reason in listed)
+        listed = [entry for entry in self.entries if kind in entry]
+        columns = ((entry["name"], entry[kind], *([entry["detail"]] if "detail" in entry else [])) for entry in listed)
+        lines = "".join("\t".join(line) + "\n" for line in columns)
         (self.partial / name).write_text(lines, "utf-8", "backslashreplace")
-        return dict(sorted(Counter(reason for _, reason in listed).items()))
+        return dict(sorted(Counter(entry[kind] for entry in listed).items()))
 
     def _check_place(self) -> None:
         found = list(self.folder.iterdir()) if self.folder.is_dir() else [self.folder] if self.folder.exists() else []
@@ -143,7 +146,6 @@ class StoreWriter:
         self.journal.write(json.dumps(entry) + "\n")
         self.journal.flush()
         self.entries.append(entry)
-        self.done.add(entry["name"])
 
     def _same_settings(self) -> bool:
         path = self.partial / "settings.json"

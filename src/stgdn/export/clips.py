@@ -40,7 +40,6 @@ def clips_for(network: TrainedNetwork, count: int, store: str | None = None) -> 
     place = config.data.get("store")
     if store is None and (place is None or not (is_sharded(place) or (Path(place) / "store.json").is_file())):
         return Clips(_random(network, count), real=False)
-    config.data.synthetic = False  # nothing is prepared here
     config.workers = 0
     data = build_data(config)
     test = data.splits["test"]

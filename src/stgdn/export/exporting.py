@@ -15,6 +15,7 @@ from stgdn.export.onnx_file import open_onnx, write_onnx
 from stgdn.export.torch_file import open_torch, write_torch
 from stgdn.export.weights_files import open_folder, write_folder
 from stgdn.files import replacing, replacing_folder
+from stgdn.naming import file_name
 from stgdn.recognition.trained import TrainedNetwork
 from stgdn.recognition.weights_folder import is_weights_folder
 
@@ -86,7 +87,8 @@ def target(network: TrainedNetwork, form: Format, given: str | None, *, overwrit
     """
     config = network.config
     seed = f"-seed{config.seed}" if config.get("seed") is not None else ""
-    path = Path(given or f"exports/{config.data.name}-{network.name}-{network.stream}{seed}{form.suffix}")
+    name = f"{config.data.name}-{network.name}-{network.stream}{seed}{form.suffix}"
+    path = Path("exports", file_name(name, "name of the export")) if given is None else Path(given)
     if form.suffix and path.suffix.lower() != form.suffix:
         raise InputError(f"write={path} must end in {form.suffix}")
     free_for(path, folder=not form.suffix, overwrite=overwrite)

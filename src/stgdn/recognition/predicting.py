@@ -7,7 +7,7 @@ from itertools import groupby, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.clip import Clip, ClipError
+from stgdn.data.clip import Clip, ClipError, first_of_each_name
 from stgdn.errors import InputError
 from stgdn.recognition.formats import Expected, Source
 from stgdn.recognition.fused import Recogniser
@@ -91,7 +91,7 @@ def predict(
     done: Callable[[], None] = lambda: None,
     remark: Callable[[str], None] = lambda _: None,
 ) -> Predictions:
-    """Read all clips and say what they show; one that cannot be used is left out.
+    """Read all clips and say what they show; one that cannot be used is left out. Several of one name are all read.
 
     Args:
         network: one, or several fused.
@@ -108,6 +108,8 @@ def predict(
     for layout in dict.fromkeys(source.reader.layout for source in found.sources):
         if expect_mappable(network, layout):
             remark(f"clips with joints of {layout.name} are mapped to those that the network sees")
+    if again := first_of_each_name(file for _, file in found.files())[1]:
+        remark(f"{len(again):,} clips have the name of another one: format=json and format=csv name their files")
     read = _read(found, scale, predictions.unusable, done)
     for layout, clips in groupby(read, key=lambda each: each[0].reader.layout):
         while part := list(islice(clips, batch_size)):
@@ -130,7 +132,7 @@ def _read(
         except ClipError as error:
             unusable.append((file.name if file.member else file.path, str(error)))
         else:
-            yield source, file.path if file.member is None else f"{file.path}:{file.member}", clip
+            yield source, file.place, clip
         done()
 
 

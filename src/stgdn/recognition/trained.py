@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from stgdn.data.clip import Clip
@@ -21,6 +21,7 @@ from stgdn.recognition.weights_folder import WEIGHTS, is_weights_folder, read_we
 from stgdn.run_folder import checkpoint as checkpoint_of
 from stgdn.run_folder import expect_run
 from stgdn.skeleton import Layout
+from stgdn.stored_config import stored_config
 from stgdn.training.building import read_checkpoint, set_weights, suites_network
 from stgdn.training.recognizer import Optimisation, Recognizer
 
@@ -151,7 +152,7 @@ def class_names(data: DictConfig) -> tuple[str, ...]:
     names = data.get("classes")
     if names is None:
         try:
-            names = open_prepared(data.store).header.classes
+            names = [] if "://" in str(data.store) else open_prepared(data.store).header.classes  # no network for names
         except InputError:
             names = []
     if len(names) != data.num_classes:
@@ -163,12 +164,12 @@ def _config(content: dict[str, Any], path: Path) -> DictConfig:
     """The config that a checkpoint carries.
 
     Raises:
-        InputError: it carries none.
+        InputError: it carries none, or one that is refused, see `stored_config`.
     """
     config = content.get("config")
-    if not isinstance(config, dict) or not all(isinstance(config.get(key), dict) for key in ("data", "model")):
+    if not isinstance(config, dict):
         raise InputError(f"{path} does not carry the config of its run: train the run again with this version")
-    return OmegaConf.create(config)
+    return stored_config(config, path, ("data", "model"))
 
 
 def _epochs(content: dict[str, Any]) -> int:

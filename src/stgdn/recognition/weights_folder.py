@@ -29,7 +29,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
     path = folder / FACTS
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{folder} holds {WEIGHTS} but no readable {FACTS}: {error}") from None
     if not isinstance(facts, dict) or not isinstance(facts.get("config"), dict):
         raise InputError(f"{path} is not the {FACTS} of an exported network: it has no 'config'")

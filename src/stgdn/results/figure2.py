@@ -12,6 +12,7 @@ from rich.table import Table
 from stgdn.data.building import build_data
 from stgdn.data.module import SkeletonData
 from stgdn.errors import InputError, choose
+from stgdn.naming import file_name
 from stgdn.results.embedding import joint_features, plane
 from stgdn.results.embedding_figure import Panel
 from stgdn.results.gathering import Result
@@ -101,6 +102,7 @@ def caption(pair: Pair, drawn: Sequence[Panel], clips: int) -> str:
 def default_path(outputs: str, pair: Pair, chosen: str, suffix: str) -> Path:
     """OUTPUTS/DATA/figure2/STREAM-CLASS-RUN-RUN, by what the picture shows."""
     result = pair[0][1]
+    file_name(result.data, "data")
     words = [result.stream, chosen, *(f"{part.model}-seed{part.seed}" for _, part in pair)]
     folder = Path(outputs) / result.data / "figure2"
     folder.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from stgdn.errors import InputError
 from stgdn.files import write_json
+from stgdn.naming import file_name
 from stgdn.results.alignment import Part, load_part
 from stgdn.results.fusion import Fusion
 from stgdn.results.gathering import Result, read_result
@@ -49,15 +50,20 @@ def fusion_folder(outputs: str | Path, sources: Sequence[Source], fusion: Fusion
     """Where the fusion of runs goes, named by its content: `outputs/DATA/MODEL/fused-joint+bone/RECIPE-seedN`.
 
     Raises:
-        InputError: a score file without a run, which does not say what it is of.
+        InputError: a score file without a run, which does not say what it is of; names that are none of files.
     """
     runs = [source.run for source in sources if source.run is not None]
     if len(runs) < len(sources):
         alone = next(source.part.place for source in sources if source.run is None)
         raise InputError(f"{alone} does not belong to a run: say with folder= where the fusion is to be written")
     weights = "" if fusion.default else "+weights" + "".join(f"-{each.weight:g}" for each in fusion.contributions)
-    parts = [_joined(run.data for run in runs), _joined(run.model for run in runs)]
-    return Path(outputs, *parts, f"fused-{fusion.scores.stream}", _joined(run.folder.name for run in runs) + weights)
+    names = {
+        "data": _joined(run.data for run in runs),
+        "model": _joined(run.model for run in runs),
+        "stream": f"fused-{fusion.scores.stream}",
+        "recipe": _joined(run.folder.absolute().name for run in runs) + weights,
+    }
+    return Path(outputs, *(file_name(name, what) for what, name in names.items()))
 
 
 def write_fusion(folder: Path, sources: Sequence[Source], fusion: Fusion) -> None:

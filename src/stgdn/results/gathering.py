@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from stgdn.errors import InputError
+from stgdn.naming import name_problem
 from stgdn.results.metrics import read_metrics
 from stgdn.results.recipes import Settings, distinctions, leaves, recipe_label, settings
+from stgdn.stored_config import read_config
 
 # What a summary has, and of which kind; what else it has is not looked at.
 FIELDS: dict[str, tuple[type, ...]] = {
@@ -202,6 +202,9 @@ def check_summary(path: Path, summary: Mapping[str, Any], remedy: str) -> None:
         value = summary.get(key)
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             raise InputError(f"{path} has {key}={value!r}: {remedy}")
+    for key in ("data", "model", "stream"):  # parts of the folders of fusions and pictures
+        if problem := name_problem(summary[key]):
+            raise InputError(f"{path} has {key}={summary[key]!a}, which cannot be a file's name: {problem}; {remedy}")
     for key, highest in (("test_top1", 100), ("test_top5", 100), ("flops", 1e30)):
         if summary.get(key) is not None and not 0 <= summary[key] <= highest:
             raise InputError(f"{path} has {key}={summary[key]!r}, which is not between 0 and {highest:g}: {remedy}")
@@ -229,8 +232,8 @@ def _folders(outputs: str | Path) -> Iterator[tuple[Path, set[str]]]:
 def _config(folder: Path) -> Mapping[str, Any]:
     """A run's config; empty if it cannot be read."""
     try:
-        content = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
-    except (OSError, ValueError, YAMLError, OmegaConfBaseException):
+        content = OmegaConf.to_container(read_config(folder / "config.yaml"))
+    except InputError:
         return {}
     return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}
 
@@ -249,4 +252,5 @@ def _oddities(folder: Path, names: set[str], config: Mapping[str, Any]) -> Itera
         except InputError as error:
             yield f"{error}; that run's figures are used, its curves are not"
     if not config:
-        yield f"{folder / 'config.yaml'} is missing or damaged; that run's recipe is known by the folder's name only"
+        place = folder / "config.yaml"
+        yield f"{place} is missing or damaged, or refused; that run's recipe is known by the folder's name only"

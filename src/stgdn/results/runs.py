@@ -22,6 +22,7 @@ from stgdn.errors import InputError
 from stgdn.files import replacing
 from stgdn.naming import BEFORE, changes_result
 from stgdn.run_folder import checkpoint, expect_run, last_checkpoint
+from stgdn.stored_config import read_config
 
 
 class Run:
@@ -81,12 +82,13 @@ class Run:
         """Open a run that has at least one checkpoint; `data_root` says where the data lies now, if it has moved.
 
         Raises:
-            InputError: no such folder, no run in it, or nothing trained yet.
+            InputError: no such folder, no run in it, nothing trained yet, or a config that is refused (`read_config`).
         """
         path = Path(folder)
         expect_run(path)
-        config = OmegaConf.load(path / "config.yaml")
-        assert isinstance(config, DictConfig)
+        config = read_config(path / "config.yaml", ("data", "model"))
+        if not isinstance(config.data.get("store"), str):
+            raise InputError(f"{path / 'config.yaml'} does not say where the run's data is: data.store is missing")
         if data_root is not None and "://" not in config.data.store:
             config.data.store = str(Path(data_root) / _below(config.data.store, config.data_root))
         return cls(path, config)
@@ -136,7 +138,7 @@ class Run:
         Raises:
             InputError: it has others; the sentence names them.
         """
-        before = OmegaConf.load(self.folder / "config.yaml")
+        before = read_config(self.folder / "config.yaml")
         now = OmegaConf.create(OmegaConf.to_container(self.config, resolve=True))
         differences = [
             f"{key} was {old} and is {new}"

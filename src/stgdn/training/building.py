@@ -4,7 +4,6 @@ import logging
 import os
 import warnings
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from stgdn.errors import InputError, choose
 from stgdn.model.network import Network
+from stgdn.stored_config import build
 from stgdn.training.batch_norm import BatchNormOverRanks
 from stgdn.training.checkpoints import checkpoints
 from stgdn.training.oversmoothing import OverSmoothing
@@ -26,8 +26,6 @@ from stgdn.training.progress import EpochReport
 from stgdn.training.recognizer import Optimisation, Recognizer
 from stgdn.training.wandb_logger import build_loggers
 from stgdn.weights_file import read_weights
-
-MODELS = "stgdn.model."  # of a config that was read from a file nothing else is made: it could be anything
 
 
 def build_recognizer(config: DictConfig, *, own: bool = False) -> Recognizer:
@@ -45,7 +43,7 @@ def build_recognizer(config: DictConfig, *, own: bool = False) -> Recognizer:
     return Recognizer(
         network,
         config.data.num_classes,
-        Optimisation(**OmegaConf.to_container(config.optimisation)),  # pyright: ignore[reportCallIssue]
+        _optimisation(config.optimisation),
         batch_size=config.batch_size,
         seed=config.seed,
         config=OmegaConf.to_container(config, resolve=True),  # pyright: ignore[reportArgumentType]
@@ -53,20 +51,22 @@ def build_recognizer(config: DictConfig, *, own: bool = False) -> Recognizer:
 
 
 def suites_network(model: DictConfig) -> Network:
-    """The network of a config from a file, of random weights.
+    """The network of a stored config, of random weights.
 
     Raises:
         InputError: it names something else than one of this suite's networks, or settings that do not fit.
     """
     options: dict[str, Any] = OmegaConf.to_container(model, resolve=True)  # pyright: ignore[reportAssignmentType]
-    target = str(options.pop("_target_", ""))
-    module, _, name = target.rpartition(".")
-    made = getattr(import_module(module), name, None) if target.startswith(MODELS) else None
-    if not (isinstance(made, type) and issubclass(made, Network)):
-        raise InputError(f"the config names {target!r} as its network, which is none of this suite's: nothing is made")
     if "compile" in options:
         options["compile"] = False  # which takes longer than most tests of a trained network
-    return made(**options)
+    return build(options, "network")
+
+
+def _optimisation(config: DictConfig) -> Optimisation:
+    options: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # pyright: ignore[reportAssignmentType]
+    for key in options:
+        choose(key, Optimisation.__dataclass_fields__, "option of optimisation")
+    return Optimisation(**options)
 
 
 def load_weights(recognizer: Recognizer, path: Path) -> None:

@@ -5,7 +5,6 @@
 18 for Kinetics-Skeleton: x and y in shares of the picture, from its middle, and the confidence.
 """
 
-from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ class AGCNArrayReader(PreparedArrays):
 
         Raises:
             InputError: the folder has no such array, an array or a pickle is missing, damaged, of another shape or of
-                another number of clips than the other, or a name is there twice.
+                another number of clips than the other.
         """
         survey = Survey([])
         for split in SPLITS:
@@ -50,10 +49,7 @@ class AGCNArrayReader(PreparedArrays):
                     survey.skipped.append((f"{split} {row}", "has no name"))
         if not survey.files:
             raise InputError(_nothing(self.source))
-        twice = [name for name, count in Counter(file.name for file in survey.files).items() if count > 1]
-        if twice:
-            raise InputError(f"'{self.source}' has {len(twice)} names of clips twice, the first is '{twice[0]}'")
-        survey.files.sort(key=lambda file: file.name)
+        survey.files.sort(key=lambda file: file.name)  # of one name the training clip stays first
         return survey
 
     def read(self, file: ClipFile) -> Clip:

@@ -58,17 +58,17 @@ class CustomReader:
         self.layout, self.classes = self._dataset.layout, self._dataset.classes
         self.max_bodies = self._dataset.bodies
         self._table: dict[str, dict[str, Fact]] = read_table(self.folder)
-        survey, seen = self._empty_survey(), set[str]()
+        survey, there = self._empty_survey(), set[str]()
         for path in clip_paths(self.folder):
             name = path.relative_to(self.folder).with_suffix("").as_posix()
-            if reason := "a second file of this name" if name in seen else self._outside(name):
+            if reason := self._outside(name):
                 survey.skipped.append((name, reason))
             else:
                 survey.files.append(ClipFile(name, str(path)))
-            seen.add(name)
-        if not seen:
+            there.add(name)
+        if not there:
             raise InputError(f"no .npz or .csv file in '{self.folder}' or the folders in it: put a file a clip there")
-        survey.skipped += [(name, f"listed in {TABLE}, but has no file") for name in self._table if name not in seen]
+        survey.skipped += [(name, f"listed in {TABLE}, but has no file") for name in self._table if name not in there]
         survey.files.sort(key=lambda file: file.name)
         return survey
 

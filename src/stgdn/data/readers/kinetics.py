@@ -74,8 +74,8 @@ class KineticsReader:
                 "release of ST-GCN's authors (the README of https://github.com/yysijie/st-gcn links it), unpack it, "
                 "and type `python src/prepare.py data=kinetics data.source=FOLDER`"
             )
-        survey.files.sort(key=lambda file: file.name)
-        if len(survey.files) >= 0.95 * CLIPS:
+        survey.files.sort(key=lambda file: file.name)  # of one name the training clip stays first
+        if len({file.name for file in survey.files}) >= 0.95 * CLIPS:
             survey.expected = CLIPS
         return survey
 
@@ -91,7 +91,7 @@ class KineticsReader:
                 f"'{labels}' cannot be used: {error}; get the release of ST-GCN's authors again (the README of "
                 "https://github.com/yysijie/st-gcn links it)"
             ) from error
-        folder, taken = source / split, {file.name for file in survey.files}
+        folder = source / split
         there = {path.stem for path in folder.glob("*.json")}
         for name, facts in sorted(content.items()):
             if not isinstance(facts, dict) or not _whole(facts.get("label_index")):
@@ -101,7 +101,7 @@ class KineticsReader:
             elif name not in there:
                 reason = f"listed in {labels.name}, but not in the folder {split}"
             else:
-                reason = "a second clip of this name" if name in taken else ""
+                reason = ""
             if reason:
                 survey.skipped.append((name, reason))
             else:

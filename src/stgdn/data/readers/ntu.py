@@ -101,9 +101,7 @@ class NTUReader:
         survey, recorded = Survey([]), set[str]()
         for file in self._find():
             reason = self._outside(file.name)
-            if not reason and file.name in recorded:
-                reason = "a second file of this name"
-            elif not reason:
+            if not reason:
                 recorded.add(file.name)
                 if file.name in missing:
                     reason = "on the official list of missing or useless skeletons"

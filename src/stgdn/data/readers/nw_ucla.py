@@ -58,15 +58,13 @@ class NWUCLAReader:
                 "https://github.com/Uason-Chen/CTR-GCN links it), put it for example into data/raw, and type "
                 "`python src/prepare.py data=nw_ucla data.source=PATH` with the path of the zip or the unpacked folder"
             )
-        survey, seen = Survey([]), set[str]()
+        survey = Survey([])
         for file in found:
-            reason = "a second file of this name" if file.name in seen else _outside(file.name)
-            if reason:
+            if reason := _outside(file.name):
                 survey.skipped.append((file.name, reason))
             else:
-                seen.add(file.name)
                 survey.files.append(file)
-        if len(seen) >= 0.95 * CLIPS:
+        if len({file.name for file in survey.files}) >= 0.95 * CLIPS:
             survey.expected = CLIPS
         return survey
 

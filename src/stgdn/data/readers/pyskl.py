@@ -6,7 +6,6 @@ alone. An annotation is a dict: `frame_dir` (the clip's name), `label` (from 0),
 already; where one is not seen it is zeros. Kinetics-400's are compressed, see `pyskl_compressed`.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -68,8 +67,8 @@ class PysklReader:
         """List the annotations; those in neither list of the split are skipped, as are names without an annotation.
 
         Raises:
-            InputError: there is no such pickle, it holds something else (also code that it asks to run), has no such
-                split, or a name twice.
+            InputError: there is no such pickle, it holds something else (also code that it asks to run), or has no such
+                split.
         """
         path = Path(self.source).expanduser()
         if not path.is_file():
@@ -79,9 +78,6 @@ class PysklReader:
             )
         annotations, splits = load_annotations(path)
         names = [_name(annotation) for annotation in annotations]
-        twice = [name for name, count in Counter(names).items() if name and count > 1]
-        if twice:
-            raise InputError(f"'{path}' has {len(twice)} names of clips twice, the first is '{twice[0]}'")
         self._setups = {} if self.split is None else _setups(splits, self.split, path)
         survey = Survey([])
         for index, name in enumerate(names):

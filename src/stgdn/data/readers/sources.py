@@ -20,7 +20,7 @@ ENCRYPTED = 1  # a member's flag
 
 
 def find(source: str | Path, suffix: str) -> list[ClipFile]:
-    """Clips whose file name ends in `suffix`, sorted by name.
+    """Clips whose file name ends in `suffix`, sorted by name; of one name files before members of zips, then by path.
 
     Args:
         source: a zip, or a folder that holds such files or zips of them; both may also hold them one level down.
@@ -33,7 +33,7 @@ def find(source: str | Path, suffix: str) -> list[ClipFile]:
     if place.is_file():
         found = _members(place, suffix)
     else:
-        paths = [*place.glob(f"*{suffix}"), *place.glob(f"*/*{suffix}")]
+        paths = [*sorted(place.glob(f"*{suffix}")), *sorted(place.glob(f"*/*{suffix}"))]
         found = [ClipFile(path.stem, str(path)) for path in paths]
         for archive in sorted(place.glob("*.zip")):
             found += _members(archive, suffix)

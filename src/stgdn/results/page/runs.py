@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from stgdn.errors import InputError
 from stgdn.results.alignment import Part, expect_sound
@@ -20,6 +18,7 @@ from stgdn.results.metrics import read_metrics
 from stgdn.results.page.layers import layer_content
 from stgdn.results.recipes import leaves
 from stgdn.results.scores import Scores
+from stgdn.stored_config import read_config
 
 # Columns of metrics.csv that are drawn, and what their numbers are multiplied with.
 CURVES = {"train/loss": 1, "train/top1": 100, "val/top1": 100}
@@ -145,11 +144,6 @@ def _smoothing(result: Result) -> Mapping[str, list[float | None]]:
 
 def _config(result: Result) -> Content:
     """Every option of a run by its dotted name."""
-    path = result.folder / "config.yaml"
-    try:
-        content = OmegaConf.to_container(OmegaConf.load(path))
-    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
-        raise InputError(f"{path} cannot be read: {error}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path} holds no options")
+    content = OmegaConf.to_container(read_config(result.folder / "config.yaml"))
+    assert isinstance(content, dict)
     return {key: value if isinstance(value, str) else json.dumps(value, default=str) for key, value in leaves(content)}
