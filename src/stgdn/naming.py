@@ -14,7 +14,7 @@ LONGEST = 200  # characters of a folder's name; file systems take 255
 NO_RESULT = (
     "resume", "overwrite", "workers", "checkpoint_every", "outputs", "folder", "experiment", "experiment_name",
     "launcher", "logger", "oversmoothing", "compile", "model.compile", "model.checkpointing",
-    "data_root", "data.source", "data.store", "data.reader.source", "data.classes",
+    "data_root", "data.source", "data.store", "data.reader.source", "data.classes", "data.median_frames",
     "data.obtain", "data.licence",
     "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy",
     "trainer.profiler", "trainer.progress_bar", "trainer.log_every_n_steps",
