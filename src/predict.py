@@ -1,11 +1,13 @@
 """What raw clips show, by a trained network: `python src/predict.py run=outputs/... clips=FILE`."""
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from stgdn.accelerator import chosen_device
 from stgdn.entry import door
 from stgdn.errors import choose
 from stgdn.files import replacing
+from stgdn.naming import option
 from stgdn.player.raw import raw_scenes
 from stgdn.player.writing import KINDS, expect_kind, write_scenes
 from stgdn.recognition.fused import load_all
@@ -16,6 +18,7 @@ from stgdn.recognition.writing import FORMATS, written
 from stgdn.results.targets import target
 
 PLAYER = "player.html"  # what player=true means
+LIVE = ("run", "checkpoint", "weights", "reader", "layout", "scale")  # options that mean the same to src/live.py
 
 
 @door("predict")
@@ -31,8 +34,11 @@ def main(config: DictConfig) -> float | None:
     network = load_all(places, config.checkpoint, config.weights).to(device)
     tell_networks(network)
     found = find_clips(config.clips, config.reader, expected_of(network, chosen_layout(config.layout)))
+    options = [each for each in HydraConfig.get().overrides.task if option(each).split(".")[0] in LIVE]
     with progress(len(found)) as done:
-        predictions = predict(network, found, batch_size=batch_size, scale=config.scale, done=done, remark=note)
+        predictions = predict(
+            network, found, batch_size=batch_size, scale=config.scale, done=done, remark=note, options=options
+        )
     for name, reason in predictions.unusable:
         note(f"left out: {name}: {reason}")
     if predictions.clips:

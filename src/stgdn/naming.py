@@ -16,7 +16,7 @@ MOST_BYTES = 240  # of a name in UTF-8; what is being written has a longer one
 NO_RESULT = (
     "resume", "overwrite", "workers", "checkpoint_every", "outputs", "folder", "experiment", "experiment_name",
     "launcher", "logger", "oversmoothing", "compile", "model.compile", "model.checkpointing",
-    "data_root", "data.source", "data.store", "data.reader.source", "data.classes",
+    "data_root", "data.source", "data.store", "data.reader.source", "data.classes", "data.median_frames",
     "data.obtain", "data.licence",
     "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy",
     "trainer.profiler", "trainer.progress_bar", "trainer.log_every_n_steps",

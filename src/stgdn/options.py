@@ -1,5 +1,6 @@
 """Options of the wrong kind: `epochs=ten` is told apart from `epochs=10` before anything runs."""
 
+import re
 from typing import Any
 
 from hydra import compose
@@ -60,3 +61,11 @@ def fits(value: object, default: object) -> bool:
 
 def _interpolated(value: object) -> bool:
     return isinstance(value, str) and ("${" in value or value == "???")
+
+
+def quoted(value: str) -> str:
+    """Return a value as Hydra reads it on a command line: in quotes if it has a character that means something else."""
+    if re.fullmatch(r"[\w./\\+@%:-]+", value):
+        return value
+    escaped = re.sub(r"(\\+)('|$)", r"\1\1\2", value).replace("'", "\\'")
+    return f"'{escaped}'"

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 import stgdn.entry  # noqa: F401 (registers a resolver that the configs use)
 from stgdn.data import building
-from stgdn.data.building import build_data, clip_settings, prepare_data, summary, trivial_accuracy
+from stgdn.data.building import build_data, clip_settings, open_store, prepare_data, summary, trivial_accuracy
 from stgdn.data.clip import Clip, Reader
 from stgdn.data.module import SkeletonData
 from stgdn.data.protocols import PROTOCOLS, Protocol
@@ -164,6 +164,18 @@ class TestBuildData:
         saved = OmegaConf.to_container(config.model, resolve=True)  # a run's config.yaml needs no store
         assert isinstance(saved, dict)
         assert layout(saved["layout"]) == own
+
+    def test_fills_in_how_long_training_clips_are(self, tmp_path: Path) -> None:
+        writer = StoreWriter(tmp_path / "s", Header("nw_ucla", "kinect20", list("abcdefghij"), 1, "nowhere"))
+        for number, (frames, camera) in enumerate(((30, 1), (44, 2), (50, 1), (90, 2), (500, 3), (400, 3))):
+            writer.add(clip(f"clip{number}", frames, ((0, frames),), KINECT20, 0, subject=1, camera=camera))
+        writer.finish()
+        config = composed("data=nw_ucla", f"data.store={tmp_path}/s")
+        build_data(config)
+        assert config.data.median_frames == 47
+        config = composed("data=nw_ucla", f"data.store={tmp_path}/s", "data.protocol=ntu120_cset")
+        open_store(config.data)  # the clips have no setup
+        assert config.data.median_frames is None
 
     def test_of_a_store_read_another_way(self, tmp_path: Path, tiny_data: Path) -> None:
         options = (f"data_root={tmp_path}", f"data.source={tiny_data}/raw/demo", "data.synthetic=false")

@@ -123,6 +123,38 @@ def test_most_active_bodies_first(tmp_path: Path) -> None:
     assert clip.present.sum(axis=1).tolist() == [6, 3]
 
 
+@pytest.mark.parametrize("suffix", [".npz", ".csv"])
+def test_a_body_that_goes_on_where_another_ended_is_the_same(tmp_path: Path, suffix: str) -> None:
+    joints = 0.4 * moving(9, 4, 3)
+    joints[3:6, 2] = np.nan  # a hand is lost around the change of name, and a whole frame
+    joints[5] = np.nan
+    halves = np.full((2, 9, 4, 3), np.nan)
+    halves[0, :4], halves[1, 4:] = joints[:4], joints[4:]
+    content = npz(joints=halves)
+    if suffix == ".csv":
+        content = csv(joints, columns={"frame": list(range(9)), "body": [*"aaaabbbbb"]})
+    whole = read_one(tmp_path / "whole", npz(joints=joints))
+    for bodies in ("1", "2"):
+        clip = read_one(tmp_path / bodies, content, suffix, bodies=bodies)
+        np.testing.assert_array_equal(clip.joints, whole.joints)
+        assert clip.remark == ""
+
+
+def test_frames_of_bodies_that_are_not_kept_are_told(tmp_path: Path) -> None:
+    joints = np.stack([0.3 * moving(8, 4, 3), 3 + 0.1 * moving(8, 4, 3, seed=1)])
+    joints[0, 5:] = np.nan
+    both = npz(joints=joints)
+    assert read_one(tmp_path, both, bodies="2").remark == ""
+    clip = read_one(tmp_path, both)
+    assert (clip.present.shape, clip.remark) == ((1, 5), "some frames show only bodies that were not kept")
+    joints[1, 5:] = np.nan
+    assert read_one(tmp_path, npz(joints=joints)).remark == ""
+    (one, other) = (csv(body[:5], columns={"body": name}) for name, body in zip("ab", joints, strict=True))
+    untimed = one + b"\n" + other.partition(b"\n")[2]
+    assert read_one(tmp_path / "untimed", untimed, ".csv").remark.startswith("bodies were not kept; without a column")
+    assert read_one(tmp_path / "untimed", untimed, ".csv", bodies="2").remark == ""
+
+
 @pytest.mark.parametrize(("units", "factor"), [("metres", 1), ("centimetres", 100), ("millimetres", 1000)])
 @pytest.mark.parametrize(
     ("up", "head_first"),

@@ -58,6 +58,19 @@ def test_read_from_folder_and_zip(tmp_path: Path) -> None:
         np.testing.assert_array_equal(clip.joints[0], JOINTS.round(4).astype(np.float32))
 
 
+def test_frames_in_which_nobody_is_seen_are_left_out(tmp_path: Path) -> None:
+    frames = np.zeros((11, 20, 3))
+    seen = [2, 3, 4, 8, 9]
+    frames[seen] = JOINTS
+    clip = NWUCLAReader(tmp_path).read(file(tmp_path, text(frames.tolist())))
+    np.testing.assert_array_equal(clip.joints[0], JOINTS.astype(np.float32))
+    assert clip.present.all()
+    frames[4, 7] = 0  # a hand between frames 3 and 8
+    clip = NWUCLAReader(tmp_path).read(file(tmp_path, text(frames.tolist())))
+    moved = JOINTS[1, 7] + (JOINTS[3, 7] - JOINTS[1, 7]) / 5
+    np.testing.assert_allclose(clip.joints[0, 2, 7], moved, rtol=1e-5)
+
+
 def test_reader_facts() -> None:
     reader = NWUCLAReader("anywhere")
     assert (reader.layout.name, reader.max_bodies, len(reader.classes)) == ("kinect20", 1, 10)

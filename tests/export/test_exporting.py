@@ -123,6 +123,8 @@ class TestSafetensors:
         np.testing.assert_allclose(made.scores([clip]), original.scores([clip]), atol=1e-4)
         assert (made.classes, made.stream, made.epoch) == (original.classes, original.stream, original.epoch)
         assert made.finished
+        assert made.median_frames == original.median_frames
+        assert f"{made.median_frames} frames (median)" in Path("made/README.md").read_text()
         assert stgdn.load("made/model.safetensors").classes == made.classes
         names = load_file("made/model.safetensors").keys()
         assert any("running" in name for name in names) != inference

@@ -133,7 +133,10 @@ def _is_there(data: DictConfig) -> bool:
 
 
 def complete(data: DictConfig, store: Store) -> None:
-    """Fill in what a data config leaves to its store (null): layout, classes and their names, bodies and protocol."""
+    """Fill in what a data config leaves to its store (null).
+
+    These are layout, classes and their names, bodies, protocol and the length of the training clips.
+    """
     classes = list(store.header.classes)
     found = {"layout": plain(store.layout), "num_classes": len(classes), "bodies": store.header.max_bodies}
     found["classes"] = classes  # so that a run's config and checkpoints know them without the store
@@ -142,6 +145,17 @@ def complete(data: DictConfig, store: Store) -> None:
     for key, value in found.items():
         if data.get(key) is None:  # older runs do not have all of them
             data[key] = value
+    if data.get("median_frames") is None:
+        data.median_frames = median_frames(store, data.protocol)
+
+
+def median_frames(store: Store, protocol: str) -> int | None:
+    """The median length of the clips that a protocol trains on; None if it trains on none, or cannot split them."""
+    try:
+        lengths = store.clips["length"][store.training(protocol)]
+    except InputError:
+        return None  # who trains or tests is told
+    return round(float(np.median(lengths))) if len(lengths) else None
 
 
 def build_data(

@@ -63,6 +63,8 @@ def _data(facts: dict[str, Any]) -> str:
         lines.append(f"- protocol: {data['protocol']}, trained on {protocol.by} {values} and tested on the others")
     if clips := (facts["results"] or {}).get("clips"):
         lines.append("- clips: " + ", ".join(f"{count:,} {split}" for split, count in clips.items() if count))
+    if median := data.get("median_frames"):
+        lines.append(f"- length of the training clips: {median} frames (median)")
     settings = facts["preprocessing"]
     always = _listed({key: value for key, value in settings.items() if key not in DRAWN})
     if facts["config"].get("origin"):

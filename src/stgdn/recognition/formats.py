@@ -2,7 +2,7 @@
 
 import zipfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -37,12 +37,14 @@ class Expected:
         classes: the network's.
         bodies: the most bodies a clip keeps.
         reader: settings of the reader that the run's data was read with.
+        empty_frames: whether clips hold frames in which nobody is seen; None for as each format's reader has it.
     """
 
     layout: Layout
     classes: tuple[str, ...]
     bodies: int
     reader: DictConfig
+    empty_frames: bool | None = None
 
     def setting(self, name: str, default: Any) -> Any:  # noqa: ANN401
         """A setting of the run's reader, if it has such."""
@@ -57,11 +59,13 @@ class Source:
         reader: what parses them.
         files: where they lie.
         left_out: (name, reason) of what is known beforehand to be unusable.
+        empty_frames: False to leave out the frames in which nobody is seen, where the reader has them.
     """
 
     reader: FileReader
     files: list[ClipFile]
     left_out: list[tuple[str, str]] = field(default_factory=list)
+    empty_frames: bool = True
 
 
 def kind_of(path: Path) -> str:
@@ -171,6 +175,7 @@ def open_custom(path: Path, expected: Expected) -> Source:
         reader = CustomFiles(dataset, folder)
     else:
         folder, reader = described, _custom_files(described)
+    reader = replace(reader, empty_frames=bool(expected.empty_frames))
     paths = clip_paths(path) if path.is_dir() else [path]
     names = ((each.relative_to(folder).with_suffix("").as_posix(), str(each)) for each in paths)
     return Source(reader, [ClipFile(name, place) for name, place in names])

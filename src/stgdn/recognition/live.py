@@ -9,13 +9,10 @@ from threading import Condition, Thread
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.clip import Clip
-from stgdn.data.gather import Float
 from stgdn.errors import InputError
 from stgdn.recognition.fused import Recogniser
-from stgdn.recognition.preprocessing import UNKNOWN, presence
 from stgdn.recognition.trained import TrainedNetwork
-from stgdn.recognition.window import People, Window
+from stgdn.recognition.window import People, Window, tracks_by_id
 from stgdn.skeleton import Layout
 
 
@@ -25,12 +22,12 @@ class Due:
 
     Attributes:
         time: seconds of input before it.
-        joints: (M, T, V, C), what is seen in the window.
+        frames: the people of every frame of the window.
         arrived: when its last frame came, by `time.perf_counter`.
     """
 
     time: float
-    joints: Float
+    frames: tuple[People, ...]
     arrived: float
 
 
@@ -43,7 +40,7 @@ class Decision:
         label: the likeliest class; None if nobody was seen.
         confidence: its probability.
         latency: seconds from the window's last frame to the decision.
-        people: how many were seen in the window.
+        people: how many the network was shown, at most as many as it looks at.
         probabilities: (classes,), None if nobody was seen.
     """
 
@@ -87,8 +84,8 @@ class SlidingRecogniser:
         self.network, self.fps, self.layout = network, fps, layout or network.layout
         for member in members:
             member.preprocessing.mapping(self.layout)
-        bodies = max(member.preprocessing.settings.bodies for member in members)
-        self.window = Window(max(round(window * fps), 2), bodies, self.layout)
+        self.preprocessing = max((member.preprocessing for member in members), key=lambda made: made.settings.bodies)
+        self.window = Window(max(round(window * fps), 2), self.preprocessing.settings.bodies)
         self.stride = max(round(every * fps), 1)
 
     def __call__(self, people: People) -> Decision | None:
@@ -102,19 +99,19 @@ class SlidingRecogniser:
         self.window.push(people)
         if self.window.pushed % self.stride:
             return None
-        return Due(self.window.pushed / self.fps, self.window.joints(), arrived)
+        return Due(self.window.pushed / self.fps, self.window.frames(), arrived)
 
     def decide(self, due: Due) -> Decision:
-        """Let the network look at a window."""
-        people = len(due.joints)
-        if not people:
+        """Let the network look at a window, made a clip as a file is."""
+        tracks = tracks_by_id(due.frames)
+        if not tracks:
             return Decision(due.time, None, 0.0, time.perf_counter() - due.arrived, 0, None)
-        clip = Clip("", UNKNOWN, due.joints, presence(due.joints))
+        clip = self.preprocessing.select(tracks, len(due.frames), self.layout)
         probabilities = self.network.probabilities([clip], self.layout)[0]
         best = int(probabilities.argmax())
         latency = time.perf_counter() - due.arrived
         return Decision(
-            due.time, self.network.classes[best], float(probabilities[best]), latency, people, probabilities
+            due.time, self.network.classes[best], float(probabilities[best]), latency, len(clip.joints), probabilities
         )
 
 

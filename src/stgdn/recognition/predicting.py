@@ -1,5 +1,6 @@
 """What raw clips show, batch by batch, and how often that is what they are said to show."""
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
@@ -7,8 +8,9 @@ from itertools import groupby, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.clip import Clip, ClipError, first_of_each_name
+from stgdn.data.clip import Clip, ClipError, ClipFile, first_of_each_name
 from stgdn.errors import InputError
+from stgdn.options import quoted
 from stgdn.recognition.formats import Expected, Source
 from stgdn.recognition.fused import Recogniser
 from stgdn.recognition.preprocessing import UNKNOWN
@@ -16,6 +18,8 @@ from stgdn.recognition.readers import truth
 from stgdn.recognition.sources import Found, read_clip
 from stgdn.recognition.trained import TrainedNetwork
 from stgdn.skeleton import Layout
+
+LONG = 2  # times the median length of the training clips
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,9 @@ class Predictions:
 def expected_of(network: Recogniser, layout: Layout | None = None) -> Expected:
     """What readers may assume of clips for a network; `layout` if the user names the joints."""
     first = network if isinstance(network, TrainedNetwork) else network.members[0]
-    data = first.config.data
-    return Expected(layout or network.layout, network.classes, first.preprocessing.settings.bodies, data.reader)
+    made = first.preprocessing
+    reader = first.config.data.reader
+    return Expected(layout or network.layout, network.classes, made.settings.bodies, reader, made.empty_frames)
 
 
 def expect_mappable(network: Recogniser, layout: Layout) -> bool:
@@ -90,6 +95,7 @@ def predict(
     scale: float = 1.0,
     done: Callable[[], None] = lambda: None,
     remark: Callable[[str], None] = lambda _: None,
+    options: Sequence[str] = (),
 ) -> Predictions:
     """Read all clips and say what they show; one that cannot be used is left out. Several of one name are all read.
 
@@ -100,6 +106,7 @@ def predict(
         scale: what makes metres of their unit.
         done: told after every clip.
         remark: told what is to be known about the clips, a sentence each.
+        options: of `src/live.py`, to name in the command that labels a long recording; without them `run=` alone.
 
     Raises:
         InputError: joints that cannot be mapped to the network's; the network has diverged.
@@ -114,26 +121,44 @@ def predict(
     for layout, clips in groupby(read, key=lambda each: each[0].reader.layout):
         while part := list(islice(clips, batch_size)):
             probabilities = network.probabilities([clip for _, _, clip in part], layout)
-            for (source, place, clip), row in zip(part, probabilities, strict=True):
+            for (source, file, clip), row in zip(part, probabilities, strict=True):
                 if told := clip.remark or ("one frame: nothing can move" if clip.present.shape[1] == 1 else ""):
                     remark(f"{clip.name}: {told}")
+                if told := long_recording(network, clip, file, options):
+                    remark(f"{clip.name}: {told}")
                 label = truth(clip.label, source.reader.classes, network.classes)
-                predictions.clips.append(Prediction(clip.name, place, row, label))
+                predictions.clips.append(Prediction(clip.name, file.place, row, label))
     return predictions
 
 
 def _read(
     found: Found, scale: float, unusable: list[tuple[str, str]], done: Callable[[], None]
-) -> Iterator[tuple[Source, str, Clip]]:
-    """Every clip that can be used, with its source and place; the others are put into `unusable`."""
+) -> Iterator[tuple[Source, ClipFile, Clip]]:
+    """Every clip that can be used, with its source and file; the others are put into `unusable`."""
     for source, file in found.files():
         try:
             clip = read_clip(source, file, scale)
         except ClipError as error:
             unusable.append((file.name if file.member else file.path, str(error)))
         else:
-            yield source, file.place, clip
+            yield source, file, clip
         done()
+
+
+def long_recording(network: Recogniser, clip: Clip, file: ClipFile, options: Sequence[str]) -> str:
+    """What is to be said of a recording that is far longer than the clips of training; '' if it is not.
+
+    Arguments are those of `predict`.
+    """
+    members = [network] if isinstance(network, TrainedNetwork) else network.members
+    frames, median = clip.present.shape[1], members[0].median_frames
+    if median is None or frames <= LONG * median:
+        return ""
+    runs = [quoted(str(member.checkpoint)) for member in members]
+    given = options or ["run=" + (runs[0] if len(runs) == 1 else f"[{','.join(runs)}]")]
+    command = shlex.join(["python", "src/live.py", *given, f"input={quoted(file.path)}", "pace=fast"])
+    more = "" if file.member is None else ", with the other clips of its file"
+    return f"{frames:,} frames, clips of training had {median:,} (median); `{command}` labels it over time{more}"
 
 
 def expect_complete(unusable: Sequence[tuple[str, str]], total: int) -> None:

@@ -19,6 +19,8 @@ from stgdn.data.clip import Clip, ClipError
 from stgdn.data.gather import Float
 from stgdn.data.mapping import JointMap
 from stgdn.data.memory import ClipsInMemory
+from stgdn.data.readers.bodies import clip_bodies, keeps_empty_frames, tracks_of
+from stgdn.data.readers.denoise import Track
 from stgdn.data.settings import ClipSettings
 from stgdn.data.store import Store
 from stgdn.data.transforms import batch
@@ -36,16 +38,19 @@ class Preprocessing:
         layout: joints of the run's data, and of clips of which nothing else is said.
         input_layout: joints that the network sees.
         settings: the run's.
+        empty_frames: keep the frames in which nobody is seen, as clips had them in training.
     """
 
     layout: Layout
     input_layout: Layout
     settings: ClipSettings
+    empty_frames: bool = False
 
     @classmethod
     def of(cls, data: DictConfig) -> "Preprocessing":
         """What the `data` part of a run's config says."""
-        return cls(layout(data.layout), layout(data.input_layout), clip_settings(data))
+        empty_frames = keeps_empty_frames(data.get("reader") or {})
+        return cls(layout(data.layout), layout(data.input_layout), clip_settings(data), empty_frames)
 
     def __call__(self, clips: Sequence[Clip | ArrayLike], joints: Layout | None = None) -> Float:
         """The network's input (N, C, T, V, M) for clips, or arrays (M, T, V, C), of the layout `joints`.
@@ -70,10 +75,10 @@ class Preprocessing:
         return None if joints == self.input_layout else joint_map(joints, self.input_layout)
 
     def clip(self, joints: ArrayLike, of: Layout | None = None, name: str = "") -> Clip:
-        """An array as a clip of unknown label.
+        """An array as a clip of unknown label, of the bodies and frames that a file of it would have.
 
         Args:
-            joints: (M, T, V, C), zeros where a body is not seen; the first body that is seen is the main one.
+            joints: (M, T, V, C), zeros where a body is not seen.
             of: their layout, `self.layout` if None.
             name: for whoever looks at the clip.
 
@@ -89,7 +94,19 @@ class Preprocessing:
             array = array[array.any(axis=(1, 2, 3))]
         made = Clip(name, UNKNOWN, array, presence(array) if array.ndim == 4 else np.zeros((0, 0), np.bool_))
         expect_usable(made, of or self.layout)
-        return made
+        return self.select(tracks_of(array), array.shape[1], of, name)
+
+    def select(self, tracks: Sequence[Track], length: int, of: Layout | None = None, name: str = "") -> Clip:
+        """Choose and lay out bodies as a file's, see `stgdn.data.readers.bodies`.
+
+        Args:
+            tracks: of everybody, at least one.
+            length: frames of the recording.
+            of: layout of the joints, `self.layout` if None.
+            name: for whoever looks at the clip.
+        """
+        kept = clip_bodies(tracks, self.settings.bodies, of or self.layout, length if self.empty_frames else None)
+        return Clip(name, UNKNOWN, *kept)
 
     def _made(self, given: Clip | ArrayLike, number: int, joints: Layout) -> Clip:
         try:

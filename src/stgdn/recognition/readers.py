@@ -102,11 +102,13 @@ class CustomFiles:
         dataset: what `dataset.yaml` says, or would say.
         folder: names of clips are counted from here.
         table: what `clips.csv` says.
+        empty_frames: keep the frames in which nobody is seen.
     """
 
     dataset: Dataset
     folder: Path
     table: dict[str, dict[str, Fact]] = field(default_factory=dict)
+    empty_frames: bool = False
 
     @property
     def layout(self) -> Layout:
@@ -127,7 +129,7 @@ class CustomFiles:
         except ClipError:
             said = {}
         sources = {"its file": recording.facts, TABLE: self.table.get(file.name, {}), "its name": said}
-        joints, present, remark = people(recording, self.dataset)
+        joints, present, remark = people(recording, self.dataset, empty_frames=self.empty_frames)
         try:
             facts = settle(sources, self.classes, self.dataset.first_label, {}, labelled=False)
         except ClipError as error:

@@ -73,7 +73,7 @@ def summary(course: Course, fps: float, skipped: Counter[str], aside: int) -> li
         kinds = "; ".join(f"{count:,} × {kind}" for kind, count in skipped.most_common())
         told.append(f"{_count(skipped.total(), 'line')} skipped: {kinds}")
     if aside:
-        told.append(f"{_count(aside, 'frame')} with more people than the network looks at; who came first was kept")
+        told.append(f"{_count(aside, 'frame')} with more people than the network looks at; who moves most was kept")
     return told
 
 

@@ -3,10 +3,11 @@
 import glob
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stgdn.data.clip import Clip, ClipError, ClipFile
+from stgdn.data.readers.bodies import drop_empty_frames
 from stgdn.errors import InputError, choose
 from stgdn.recognition.formats import OPENERS, Expected, Source, kind_of
 from stgdn.recognition.preprocessing import expect_usable
@@ -65,7 +66,7 @@ def find_clips(clips: str | Sequence[str], reader: str, expected: Expected) -> F
         except InputError as error:
             found.left_out.append((str(path), str(error)))
             continue
-        found.sources.append(source)
+        found.sources.append(replace(source, empty_frames=expected.empty_frames is not False))
         found.left_out += source.left_out
     if not len(found) and len(found.left_out) == 1:
         raise InputError(": ".join(found.left_out[0]))
@@ -83,6 +84,7 @@ def read_clip(source: Source, file: ClipFile, scale: float = 1.0) -> Clip:
     """
     try:
         clip = source.reader.read(file)
+        clip = clip if source.empty_frames else drop_empty_frames(clip)
         if scale != 1 and not source.reader.layout.planar:
             clip.joints = clip.joints * clip.joints.dtype.type(scale)
         expect_usable(clip, source.reader.layout)

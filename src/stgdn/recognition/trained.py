@@ -67,6 +67,11 @@ class TrainedNetwork:
         return self.epoch >= self.config.epochs
 
     @property
+    def median_frames(self) -> int | None:
+        """Median length of the training clips; None if the run did not record it."""
+        return self.config.data.get("median_frames")
+
+    @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.network.parameters()).device

@@ -1,73 +1,50 @@
-"""The last frames of a stream: a ring buffer in which bodies keep their slots by their ids."""
+"""The last frames of a stream, and the tracks of the people in them."""
 
-from collections.abc import Hashable, Mapping
+from collections import deque
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stgdn.data.gather import Float
-from stgdn.data.readers.denoise import motion
-from stgdn.skeleton import Layout
+from stgdn.data.readers.denoise import Track
 
 People = Mapping[Any, Float]  # joints (V, C) of the people in a frame, by their ids, of any hashable type
 
 
 class Window:
-    """Up to T frames of up to M bodies; in frames in which a body is not seen it is zeros.
-
-    Whoever comes takes a free slot, or that of the person who has been away longest. While all slots are those of
-    people in the frame, others are left aside.
+    """Up to T frames, with everybody who is seen in them.
 
     Args:
         frames: T, at most so many are kept.
-        bodies: M.
-        layout: of the joints.
+        bodies: how many a network looks at.
 
     Attributes:
         pushed: how many frames there were.
-        aside: in how many of them somebody was left aside.
+        aside: in how many of them there were more people than a network looks at.
     """
 
-    def __init__(self, frames: int, bodies: int, layout: Layout) -> None:
-        self.layout, self.pushed, self.aside = layout, 0, 0
-        self._ring = np.zeros((frames, bodies, layout.num_joints, layout.channels), np.float32)
-        self._ids: list[Hashable | None] = [None] * bodies
-        self._seen = np.full(bodies, -1)  # the frame in which each slot's person was seen last
+    def __init__(self, frames: int, bodies: int) -> None:
+        self.bodies, self.pushed, self.aside = bodies, 0, 0
+        self._frames: deque[dict[Hashable, Float]] = deque(maxlen=frames)
 
     def push(self, people: People) -> None:
         """Take in the next frame; who is all zeros is not there."""
-        there = {name: joints for name, joints in people.items() if joints.any()}
-        row = self._ring[self.pushed % len(self._ring)]
-        row[:] = 0
-        newcomers = [name for name in there if name not in self._ids]
-        for name in newcomers:
-            self._admit(name, there)
-        for slot, name in enumerate(self._ids):
-            if name is not None and name in there:
-                row[slot], self._seen[slot] = there[name], self.pushed
-        self.aside += any(name not in self._ids for name in there)
+        there = {name: np.array(joints, np.float32) for name, joints in people.items() if np.any(joints)}
+        self._frames.append(there)
         self.pushed += 1
+        self.aside += len(there) > self.bodies
 
-    def _admit(self, name: Hashable, there: People) -> None:
-        """Give a person the slot of somebody who is not `there`, if there is one."""
-        away = [slot for slot, other in enumerate(self._ids) if other is None or other not in there]
-        if away:
-            slot = min(away, key=lambda slot: self._seen[slot])
-            self._ring[:, slot] = 0
-            self._ids[slot] = name
+    def frames(self) -> tuple[People, ...]:
+        """Return the frames that are kept, in order of time."""
+        return tuple(self._frames)
 
-    def joints(self) -> Float:
-        """The bodies seen in the window, (M, T, V, C), in the order of readers: the most active first."""
-        kept = min(self.pushed, len(self._ring))
-        order = np.arange(self.pushed - kept, self.pushed) % len(self._ring)
-        bodies = self._ring[order].swapaxes(0, 1)
-        seen = np.asarray(bodies.any(axis=(2, 3)))
-        there = np.flatnonzero(seen.any(axis=1))
-        return bodies[sorted(there, key=lambda slot: -self._activity(bodies[slot], seen[slot]))]
 
-    def _activity(self, body: Float, seen: NDArray[np.bool_]) -> float:
-        """Movement of a body (T, V, C) in the frames in which it is seen; in a picture its confidence."""
-        if self.layout.planar:
-            return float(body[..., 2].sum())
-        return motion(body[seen].astype(np.float64))
+def tracks_by_id(frames: Iterable[People]) -> list[Track]:
+    """Return what is seen of each id, in order of appearance; frames count from 0."""
+    rows: dict[Hashable, list[tuple[int, Float]]] = {}
+    for frame, people in enumerate(frames):
+        for name, joints in people.items():
+            rows.setdefault(name, []).append((frame, joints))
+    columns = (zip(*body, strict=True) for body in rows.values())
+    return [Track(np.array(seen), np.stack(joints).astype(np.float64)) for seen, joints in columns]

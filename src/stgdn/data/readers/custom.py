@@ -1,7 +1,7 @@
 """People's own skeletons: a folder with `dataset.yaml` and a file a clip, `.npz` or `.csv`; see docs/own-data.md."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from stgdn.data.checks import FARTHEST
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
+from stgdn.data.readers.bodies import Bodies, clip_bodies, successions
 from stgdn.data.readers.custom_csv import read_csv
 from stgdn.data.readers.custom_dataset import FILE, UP, Dataset, read_dataset
 from stgdn.data.readers.custom_facts import TABLE, facts_of_name, read_table, settle
 from stgdn.data.readers.custom_npz import read_npz
-from stgdn.data.readers.custom_recording import MOST_BYTES, Body, Fact, Recording
+from stgdn.data.readers.custom_recording import MOST_BYTES, Body, Fact, Recording, expect_size
 from stgdn.data.readers.denoise import Track
-from stgdn.data.readers.pyskl import select
 from stgdn.data.readers.repair import fill_missing
 from stgdn.data.readers.sources import read_bytes
 from stgdn.data.store import checksum
@@ -24,6 +24,8 @@ from stgdn.skeleton import Layout
 
 FORMS = {".npz": read_npz, ".csv": read_csv}
 MOST_FOLDERS = 4  # how deep clips may lie below the source
+OTHERS = "some frames show only bodies that were not kept"
+UNTIMED = "bodies were not kept; without a column 'frame' all are taken to be seen from the first frame on"
 
 
 class CustomReader:
@@ -110,19 +112,46 @@ class CustomReader:
         return Clip(file.name, facts.pop("label"), joints, present, **facts, remark=remark)
 
 
-def people(recording: Recording, dataset: Dataset) -> tuple[NDArray[np.float32], NDArray[np.bool_], str]:
+def people(recording: Recording, dataset: Dataset, *, empty_frames: bool = False) -> tuple[*Bodies, str]:
     """The bodies of a file, (M, T, V, 3) and (M, T) as a clip has them, and what is odd about them.
+
+    Args:
+        recording: the file.
+        dataset: what `dataset.yaml` says.
+        empty_frames: keep the frames in which nobody is seen, from the file's first to its last.
 
     Raises:
         ClipError: nobody in any frame, numbers too large or infinite, or coordinates that do not fit the picture.
     """
-    seen = [joints_seen(body, dataset) for body in recording.bodies]
-    pairs = zip(recording.bodies, seen, strict=True)
-    tracks = [body_track(body, there, dataset) for body, there in pairs if there.any()]
-    if not tracks:
+    first = min(int(body.frames[0]) for body in recording.bodies)
+    length = max(int(body.frames[-1]) for body in recording.bodies) - first + 1
+    bodies = [body for each in recording.bodies if len((body := where_seen(each, first, dataset)).frames)]
+    if not bodies:
         raise ClipError("no body in any frame")
-    ever = np.any([there.any(axis=0) for there in seen], axis=0)
-    return *select(tracks, dataset.bodies, dataset.layout), _remark(ever, dataset.layout)
+    if empty_frames:
+        expect_size(len(bodies), length)
+    tracks = [body_track(body, dataset) for body in bodies]
+    persons = successions(tracks, dataset.layout)
+    if len(persons) < len(tracks):  # joints missing around a change of id are filled in from both sides
+        tracks = [body_track(joined([bodies[index] for index in person]), dataset) for person in persons]
+    joints, present = clip_bodies(tracks, dataset.bodies, dataset.layout, length if empty_frames else None)
+    ever = np.any([joints_seen(body, dataset).any(axis=0) for body in bodies], axis=0)
+    seen = np.unique(np.concatenate([track.frames for track in tracks]))
+    remarks = [_remark(ever, dataset.layout), OTHERS if len(seen) > present.any(axis=0).sum() else ""]
+    remarks.append(UNTIMED if len(joints) < len(tracks) and not recording.timed else "")
+    return joints, present, "; ".join(filter(None, remarks))
+
+
+def where_seen(body: Body, first: int, dataset: Dataset) -> Body:
+    """A body in the frames in which a joint of it is seen, counted from the `first`."""
+    rows = joints_seen(body, dataset).any(axis=-1)
+    return Body(body.frames[rows] - first, body.places[rows], body.confidence[rows])
+
+
+def joined(bodies: Sequence[Body]) -> Body:
+    """One body of several that are seen one after the other."""
+    columns = ((body.frames, body.places, body.confidence) for body in bodies)
+    return Body(*map(np.concatenate, zip(*columns, strict=True)))
 
 
 def clip_paths(folder: Path) -> Iterator[Path]:
@@ -144,16 +173,15 @@ def joints_seen(body: Body, dataset: Dataset) -> NDArray[np.bool_]:
     return seen & ~at_zero.all(axis=-1, keepdims=True)
 
 
-def body_track(body: Body, seen: NDArray[np.bool_], dataset: Dataset) -> Track:
-    """A body where it was seen, without missing joints, in the units and axes of clips; `seen` is (n, V).
+def body_track(body: Body, dataset: Dataset) -> Track:
+    """A body that is seen in all of its frames, without missing joints, in the units and axes of clips.
 
     Raises:
         ClipError: numbers too large or infinite, or coordinates that do not fit the picture.
     """
-    rows = seen.any(axis=-1)
-    frames, places, seen = body.frames[rows], body.places[rows], seen[rows]
+    frames, places, seen = body.frames, body.places, joints_seen(body, dataset)
     places = np.where(seen[..., None], places, 0)
-    confidence = np.where(seen, body.confidence[rows], 0)
+    confidence = np.where(seen, body.confidence, 0)
     if dataset.layout.planar:
         return Track(frames, _in_picture(places, confidence, seen, dataset.picture))
     if not np.abs(places).max() * dataset.unit <= FARTHEST:

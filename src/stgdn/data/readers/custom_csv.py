@@ -79,7 +79,7 @@ def read_csv(content: bytes, layout: Layout) -> Recording:
     values = np.array(numbers, np.float64).reshape(count, layout.num_joints, -1)
     D = 2 if layout.planar else 3
     sure = values[..., D] if values.shape[-1] > D else np.ones(values.shape[:2])
-    return Recording(_bodies(words, values[..., :D], sure), _facts(words))
+    return Recording(_bodies(words, values[..., :D], sure), _facts(words), timed="frame" in words)
 
 
 def _places(head: list[str]) -> dict[str, int]:

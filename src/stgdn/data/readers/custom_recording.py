@@ -33,10 +33,14 @@ class Body:
 
 @dataclass(frozen=True)
 class Recording:
-    """The bodies of a file in its order, and what it says about itself: some of `FACTS`."""
+    """The bodies of a file in its order, and what it says about itself: some of `FACTS`.
+
+    `timed` is False where the file does not say in which frames its bodies are seen.
+    """
 
     bodies: list[Body]
     facts: dict[str, Fact] = field(default_factory=dict)
+    timed: bool = True
 
 
 def expect_size(bodies: int, frames: int) -> None:

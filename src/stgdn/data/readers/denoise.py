@@ -15,7 +15,8 @@ finds them again. `select_bodies` cleans a clip in six steps, with the threshold
    is missing it moves linearly.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,30 +95,50 @@ def identify(sightings: Sightings) -> list[Track]:
 
 
 def merge(tracks: Sequence[Track], centre: int) -> list[Track]:
-    """Join the tracks of one person whose id changed (step 2).
+    """Join the tracks of one person whose id changed (step 2)."""
+    persons = succession(tracks, lambda pose: pose[centre], SEAM)
+    return [join([tracks[index] for index in person]) for person in persons]
 
-    Tracks are taken in order of their first frame; each continues the nearest one that has ended within `SEAM` metres
-    of where it begins, or else begins a body of its own.
+
+def succession(
+    tracks: Sequence[Track],
+    place: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    within: float,
+    gap: float = math.inf,
+) -> list[list[int]]:
+    """Return for every person the indices of their tracks, one after the other.
+
+    Tracks are taken in order of their first frame; each continues the nearest one that has ended closer than `within`
+    to where it begins, or else begins a person of its own.
+
+    Args:
+        tracks: of everybody.
+        place: where the joints (V, 3) of a body are.
+        within: in the units of a place.
+        gap: at most so many frames may lie between the end of a track and the beginning of the next.
     """
-    ordered = sorted(tracks, key=lambda track: int(track.frames[0]))
-    bodies: list[list[Track]] = []
-    last_frame = np.empty(len(ordered), dtype=np.int64)
-    last_place = np.empty((len(ordered), 3))
-    for track in ordered:
-        distance = np.linalg.norm(last_place[: len(bodies)] - track.joints[0, centre], axis=-1)
-        distance[last_frame[: len(bodies)] >= track.frames[0]] = np.inf
-        if len(bodies) and distance.min() < SEAM:
-            body = int(distance.argmin())
-            bodies[body].append(track)
+    firsts = np.array([place(track.joints[0]) for track in tracks])
+    lasts = np.array([place(track.joints[-1]) for track in tracks])
+    persons: list[list[int]] = []
+    last_frame = np.empty(len(tracks), dtype=np.int64)
+    last_place = np.empty_like(lasts)
+    for index in sorted(range(len(tracks)), key=lambda index: int(tracks[index].frames[0])):
+        frames, known = tracks[index].frames, len(persons)
+        distance = np.linalg.norm(last_place[:known] - firsts[index], axis=-1)
+        between = frames[0] - last_frame[:known] - 1
+        distance[(between < 0) | (between > gap)] = np.inf
+        if known and distance.min() < within:
+            person = int(distance.argmin())
+            persons[person].append(index)
         else:
-            body = len(bodies)
-            bodies.append([track])
-        last_frame[body] = track.frames[-1]
-        last_place[body] = track.joints[-1, centre]
-    return [_join(body) for body in bodies]
+            person = known
+            persons.append([index])
+        last_frame[person], last_place[person] = frames[-1], lasts[index]
+    return persons
 
 
-def _join(tracks: Sequence[Track]) -> Track:
+def join(tracks: Sequence[Track]) -> Track:
+    """Return one track of several, none of which begins before the one in front of it ends."""
     return Track(
         np.concatenate([track.frames for track in tracks]),
         np.concatenate([track.joints for track in tracks]),

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
 from stgdn.data.facts import names
+from stgdn.data.readers.bodies import lay_out, tracks_of
+from stgdn.data.readers.denoise import Track
 from stgdn.data.readers.repair import fill_missing
 from stgdn.data.readers.sources import find, read_bytes
 from stgdn.errors import InputError
@@ -69,7 +71,7 @@ class NWUCLAReader:
         return survey
 
     def read(self, file: ClipFile) -> Clip:
-        """Parse one clip and repair its missing joints, see `repair`.
+        """Parse one clip, leave out frames in which nobody is seen and repair missing joints, see `repair`.
 
         Raises:
             ClipError: the file cannot be read or is garbled, its label is not that of its action, it has other than
@@ -85,8 +87,9 @@ class NWUCLAReader:
             raise ClipError("has no whole number 'label'")
         if stated != label + 1:
             raise ClipError(f"has label {stated}, but action {action} is label {label + 1}")
-        joints = repair(_coordinates(content.get("skeletons")), self.layout)[None]
-        present = np.ones(joints.shape[:2], dtype=np.bool_)
+        (track,) = tracks_of(_coordinates(content.get("skeletons"))[None])
+        repaired = repair(track.joints.astype(np.float32), self.layout, track.frames)
+        joints, present = lay_out([Track(track.frames, repaired.astype(np.float64))], self.layout)
         return Clip(file.name, label, joints, present, subject=subject, camera=view, replication=episode)
 
 
@@ -140,12 +143,15 @@ def _coordinates(skeletons: object) -> NDArray[np.float32]:
     return joints
 
 
-def repair(joints: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
+def repair(
+    joints: NDArray[np.float32], layout: Layout, frames: NDArray[np.integer] | None = None
+) -> NDArray[np.float32]:
     """Fill in joints that are exactly (0, 0, 0), the camera's own place, where nobody can be, see `seen_joints`.
 
     Args:
         joints: (T, V, 3), metres; not changed.
         layout: says which joint hangs on which.
+        frames: (T,) the moments of the rows, ascending; None for one after the other.
 
     Returns:
         (T, V, 3) float32, see `fill_missing`.
@@ -153,7 +159,7 @@ def repair(joints: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
     Raises:
         ClipError: no joint was seen in any frame.
     """
-    return fill_missing(joints, seen_joints(joints), layout)
+    return fill_missing(joints, seen_joints(joints), layout, frames)
 
 
 def seen_joints(joints: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.readers.denoise import assemble
-from stgdn.data.readers.pyskl import select, tracks
+from stgdn.data.readers.bodies import Bodies, keep, lay_out, tracks_of
 from stgdn.errors import InputError
 from stgdn.skeleton import Layout, layout
 
@@ -42,8 +41,8 @@ class PreparedArrays:
         )
         self.max_bodies: int = max_bodies
 
-    def people(self, joints: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Keep the frames in which somebody is seen, and bridge gaps.
+    def people(self, joints: NDArray[np.float32]) -> Bodies:
+        """Keep the frames in which somebody is seen, and bridge gaps; who is who stays as it was prepared.
 
         Args:
             joints: (M, T, V, 3), zeros where a body is not seen.
@@ -54,10 +53,9 @@ class PreparedArrays:
         Raises:
             ClipError: nobody in any frame.
         """
-        bodies = tracks(joints)
-        if self.layout.planar:
-            return select(bodies, self.max_bodies, self.layout)
-        return assemble(bodies[: self.max_bodies])
+        tracks = tracks_of(joints)
+        kept = keep(tracks, self.max_bodies, self.layout) if self.layout.planar else tracks[: self.max_bodies]
+        return lay_out(kept, self.layout)
 
 
 def _layout(given: Layout | str) -> Layout:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
-from stgdn.data.readers.denoise import Track, assemble, most_active
+from stgdn.data.readers.bodies import Bodies, clip_bodies, tracks_of
 from stgdn.data.readers.ntu import parse_name
 from stgdn.data.readers.pyskl_compressed import is_compressed, people, poses_of
 from stgdn.data.readers.restricted_pickle import load_plain
@@ -96,7 +96,7 @@ class PysklReader:
         return survey
 
     def read(self, file: ClipFile) -> Clip:
-        """Check one annotation and choose its bodies, see `tracks` and `select`.
+        """Check one annotation and choose its bodies, see `stgdn.data.readers.bodies`.
 
         Raises:
             ClipError: the annotation lacks something, has arrays of other shapes or another number of joints, a number
@@ -112,9 +112,9 @@ class PysklReader:
         setup = self._setups[file.name] if self.split is not None else ntu.setup if ntu else -1
         return Clip(file.name, label, joints, present, subject, camera, setup, replication)
 
-    def _bodies(self, annotation: dict[Any, Any], file: ClipFile) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def _bodies(self, annotation: dict[Any, Any], file: ClipFile) -> Bodies:
         if not is_compressed(annotation):
-            return select(tracks(coordinates(annotation, self.layout)), self.max_bodies, self.layout)
+            return clip_bodies(tracks_of(coordinates(annotation, self.layout)), self.max_bodies, self.layout)
         if not self.layout.planar:
             raise ClipError(f"poses in pixels, not in space as {self.layout.name} has them")
         poses = poses_of(annotation, file.name, Path(file.path))
@@ -268,35 +268,3 @@ def _picture(annotation: Mapping[Any, Any]) -> NDArray[np.float32]:
     if len(numbers) != 2 or not all(type(number) in (int, float) and 1 <= number < 1e6 for number in numbers):
         raise ClipError("has no 'img_shape' (height, width) of the picture in pixels")
     return np.array(numbers[::-1], dtype=np.float32)
-
-
-def tracks(joints: NDArray[np.float32]) -> list[Track]:
-    """The bodies (M, T, V, 3) where they are seen, which is where they are not all zeros.
-
-    Raises:
-        ClipError: nobody in any frame.
-    """
-    seen = np.asarray(joints.any(axis=(2, 3)))
-    found = [Track(np.flatnonzero(at), body[at].astype(np.float64)) for body, at in zip(joints, seen, strict=True)]
-    found = [track for track in found if len(track.frames)]
-    if not found:
-        raise ClipError("no body in any frame")
-    return found
-
-
-def select(bodies: Sequence[Track], most: int, skeleton: Layout) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Keep the most active bodies, in a picture those of most confidence, summed over all frames.
-
-    Clip time is the frames in which a kept body is seen. In its gaps a body moves linearly, with confidence 0.
-
-    Returns:
-        (M, T, V, 3) float32 and (M, T) bool, as a clip has them.
-    """
-    if not skeleton.planar:
-        return assemble(most_active(bodies, most))
-    kept = sorted(bodies, key=lambda track: -float(track.joints[..., 2].sum()))[:most]
-    joints, present = assemble(kept)
-    times = np.unique(np.concatenate([track.frames for track in kept]))
-    for body, track in zip(joints, kept, strict=True):
-        body[~np.isin(times, track.frames), :, 2] = 0
-    return joints, present
