@@ -3,13 +3,21 @@
 import os
 import signal
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from stgdn.training.job import LEFT_BEHIND, LeaveSignal, interruptible, part
+from stgdn.training.job import LEFT_BEHIND, STARTED_BY, LeaveSignal, interruptible, part
 
-ALONE, TWO = (cast(Any, SimpleNamespace(world_size=number, callbacks=[], received_sigterm=False)) for number in (1, 2))
+
+def trainer(processes: int, *, received_sigterm: bool = False) -> Any:  # noqa: ANN401
+    """As much of a trainer as is asked for."""
+    return SimpleNamespace(
+        world_size=processes, callbacks=[], received_sigterm=received_sigterm, is_global_zero=True, strategy=None
+    )
+
+
+ALONE, TWO = trainer(1), trainer(2)
 
 
 @pytest.fixture(autouse=True)
@@ -52,9 +60,8 @@ class TestEnd:
     """What comes of what a trainer raises."""
 
     def test_of_a_signal(self) -> None:
-        trainer = cast(Any, SimpleNamespace(callbacks=[], received_sigterm=True))
         for raised in (SystemExit(), RuntimeError("DataLoader worker (pid 1) is killed by signal: Terminated.")):
-            with pytest.raises(KeyboardInterrupt), interruptible(trainer):
+            with pytest.raises(KeyboardInterrupt), interruptible(trainer(1, received_sigterm=True)):
                 raise raised
 
     def test_of_ctrl_c(self) -> None:
@@ -68,7 +75,8 @@ class TestEnd:
         with pytest.raises(type(raised)), interruptible(ALONE):
             raise raised
 
-    def test_where_another_process_has_ended_first(self) -> None:
+    def test_where_another_process_has_ended_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(STARTED_BY, "")  # as it is afterwards
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
         def train() -> None:
@@ -84,5 +92,5 @@ class TestEnd:
 def test_a_sweep_starts_its_next_processes_anew(monkeypatch: pytest.MonkeyPatch, processes: int, left: bool) -> None:
     for name in LEFT_BEHIND:
         monkeypatch.setenv(name, "0")
-    part(cast(Any, SimpleNamespace(world_size=processes, strategy=None)))
+    part(trainer(processes))
     assert [name in os.environ for name in LEFT_BEHIND] == [left] * len(LEFT_BEHIND)

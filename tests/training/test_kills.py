@@ -10,6 +10,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,11 +33,15 @@ OPTIONS = (
     *("trainer.accelerator=cpu", "logger.wandb=off", "resume=true"),
 )
 # What else is on the command line, and its share of all kills: two processes import everything anew each time.
-COMMANDS = {("workers=0",): 0.4, ("workers=2",): 0.4, ("trainer=ddp", "trainer.devices=2", "workers=0"): 0.2}
+RANKS = ("trainer=ddp", "trainer.devices=2", "workers=0")
+COMMANDS = {("workers=0",): 0.4, ("workers=2",): 0.4, RANKS: 0.2}
 STATES = ("state_dict", "optimizer_states", "lr_schedulers", "epoch", "global_step")  # of a checkpoint
 LONGEST = 60  # seconds in which all processes must have ended
 
-pytestmark = pytest.mark.xdist_group("kills")
+pytestmark = [
+    pytest.mark.xdist_group("kills"),
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc, which says what processes there are"),
+]
 
 
 class End(NamedTuple):
@@ -72,7 +77,7 @@ class Command:
         """Wait for the end of all processes; returns the exit code."""
         self.process.join(LONGEST)
         end = time.monotonic() + LONGEST
-        while living(self.group):
+        while members(self.group):
             if time.monotonic() > end:
                 os.killpg(self.group, signal.SIGKILL)
                 pytest.fail(f"processes do not end: {self.log()}")
@@ -110,16 +115,14 @@ def read(path: Path) -> dict[str, Any]:
     return torch.load(path, weights_only=True)
 
 
-def living(group: int) -> bool:
-    """Whether any process of a group has not ended."""
+def members(group: int) -> int:
+    """How many processes of a group have not ended."""
+    found = 0
     for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
+        with suppress(OSError):  # it has just gone
             fields = path.read_text().rpartition(")")[2].split()
-        except OSError:  # it has just gone
-            continue
-        if int(fields[2]) == group and fields[0] != "Z":
-            return True
-    return False
+            found += int(fields[2]) == group and fields[0] != "Z"
+    return found
 
 
 def differences(found: Any, expected: Any, place: str = "") -> Iterator[str]:  # noqa: ANN401
@@ -162,7 +165,6 @@ def kill(command: Command, number: signal.Signals, moment: str, rng: random.Rand
         (os.killpg if everyone else os.kill)(command.group, number)
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc, which says what processes there are")
 @pytest.mark.parametrize("options", COMMANDS, ids=" ".join)
 def test_a_run_ends_as_if_it_had_been_left_alone(tmp_path: Path, tiny_data: Path, options: tuple[str, ...]) -> None:
     begun, kills = time.monotonic(), round(KILLS * COMMANDS[options])
@@ -200,3 +202,11 @@ def test_a_run_ends_as_if_it_had_been_left_alone(tmp_path: Path, tiny_data: Path
                 assert command.finished(), command.log()
         expect_same(command.result(), expected)
     print(f"{options}: {dict(killed_by)}, {repeated} epochs repeated, {lives} runs end as the one left alone")
+
+
+def test_a_process_does_not_wait_for_one_that_was_killed_before_they_met(tmp_path: Path, tiny_data: Path) -> None:
+    command = Command(tmp_path / "ranks", tiny_data, RANKS)
+    command.begin()
+    command.wait(lambda: members(command.group) == 2)
+    os.kill(command.group, signal.SIGKILL)
+    assert command.end() == -signal.SIGKILL

@@ -1,7 +1,9 @@
 """Training, from the start or from a checkpoint, by one process or by several, on a cluster or not."""
 
+import ctypes
 import os
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +19,10 @@ from stgdn.errors import InputError
 from stgdn.training.building import read_checkpoint, set_weights
 from stgdn.training.recognizer import Recognizer
 
-# What Lightning leaves in the environment of the process that has started others.
-LEFT_BEHIND = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
+STARTED_BY = "STGDN_STARTED_BY"  # the process that has started this one, to train with it
+# What Lightning and this module leave in the environment of the process that has started others.
+LEFT_BEHIND = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE", STARTED_BY)
+PARENT_DEATH_SIGNAL = 1  # Linux's PR_SET_PDEATHSIG
 
 
 def fit(trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData, checkpoints: Sequence[Path]) -> None:
@@ -40,11 +44,13 @@ def fit(trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData, 
 
 @contextmanager
 def interruptible(trainer: lightning.Trainer) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end training and testing in the same way.
+    """Let Ctrl-C and SIGTERM end training and testing in the same way, and a kill all processes of the run.
 
     Raises:
-        KeyboardInterrupt: one of them came.
+        KeyboardInterrupt: one of the signals came.
     """
+    if trainer.world_size > 1:
+        end_together(trainer)
     leave = LeaveSignal(signal.SIGTERM)
     trainer.callbacks.append(leave)  # pyright: ignore[reportAttributeAccessIssue]
     try:
@@ -57,6 +63,19 @@ def interruptible(trainer: lightning.Trainer) -> Iterator[None]:
         if trainer.received_sigterm or leave.received:  # another process has it too, and has ended first
             raise KeyboardInterrupt from None
         raise
+
+
+def end_together(trainer: lightning.Trainer) -> None:
+    """Let the processes that Lightning starts end when the one that starts them is killed; on Linux.
+
+    Those that have not met it yet would wait for it half an hour.
+    """
+    if trainer.is_global_zero:
+        os.environ[STARTED_BY] = str(os.getpid())
+    elif STARTED_BY in os.environ and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != int(os.environ[STARTED_BY]):  # it has been killed before
+            os._exit(1)
 
 
 def first_whole(checkpoints: Sequence[Path]) -> tuple[Path, dict[str, Any], list[Path]]:
