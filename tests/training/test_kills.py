@@ -160,18 +160,18 @@ def kill(command: Command, number: signal.Signals, moment: str, rng: random.Rand
         time.sleep(rng.uniform(0, longest / EPOCHS))
     if moment == "checkpoint":
         command.wait(lambda: command.files("checkpoints/.*"))
-    if command.process.is_alive():
-        everyone = number == signal.SIGINT or rng.random() < 0.5  # Ctrl-C goes to all; so may the others on a cluster
+    everyone = number == signal.SIGINT or rng.random() < 0.5  # Ctrl-C goes to all; so may the others on a cluster
+    with suppress(ProcessLookupError):  # it has ended
         (os.killpg if everyone else os.kill)(command.group, number)
 
 
 @pytest.mark.parametrize("options", COMMANDS, ids=" ".join)
 def test_a_run_ends_as_if_it_had_been_left_alone(tmp_path: Path, tiny_data: Path, options: tuple[str, ...]) -> None:
-    begun, kills = time.monotonic(), round(KILLS * COMMANDS[options])
+    start, kills = time.monotonic(), round(KILLS * COMMANDS[options])
     command = Command(tmp_path / "alone", tiny_data, options)
     command.begin()
     assert command.end() == 0, command.log()
-    expected, longest = command.result(), time.monotonic() - begun
+    expected, longest = command.result(), time.monotonic() - start
 
     rng, killed_by, repeated = random.Random(str(options)), Counter[str](), 0
     signals = cycle((signal.SIGKILL, signal.SIGTERM, signal.SIGINT))
@@ -190,12 +190,13 @@ def test_a_run_ends_as_if_it_had_been_left_alone(tmp_path: Path, tiny_data: Path
             before, saved, epochs = saved, command.saved(), command.epochs()
             assert epochs == list(range(before + 1, before + 1 + len(epochs)))
             assert saved >= before + max(len(epochs) - 1, 0)  # but for the one whose checkpoint was being written
-            if before and "network " in command.log():
+            if before and epochs:
                 assert f"checkpoints/last.ckpt, after epoch {before} of {EPOCHS}\n" in command.log()
             if code:
                 assert not left_alone, command.log()
-                # of several processes Lightning kills those that are left when one has ended
-                assert code in (-number, 128 + signal.SIGINT, -signal.SIGKILL), command.log()
+                # Hydra ends in ways of its own; of several processes Lightning kills those that are left
+                begun = "network " in command.log()
+                assert not begun or code in (-number, 128 + signal.SIGINT, -signal.SIGKILL), command.log()
                 killed_by[number.name] += 1
                 repeated += before + len(epochs) - saved
             else:
