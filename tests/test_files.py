@@ -142,7 +142,8 @@ def test_writers_that_go_by_the_suffix_write_where_they_are_told(tmp_path: Path)
         assert content["scores"].tolist() == [0, 1, 2]
 
 
-def test_names_may_be_as_long_as_a_file_system_takes(tmp_path: Path) -> None:
-    path = tmp_path / f"{'n' * 251}.csv"
+@pytest.mark.parametrize("letters", ["n" * 251, "名" * 83])
+def test_names_may_be_as_long_as_a_file_system_takes(tmp_path: Path, letters: str) -> None:
+    path = tmp_path / f"{letters}.csv"
     files.write_json(path, {})
     assert list(tmp_path.iterdir()) == [path]

@@ -101,7 +101,8 @@ def remove_leftovers(folder: Path) -> None:
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):  # somebody else's, in a folder that is everybody's
+                    path.unlink()
 
 
 @contextmanager
@@ -111,7 +112,7 @@ def _temporary(path: Path) -> Iterator[Path]:
     The suffix stays, as some writers go by it.
     """
     remove_leftovers(path.parent)
-    name = f".{path.stem[:100]}.{HOST}-{os.getpid()}-{next(NUMBERS)}.partial{path.suffix}"
+    name = f".{path.stem[:40]}.{HOST}-{os.getpid()}-{next(NUMBERS)}.partial{path.suffix}"
     WRITING.add(name)
     try:
         yield path.with_name(name)
