@@ -9,7 +9,7 @@ from stgdn.entry import door, sweeping
 from stgdn.results.reporting import announce, report_run
 from stgdn.results.runs import Run
 from stgdn.training.building import build_recognizer, build_trainer
-from stgdn.training.job import fit, part
+from stgdn.training.job import fit, interruptible, part
 from stgdn.training.profiling import written
 
 
@@ -27,8 +27,9 @@ def main(config: DictConfig) -> float:
     trainer = build_trainer(config, run.folder)
     if trainer.is_global_zero:
         announce(run, data, recognizer)
-    fit(trainer, recognizer, data, run.last_checkpoint if run.resumes else None)
-    report_run(run, trainer, recognizer, data)
+    with interruptible(trainer):
+        fit(trainer, recognizer, data, run.checkpoints if run.resumes else [])
+        report_run(run, trainer, recognizer, data)
     if config.trainer.profiler is not None and trainer.is_global_zero:
         print(written(run.folder, config.trainer.profiler))
     part(trainer)

@@ -65,6 +65,16 @@ def test_a_file_that_is_cut_short(tmp_path: Path) -> None:
         read_weights(path)
 
 
+def test_a_bit_that_has_changed(tmp_path: Path) -> None:
+    path = tmp_path / "a.ckpt"
+    torch.save({"state_dict": {"weight": torch.ones(1000)}}, path)
+    content = bytearray(path.read_bytes())
+    content[content.index(torch.ones(8).numpy().tobytes()) + 100] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"is not a readable checkpoint: its checksum of \w+/data/0 differs"):
+        read_weights(path)
+
+
 def test_any_bytes_are_refused_in_a_sentence(tmp_path: Path) -> None:
     path, generator = tmp_path / "a.ckpt", random.Random(0)
     whole = pickle.dumps({"epoch": [1, 2.5, "x"]}, 2)

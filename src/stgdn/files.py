@@ -1,12 +1,19 @@
 """Files that are whole or not there, and what damaged ones raise."""
 
+import errno
+import itertools
 import json
+import os
+import platform
+import re
 import shutil
+import sys
+import time
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,39 +25,116 @@ DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
 )
 
+HOST = re.sub(r"\W", "-", platform.node())[:40]
+TEMPORARY = re.compile(r"\..*\.(?P<host>[\w-]*)-(?P<process>\d+)-\d+\.partial(\.[^.]*)?")
+ABANDONED = 24 * 3600  # seconds after which a temporary file of another machine counts as left behind
+NUMBERS = itertools.count()
+WRITING: set[str] = set()  # names of this process's temporary files
+NO_FLUSHING = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)  # of folders, on some file systems
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Write under a temporary name beside `path` and rename when done, so that `path` is never half a file."""
-    temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write under a temporary name beside `path`, flush to disk and rename, so that `path` is never half a file.
+
+    The temporary name belongs to this call alone: of several writers, the last one to finish wins. What writers that
+    were killed have left in the folder is removed.
+    """
+    with _temporary(path) as temporary:
+        try:
+            yield temporary
+            flush(temporary)
+            temporary.replace(path)
+            flush(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Fill a new folder beside `path` and rename it when done; what was at `path` stays until then."""
+    """Fill a new folder beside `path`, flush it to disk and rename it; what was at `path` stays until then."""
     path = path.absolute()
-    temporary, before = (path.with_name(f".{path.name}.{state}") for state in ("partial", "before"))
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        shutil.rmtree(before, ignore_errors=True)
-        if path.exists():
-            path.rename(before)
+    before = path.with_name(f".{path.name}.before")
+    with _temporary(path) as temporary:
+        temporary.mkdir(parents=True)
         try:
-            temporary.rename(path)
-        except OSError:
-            if before.exists():
-                before.rename(path)
+            yield temporary
+            for content in (*temporary.rglob("*"), temporary):
+                flush(content)
+            if path.exists():
+                shutil.rmtree(before, ignore_errors=True)
+                path.rename(before)
+            try:
+                temporary.rename(path)
+            except OSError:
+                if before.exists():
+                    before.rename(path)
+                raise
+            flush(path.parent)
+            shutil.rmtree(before, ignore_errors=True)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file, or the list of names in a folder, is on the disk.
+
+    Raises:
+        OSError: the disk is full or broken.
+    """
+    if sys.platform == "win32":  # flushes only what is open for writing
+        return
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if not (path.is_dir() and error.errno in NO_FLUSHING):
             raise
-        shutil.rmtree(before, ignore_errors=True)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        os.close(number)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files and folders whose writers were killed."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if (name := TEMPORARY.fullmatch(path.name)) and not _is_written(path, name["host"], int(name["process"])):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with suppress(OSError):  # somebody else's, in a folder that is everybody's
+                    path.unlink()
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """A name beside `path` that no other call takes, without leftovers beside it.
+
+    The suffix stays, as some writers go by it.
+    """
+    remove_leftovers(path.parent)
+    name = f".{path.stem[:40]}.{HOST}-{os.getpid()}-{next(NUMBERS)}.partial{path.suffix}"
+    WRITING.add(name)
+    try:
+        yield path.with_name(name)
+    finally:
+        WRITING.discard(name)
+
+
+def _is_written(path: Path, host: str, process: int) -> bool:
+    """Whether the writer of a temporary file still lives; of another machine this is known by the file's age only."""
+    if host != HOST or sys.platform == "win32":
+        with suppress(FileNotFoundError):
+            return time.time() - path.stat().st_mtime < ABANDONED
+        return False
+    if process == os.getpid():  # or of a process that had its number, as in a container that was started again
+        return path.name in WRITING
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is somebody else's
+        pass
+    return True
 
 
 def write_json(path: Path, content: Any) -> None:  # noqa: ANN401

@@ -10,13 +10,21 @@ def last_checkpoint(folder: Path) -> Path:
     return folder / "checkpoints" / "last.ckpt"
 
 
+def kept_checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a run: the last one, if it is there, then those of single epochs, the newest first."""
+    last = last_checkpoint(folder)
+    others = [path for path in last.parent.glob("[!.]*.ckpt") if path != last]
+    others.sort(key=lambda path: (path.stem.startswith("epoch-"), len(path.stem), path.stem), reverse=True)
+    return [*([last] if last.exists() else []), *others]
+
+
 def checkpoint(folder: Path, name: str) -> Path:
     """The checkpoint called `name`.
 
     Raises:
         InputError: there is none of that name; the sentence lists those there are.
     """
-    there = sorted(path.stem for path in last_checkpoint(folder).parent.glob("*.ckpt"))
+    there = sorted(path.stem for path in kept_checkpoints(folder))
     return last_checkpoint(folder).with_name(f"{choose(name, there, 'checkpoint')}.ckpt")
 
 

@@ -3,6 +3,7 @@
 import pickle
 import re
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ def read_weights(path: Path, kind: str = "checkpoint") -> Any:  # noqa: ANN401
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of pickles that are not PyTorch's
-            return torch.load(path, map_location="cpu", weights_only=True)
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        _expect_checksums(path)
+        return content
     except pickle.UnpicklingError as error:
         code = re.search(r"(?:GLOBAL|Unsupported class) ([\w.]+)", str(error))
         reason = f"it holds {code[1]}" if code else "it is damaged, or not of PyTorch"
@@ -36,3 +39,15 @@ def read_weights(path: Path, kind: str = "checkpoint") -> Any:  # noqa: ANN401
     raise InputError(
         f"{path} is not a readable {kind}: {reason}; only weights and plain values are read, nothing in it was run"
     )
+
+
+def _expect_checksums(path: Path) -> None:
+    """Compare what a file holds with its checksums, which PyTorch writes and does not read.
+
+    Raises:
+        RuntimeError: they differ.
+    """
+    if zipfile.is_zipfile(path):  # since PyTorch 1.6
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():
+                raise RuntimeError(f"its checksum of {damaged} differs")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from stgdn.data.module import Batch, ClipBatches, EpochBatches, SkeletonData
+from stgdn.data.module import Batch, ClipBatches, EpochBatches, EpochLoader, SkeletonData
 from stgdn.data.store import Store
 from stgdn.data.transforms import ClipSettings, batch
 from stgdn.errors import InputError
@@ -263,7 +263,11 @@ class Witness(lightning.LightningModule):
         self.seen.setdefault(self.current_epoch, []).append(batch)
         return self.weight.sum()
 
+    def on_train_epoch_end(self) -> None:  # when runs write theirs
+        self.trainer.save_checkpoint(Path(self.trainer.default_root_dir) / "last.ckpt")
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
+        assert self.trainer.estimated_stepping_batches  # for which Lightning makes an iterator of the training batches
         return torch.optim.SGD(self.parameters(), 0.1)
 
 
@@ -282,14 +286,16 @@ def fit(folder: Path, tmp_path: Path) -> Callable[..., tuple[Witness, Path]]:
             use_distributed_sampler=False,
         )
         trainer.fit(witness, build(folder, batch_size=10, workers=workers), ckpt_path=checkpoint)
-        trainer.save_checkpoint(tmp_path / "last.ckpt")
         return witness, tmp_path / "last.ckpt"
 
     return run
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning", "ignore:.*treespec, LeafSpec")  # Lightning's advice
-@pytest.mark.parametrize("workers", [0, 1])
+ADVICE = pytest.mark.filterwarnings("ignore::UserWarning", "ignore:.*treespec, LeafSpec")  # Lightning's
+
+
+@ADVICE
+@pytest.mark.parametrize("workers", [0, 2])
 def test_a_resumed_run_sees_what_an_uninterrupted_one_sees(
     folder: Path, fit: Callable[..., tuple[Witness, Path]], workers: int
 ) -> None:
@@ -302,3 +308,23 @@ def test_a_resumed_run_sees_what_an_uninterrupted_one_sees(
         assert order(seen) == order(expected)
         for one, other in zip(seen, expected, strict=True):
             torch.testing.assert_close(one["clips"], other["clips"])
+
+
+@ADVICE
+def test_batches_of_another_epoch_are_an_error(
+    fit: Callable[..., tuple[Witness, Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, checkpoint = fit(2, 0)
+    monkeypatch.setattr(EpochLoader, "__iter__", DataLoader.__iter__)  # workers begin before the epoch is known
+    with pytest.raises(RuntimeError, match="a batch of epoch 0 came in epoch 2"):
+        fit(3, 1, checkpoint)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_epoch_begins_with_its_first_batch(folder: Path, workers: int) -> None:
+    loader = build(folder, batch_size=10, workers=workers).train_dataloader()
+    assert isinstance(loader.sampler, EpochBatches)
+    for epoch in (3, 1):
+        batches = iter(loader)
+        loader.sampler.set_epoch(epoch)
+        assert {each["epoch"] for each in batches} == {epoch}

@@ -295,7 +295,11 @@ class Witness(lightning.LightningModule):
         self.seen.setdefault(self.current_epoch, []).append(batch)
         return self.weight.sum()
 
+    def on_train_epoch_end(self) -> None:  # when runs write theirs
+        self.trainer.save_checkpoint(Path(self.trainer.default_root_dir) / "last.ckpt")
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
+        assert self.trainer.estimated_stepping_batches  # for which Lightning makes an iterator of the training batches
         return torch.optim.SGD(self.parameters(), 0.1)
 
 
@@ -315,7 +319,6 @@ def test_a_resumed_run_sees_what_an_uninterrupted_one_sees(folder: Path, tmp_pat
             use_distributed_sampler=False,
         )
         trainer.fit(witness, build(folder, workers=workers), ckpt_path=checkpoint)
-        trainer.save_checkpoint(tmp_path / "last.ckpt")
         return witness
 
     whole = fit(3).seen
@@ -325,5 +328,6 @@ def test_a_resumed_run_sees_what_an_uninterrupted_one_sees(folder: Path, tmp_pat
     assert order(whole[0]) != order(whole[1])
     for epoch, seen in resumed.items():
         assert order(seen) == order(whole[epoch])
+        assert {each["epoch"] for each in seen} == {epoch}
         for one, other in zip(seen, whole[epoch], strict=True):
             torch.testing.assert_close(one["clips"], other["clips"], rtol=0, atol=0)

@@ -1,5 +1,6 @@
 """Run folders: claiming them, whole files, differences between configs."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,46 @@ class TestClaim:
     def test_overwriting_starts_anew(self, unfinished: Path) -> None:
         assert not Run.claim(self.config(unfinished, overwrite=True), ask=False).resumes
         assert not Run(unfinished, OmegaConf.create()).last_checkpoint.exists()
+
+    @pytest.mark.parametrize("removed", range(7))
+    def test_overwriting_that_is_killed_leaves_a_run_to_resume_or_none(
+        self, unfinished: Path, monkeypatch: pytest.MonkeyPatch, removed: int
+    ) -> None:
+        checkpoints = [unfinished / "checkpoints" / f"{name}.ckpt" for name in ("last", "epoch-009", "epoch-019")]
+        for path in (*checkpoints, unfinished / "summary.json", unfinished / "metrics.csv", unfinished / "scores.npz"):
+            path.write_text("content")
+        unlink, done = Path.unlink, []
+
+        def killed(path: Path, missing_ok: bool = False) -> None:
+            if len(done) == removed:
+                raise KeyboardInterrupt
+            done.append(path)
+            unlink(path, missing_ok=missing_ok)
+
+        with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
+            patched.setattr(Path, "unlink", killed)
+            Run.claim(self.config(unfinished, overwrite=True))
+        if removed == 0:
+            assert (unfinished / "summary.json").exists()
+            return
+        run = Run.claim(self.config(unfinished, resume=True))
+        assert run.resumes == (removed < 4)
+        assert run.metrics.exists() or not run.resumes
+        if run.resumes:
+            newest = [path for path in (checkpoints[0], checkpoints[2], checkpoints[1]) if path.exists()]
+            assert run.checkpoints == newest
+            assert len(newest) == 4 - removed
+
+    def test_an_epochs_checkpoint_is_one_to_go_on_from(self, unfinished: Path) -> None:
+        run = Run(unfinished, self.config(unfinished))
+        for name in ("epoch-099", "epoch-1000", "my-own", ".last.host-1-2.partial"):
+            (unfinished / "checkpoints" / f"{name}.ckpt").touch()
+        run.last_checkpoint.unlink()
+        assert [path.stem for path in run.checkpoints] == ["epoch-1000", "epoch-099", "my-own"]
+        assert run.checkpoint("epoch-099") == unfinished / "checkpoints" / "epoch-099.ckpt"
+        with pytest.raises(InputError, match="go on with resume=true"):
+            Run.claim(self.config(unfinished))
+        assert Run.claim(self.config(unfinished, resume=True)).resumes
 
     def test_a_job_started_again_goes_on_even_if_it_was_to_overwrite(
         self, unfinished: Path, monkeypatch: pytest.MonkeyPatch

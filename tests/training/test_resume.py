@@ -38,12 +38,12 @@ def _any_algorithm() -> Iterator[None]:
 
 # st_gdn has running covariances, st_gcn dropout.
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("model", ["st_gdn", "st_gcn"])
+@pytest.mark.parametrize(("model", "workers"), [("st_gdn", 2), ("st_gcn", 0)])
 def test_resumed_weights_are_bit_identical(
-    door: Door, monkeypatch: pytest.MonkeyPatch, model: str, device: str
+    door: Door, monkeypatch: pytest.MonkeyPatch, model: str, workers: int, device: str
 ) -> None:
     trainer = ("trainer.accelerator=gpu", "trainer.devices=1") if device == "cuda" else ()
-    options = (f"model={model}", *THREE_EPOCHS, *trainer, "trainer.deterministic=true")
+    options = (f"model={model}", *THREE_EPOCHS, *trainer, f"workers={workers}", "trainer.deterministic=true")
     assert door("train", *options).code == 0
     straight, straight_rows = last_checkpoint(model), rows(model)
 
@@ -64,6 +64,7 @@ def test_resumed_weights_are_bit_identical(
 
     resumed = door("train", *options, "resume=true")
     assert resumed.code == 0, resumed.err
+    assert "checkpoints/last.ckpt, after epoch 2 of 3\n" in resumed.out
     again = last_checkpoint(model)
     assert again["epoch"] == straight["epoch"] == 2
     for key, value in straight["state_dict"].items():

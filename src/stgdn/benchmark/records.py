@@ -64,7 +64,8 @@ def read(places: str | Sequence[str]) -> list[Record]:
         InputError: no such file, or one that is no record.
     """
     patterns = [places] if isinstance(places, str) else list(places)
-    paths = [path for pattern in patterns for path in sorted(Path(pattern).parent.glob(Path(pattern).name))]
+    found = (path for pattern in patterns for path in sorted(Path(pattern).parent.glob(Path(pattern).name)))
+    paths = [path for path in found if not path.name.startswith(".")]  # half written
     records = [record for record in map(_read, paths) if record["what"] == "networks"]
     if not records:
         raise InputError(

@@ -21,11 +21,12 @@ DRAWS = 6  # uniform numbers that augmentation uses for a clip
 
 
 class Batch(TypedDict):
-    """Clips (N, C, T, V, M), labels (N,) from 0 and indices (N,) into the store."""
+    """Clips (N, C, T, V, M), labels (N,) from 0, indices (N,) into the store, and the epoch they were made for."""
 
     clips: Tensor
     labels: Tensor
     indices: Tensor
+    epoch: int
 
 
 class EpochBatches(Sampler[tuple[int, list[int]]]):
@@ -100,6 +101,7 @@ class ClipBatches(Dataset[Batch]):
             clips=torch.from_numpy(batch(self.store, chosen, self.settings, draws, self.mapping)),
             labels=torch.from_numpy(self.store.clips["label"][chosen].astype(np.int64)),
             indices=torch.from_numpy(chosen.astype(np.int64)),
+            epoch=epoch,
         )
 
     def _draws(self, epoch: int) -> NDArray[np.float64]:
@@ -107,6 +109,18 @@ class ClipBatches(Dataset[Batch]):
         if self._drawn is None or self._drawn[0] != epoch:
             self._drawn = epoch, np.random.default_rng([self.seed or 0, epoch]).random((len(self.store), DRAWS))
         return self._drawn[1]
+
+
+class EpochLoader(DataLoader[Batch]):
+    """Begins an epoch when its first batch is asked for, and not when its iterator is made.
+
+    Worker processes fetch ahead as soon as they are told to begin. Lightning makes the first iterator before it has
+    restored the progress of a resumed run, so that they would make batches of another epoch.
+    """
+
+    def __iter__(self) -> Iterator[Batch]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The batches of the sampler's epoch."""
+        yield from super().__iter__()
 
 
 class SkeletonData(lightning.LightningDataModule):
@@ -178,6 +192,16 @@ class SkeletonData(lightning.LightningDataModule):
         """Every test clip once, in the order of the store."""
         return self._loader("test")
 
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
+        """Check that a training batch was made for the epoch that trains on it.
+
+        Raises:
+            RuntimeError: it was made for another one.
+        """
+        if self.trainer and self.trainer.training and batch["epoch"] != self.trainer.current_epoch:
+            raise RuntimeError(f"a batch of epoch {batch['epoch']} came in epoch {self.trainer.current_epoch}")
+        return batch
+
     def batches(
         self, indices: NDArray[np.integer], seed: int | None, rank: int, ranks: int
     ) -> tuple[Dataset[Batch], EpochBatches]:
@@ -189,9 +213,7 @@ class SkeletonData(lightning.LightningDataModule):
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         indices = self.splits[split]
         dataset, sampler = self.batches(indices, seed, rank, ranks)
-        if self.trainer:  # worker processes fetch a resumed run's first batches before Lightning tells the epoch
-            sampler.set_epoch(self.trainer.current_epoch)
-        return DataLoader(
+        return EpochLoader(
             dataset,
             sampler=sampler,
             batch_size=None,

@@ -22,6 +22,7 @@ from stgdn.data.shards import BLOCK, FORMAT, INDEX, METADATA, PLACE, Shard, Shar
 from stgdn.data.storage import file_system, is_local, telling, webdataset
 from stgdn.data.store import Store, checksum
 from stgdn.errors import InputError
+from stgdn.files import flush
 
 OURS = re.compile(r"(train|test)-\d{5,}\.tar")
 
@@ -143,10 +144,13 @@ def _partial(files: fsspec.AbstractFileSystem, final: Path) -> Iterator[Path]:
     partial.mkdir(parents=True)
     try:
         yield partial
+        for path in (*partial.iterdir(), partial):
+            flush(path)
         if final.exists():
             (final / INDEX).unlink(missing_ok=True)
             shutil.rmtree(final)
         partial.rename(final)
+        flush(final.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -1,6 +1,5 @@
 """Places that are paths or URLs: what is read there, and what is said when that fails."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from stgdn.errors import InputError
+from stgdn.files import replacing
 
 INSTALL = "type `pip install -e '.[shards]'`"
 
@@ -83,7 +83,5 @@ def telling(place: str, done: str = "read", kind: type[Exception] = Exception) -
 def fetch(files: fsspec.AbstractFileSystem, source: str, target: Path) -> None:
     """Copy a file here, whole or not at all; several processes may do so at the same time."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        temporary = Path(scratch) / target.name
+    with replacing(target) as temporary:
         files.get_file(source, str(temporary))
-        temporary.replace(target)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from stgdn.data.clip import Clip, valid_runs
 from stgdn.data.store import CONTENT, FILES, PRECISIONS, Header, Store, checksum, clip_dtype
 from stgdn.errors import InputError, choose
+from stgdn.files import flush
 from stgdn.skeleton import layout
 
 if sys.platform != "win32":
@@ -102,13 +103,13 @@ class StoreWriter:
         self.header.remarks = self._list("remark", "remarks.tsv")
         self.header.checksums = {name: checksum(self.partial / name) for name in CONTENT}
         (self.partial / "store.json").write_text(json.dumps(asdict(self.header), indent=1))
-        for path in self.partial.iterdir():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+        for path in (*self.partial.iterdir(), self.partial):
+            flush(path)
         if self.folder.exists():
             (self.folder / "store.json").unlink(missing_ok=True)
             shutil.rmtree(self.folder)
         self.partial.rename(self.folder)
+        flush(self.folder.parent)
         for name in ("journal.jsonl", "settings.json"):  # until here an interrupted run can go on
             (self.folder / name).unlink()
         Path(self.lock.name).unlink()

@@ -155,7 +155,7 @@ class StreamedBatches(Dataset[Batch]):
         draws = None if self.seed is None else draws_at(self.seed, epoch, chosen)
         made = batch(clips, np.arange(len(chosen)), self.settings, draws, self.mapping)
         labels = torch.from_numpy(clips.clips["label"].astype(np.int64))
-        return Batch(clips=torch.from_numpy(made), labels=labels, indices=torch.from_numpy(chosen))
+        return Batch(clips=torch.from_numpy(made), labels=labels, indices=torch.from_numpy(chosen), epoch=epoch)
 
 
 def draws_at(seed: int, epoch: int, indices: NDArray[np.integer]) -> NDArray[np.float64]:

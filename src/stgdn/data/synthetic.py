@@ -7,7 +7,6 @@ metres, y up, z away from the camera, x to its left.
 """
 
 import json
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from stgdn.data.actions import CHOREOGRAPHY
 from stgdn.data.people import FPS, Array, Purpose, perform, rotation, setup_of
 from stgdn.errors import InputError
+from stgdn.files import replacing_folder
 
 VERSION = 1
 DEMO_ACTIONS: tuple[int, ...] = tuple(CHOREOGRAPHY)
@@ -184,16 +184,12 @@ def write_demo(
     try:
         if _finished(folder, manifest):
             return total
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
-            unfinished = Path(scratch) / folder.name
-            unfinished.mkdir()
+        with replacing_folder(folder) as unfinished:
             for done, (name, text) in enumerate(_clips(actions, subjects, replications, seed), start=1):
                 (unfinished / f"{name}.skeleton").write_bytes(text.encode("ascii"))
                 if progress is not None:
                     progress(done, total)
             (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-            unfinished.replace(folder)
     except OSError as error:
         raise InputError(f"cannot write the synthetic set to '{folder}': {error.strerror or error}") from error
     return total

@@ -19,9 +19,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from stgdn.errors import InputError
-from stgdn.files import replacing
+from stgdn.files import remove_leftovers, replacing
 from stgdn.naming import BEFORE, changes_result
-from stgdn.run_folder import checkpoint, expect_run, last_checkpoint
+from stgdn.run_folder import checkpoint, expect_run, kept_checkpoints, last_checkpoint
 from stgdn.stored_config import read_config
 
 
@@ -54,26 +54,27 @@ class Run:
         overwrite = config.overwrite and not (again and not run.finished)
         if rank() == 0:  # the other processes of a data-parallel run only look
             run._make_room(overwrite=overwrite, ask=ask and not config.resume and not again)
-        run.resumes = not overwrite and run.last_checkpoint.exists()
+        run.resumes = not overwrite and bool(run.checkpoints)
         return run
 
     def _make_room(self, *, overwrite: bool, ask: bool) -> None:
         if overwrite:
             arrays = (self.folder / name for name in ("scores.npz", "layers.npz"))
-            for stale in (self.summary, self.metrics, *arrays, *self.last_checkpoint.parent.glob("*.ckpt")):
+            for stale in (self.summary, *self.checkpoints, self.metrics, *arrays):  # killed here, it can be resumed
                 stale.unlink(missing_ok=True)
         elif self.finished:
             raise InputError(
                 f"{self.folder} holds a finished run: look at it with `python src/evaluate.py run={self.folder}`, "
                 "train it anew with overwrite=true, or give another seed"
             )
-        elif self.last_checkpoint.exists():
+        elif self.checkpoints:
             if ask:
                 raise InputError(
                     f"{self.folder} holds an unfinished run: go on with resume=true, or start again with overwrite=true"
                 )
             self.expect_same_config()
         self.folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(self.last_checkpoint.parent)
         with replacing(self.folder / "config.yaml") as temporary:
             OmegaConf.save(self.config, temporary, resolve=True)
 
@@ -97,6 +98,11 @@ class Run:
     def last_checkpoint(self) -> Path:
         """The newest checkpoint."""
         return last_checkpoint(self.folder)
+
+    @property
+    def checkpoints(self) -> list[Path]:
+        """All checkpoints, the one to go on from first."""
+        return kept_checkpoints(self.folder)
 
     def checkpoint(self, name: str) -> Path:
         """The checkpoint called `name`.

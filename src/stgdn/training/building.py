@@ -19,7 +19,7 @@ from stgdn.errors import InputError, choose
 from stgdn.model.network import Network
 from stgdn.stored_config import build
 from stgdn.training.batch_norm import BatchNormOverRanks
-from stgdn.training.checkpoints import checkpoints
+from stgdn.training.checkpoints import WholeCheckpoints, checkpoints
 from stgdn.training.oversmoothing import OverSmoothing
 from stgdn.training.profiling import build_profiler
 from stgdn.training.progress import EpochReport
@@ -134,7 +134,7 @@ def build_trainer(config: DictConfig, folder: Path) -> lightning.Trainer:
             enable_progress_bar=False,
             max_epochs=config.epochs,
             callbacks=callbacks,
-            plugins=[*plugins, *slurm()],
+            plugins=[*plugins, WholeCheckpoints(), *slurm()],
             logger=build_loggers(config, folder),
             use_distributed_sampler=False,
             enable_model_summary=False,

@@ -1,11 +1,15 @@
-"""Which epochs' checkpoints a run keeps: the last one, and one every so many epochs."""
+"""Which epochs' checkpoints a run keeps, the last one and one every so many epochs, and how they are written."""
 
+import io
 from pathlib import Path
 from typing import Any
 
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from stgdn.errors import InputError
+from stgdn.files import replacing
 
 PLAIN: Any = {"auto_insert_metric_name": False, "enable_version_counter": False}  # names as given; resumed, no "-v1"
 
@@ -21,7 +25,8 @@ def checkpoints(folder: Path, every: int | None) -> list["Checkpoint"]:
     last = Checkpoint(folder, filename="last", save_top_k=1, **PLAIN)
     if not every:
         return [last]
-    return [last, Checkpoint(folder, filename="epoch-{epoch:03d}", every_n_epochs=every, save_top_k=-1, **PLAIN)]
+    # first, so that none is missing where a kill comes between the two
+    return [Checkpoint(folder, filename="epoch-{epoch:03d}", every_n_epochs=every, save_top_k=-1, **PLAIN), last]
 
 
 class Checkpoint(ModelCheckpoint):
@@ -39,3 +44,24 @@ class Checkpoint(ModelCheckpoint):
     def state_dict(self) -> dict[str, Any]:
         """Nothing."""
         return {}
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes a checkpoint beside the one before, flushes it to disk and renames it: killed at any time, one is whole.
+
+    Lightning's own way goes through the machine's temporary folder. Where this is another file system, nothing can be
+    renamed: a kill leaves half a checkpoint instead of the one before, and the rest of it in the temporary folder.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:  # noqa: ANN401, ARG002
+        """Write a file by `torch.save`.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = io.BytesIO()  # as torch.save to a file says of a full disk no more than that something failed
+        torch.save(checkpoint, content)
+        with replacing(path) as temporary:
+            temporary.write_bytes(content.getbuffer())

@@ -1,7 +1,11 @@
 """Training, from the start or from a checkpoint, by one process or by several, on a cluster or not."""
 
+import ctypes
 import os
 import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,37 +15,94 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.callbacks import Callback
 
 from stgdn.data.module import SkeletonData
-from stgdn.training.building import load_weights
+from stgdn.errors import InputError
+from stgdn.training.building import read_checkpoint, set_weights
 from stgdn.training.recognizer import Recognizer
 
-# What Lightning leaves in the environment of the process that has started others.
-LEFT_BEHIND = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
+STARTED_BY = "STGDN_STARTED_BY"  # the process that has started this one, to train with it
+# What Lightning and this module leave in the environment of the process that has started others.
+LEFT_BEHIND = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE", STARTED_BY)
+PARENT_DEATH_SIGNAL = 1  # Linux's PR_SET_PDEATHSIG
 
 
-def fit(trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData, checkpoint: Path | None) -> None:
-    """Train until the last epoch, from `checkpoint` on if it exists.
+def fit(trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData, checkpoints: Sequence[Path]) -> None:
+    """Train until the last epoch, from the first of `checkpoints` that is whole on, if there are any.
 
     Raises:
-        InputError: the checkpoint is damaged or belongs to another network.
-        KeyboardInterrupt: interrupted; the last whole epoch's checkpoint is kept.
+        InputError: none of the checkpoints is whole, or one belongs to another network.
     """
-    resumed = checkpoint if checkpoint is not None and checkpoint.exists() else None
-    if resumed is not None:
-        load_weights(recognizer, resumed)
-    trainer.callbacks.append(LeaveSignal(signal.SIGTERM))  # pyright: ignore[reportAttributeAccessIssue]
+    resumed = None
+    if checkpoints:
+        resumed, content, damaged = first_whole(checkpoints)
+        set_weights(recognizer, content["state_dict"], resumed)
+        if trainer.is_global_zero:
+            done = f"epoch {content['epoch'] + 1} of {trainer.max_epochs}"
+            instead = f"; {', '.join(path.name for path in damaged)} cannot be read" if damaged else ""
+            print(f"resuming {resumed}, after {done}{instead}", flush=True)
+    trainer.fit(recognizer, data, ckpt_path=resumed, weights_only=True)
+
+
+@contextmanager
+def interruptible(trainer: lightning.Trainer) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end training and testing in the same way, and a kill all processes of the run.
+
+    Raises:
+        KeyboardInterrupt: one of the signals came.
+    """
+    if trainer.world_size > 1:
+        end_together(trainer)
+    leave = LeaveSignal(signal.SIGTERM)
+    trainer.callbacks.append(leave)  # pyright: ignore[reportAttributeAccessIssue]
     try:
-        trainer.fit(recognizer, data, ckpt_path=resumed, weights_only=True)
+        yield
     except SystemExit as left:
         if trainer.received_sigterm or isinstance(left.__context__, KeyboardInterrupt):  # Lightning's way of ending
             raise KeyboardInterrupt from None
         raise
+    except RuntimeError:
+        if trainer.received_sigterm or leave.received:  # another process has it too, and has ended first
+            raise KeyboardInterrupt from None
+        raise
+
+
+def end_together(trainer: lightning.Trainer) -> None:
+    """Let the processes that Lightning starts end when the one that starts them is killed; on Linux.
+
+    Those that have not met it yet would wait for it half an hour.
+    """
+    if trainer.is_global_zero:
+        os.environ[STARTED_BY] = str(os.getpid())
+    elif STARTED_BY in os.environ and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != int(os.environ[STARTED_BY]):  # it has been killed before
+            os._exit(1)
+
+
+def first_whole(checkpoints: Sequence[Path]) -> tuple[Path, dict[str, Any], list[Path]]:
+    """The first checkpoint that can be read, what it holds, and those before it, which are damaged.
+
+    Raises:
+        InputError: none can be read.
+    """
+    damaged: list[Path] = []
+    reasons: list[str] = []
+    for path in checkpoints:
+        try:
+            return path, read_checkpoint(path), damaged
+        except InputError as error:
+            damaged.append(path)
+            reasons.append(str(error))
+    raise InputError(f"there is no checkpoint to go on from, {reasons[0]}: start the run again with overwrite=true")
 
 
 class LeaveSignal(Callback):
-    """Leaves a signal to whoever handled it before Lightning, if anyone did.
+    """Takes a signal from Lightning, whose handler must not be the only one.
 
-    In a job that queues itself again (submitit) SIGTERM announces a preemption, which must not end it: a job that ends
-    by itself is not queued again.
+    Whoever handled it before, if anyone did, does so again. In a job that queues itself again (submitit) SIGTERM
+    announces a preemption, which must not end it: a job that ends by itself is not queued again.
+
+    In a run of several processes it ends the run at the next batch, as Ctrl-C does. Lightning's handler broadcasts from
+    wherever it interrupts, and waits forever if the others are just exchanging something else.
 
     Args:
         number: of the signal.
@@ -49,11 +110,30 @@ class LeaveSignal(Callback):
 
     def __init__(self, number: signal.Signals) -> None:
         self.number, self.before = number, signal.getsignal(number)
+        self.received = False
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401, ARG002
         """Lightning has taken the signal by now."""
         if callable(self.before):
             signal.signal(self.number, self.before)
+        elif trainer.world_size > 1:
+            signal.signal(self.number, self._receive)
+
+    on_test_start = on_train_start
+
+    def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
+        """End if the signal has come.
+
+        Raises:
+            KeyboardInterrupt: it has.
+        """
+        if self.received:
+            raise KeyboardInterrupt
+
+    on_test_batch_start = on_train_batch_start
+
+    def _receive(self, *_: Any) -> None:  # noqa: ANN401
+        self.received = True
 
 
 def part(trainer: lightning.Trainer) -> None:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from wandb.errors import AuthenticationError, CommError, UsageError
 
 from stgdn.errors import InputError, choose
+from stgdn.run_folder import kept_checkpoints
 from stgdn.wandb_local import logged_in, parts_of
 
 MODES = ("auto", "online", "offline", "off")
@@ -88,7 +89,7 @@ def begin(config: DictConfig, folder: Path, mode: str) -> Any:  # noqa: ANN401
     that goes on from a checkpoint goes on with the record it had.
     """
     experiment, data, stream = config.experiment_name, config.data.name, config.data.stream
-    resumed = (folder / "checkpoints" / "last.ckpt").exists() and not config.overwrite
+    resumed = bool(kept_checkpoints(folder)) and not config.overwrite
     before = parts_of(folder) if resumed else []
     content: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # pyright: ignore[reportAssignmentType]
     recipe = re.sub(r"-seed\d+", "", Path(config.folder).name)  # with whatever else was changed
