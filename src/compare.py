@@ -3,7 +3,7 @@
 from omegaconf import DictConfig
 
 from stgdn.accelerator import chosen_device
-from stgdn.data.shards import open_prepared
+from stgdn.data.store.shards import open_prepared
 from stgdn.entry import door
 from stgdn.errors import InputError
 from stgdn.player.prepared import changed, prepared_scenes

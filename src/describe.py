@@ -5,7 +5,7 @@ from dataclasses import asdict
 from omegaconf import DictConfig
 
 from stgdn.data.building import open_store
-from stgdn.data.describing import describe
+from stgdn.data.store.description import describe
 from stgdn.entry import door
 from stgdn.files import write_json
 from stgdn.results.contents import print_contents

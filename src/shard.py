@@ -3,7 +3,7 @@
 from omegaconf import DictConfig
 
 from stgdn.data.building import open_store
-from stgdn.data.shard_writer import write_shards
+from stgdn.data.store.shard_writer import write_shards
 from stgdn.entry import door
 
 

@@ -14,8 +14,8 @@ import torch
 
 from stgdn.data.clip import Clip
 from stgdn.data.mapping import JointMap
-from stgdn.data.store import Header, Store
-from stgdn.data.store_writer import StoreWriter
+from stgdn.data.store.store import Header, Store
+from stgdn.data.store.writer import StoreWriter
 from stgdn.results.scores import Scores
 from stgdn.skeleton import layout
 from tests.conftest import TINY, Door, Outcome

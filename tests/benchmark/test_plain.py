@@ -8,7 +8,7 @@ import pytest
 from stgdn.benchmark.plain import plain_batch, plain_parse
 from stgdn.data.readers import ntu_text
 from stgdn.data.settings import ClipSettings
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
 from stgdn.data.transforms import batch
 
 DRAWS = np.random.default_rng(0).random((12, 6))

@@ -10,18 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.conftest import Door
+from tests.data.array_files import agcn, walk, write_agcn, write_agcn_store
 
-from stgdn.data.checks import check
 from stgdn.data.clip import Clip, ClipError, ClipFile, Reader
-from stgdn.data.preparation import prepare
 from stgdn.data.readers import agcn_arrays, mapped
 from stgdn.data.readers.agcn_arrays import AGCNArrayReader
-from stgdn.data.store import Store
+from stgdn.data.store.checks import check
+from stgdn.data.store.prepare import prepare
+from stgdn.data.store.store import Store
 from stgdn.data.transforms import ClipSettings, batch
 from stgdn.errors import InputError
 from stgdn.skeleton import COCO17, NTU25
-
-from .array_files import agcn, walk, write_agcn, write_agcn_store
 
 Float = NDArray[np.float32]
 NTU = "S003C002P007R001A005"

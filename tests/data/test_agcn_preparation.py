@@ -4,11 +4,10 @@ What comes back of whole clips is in `test_agcn_arrays.py`.
 """
 
 import numpy as np
+from tests.data.array_files import walk
 
 from stgdn.data.readers.agcn_preparation import period, restore
 from stgdn.skeleton import NTU25, OPENPOSE18
-
-from .array_files import walk
 
 
 def test_period() -> None:

@@ -12,6 +12,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
+from tests.data.clips import clip, header
 
 import stgdn.entry  # noqa: F401 (registers a resolver that the configs use)
 from stgdn.data import building
@@ -19,15 +20,13 @@ from stgdn.data.building import build_data, clip_settings, open_store, prepare_d
 from stgdn.data.clip import Clip, Reader
 from stgdn.data.module import SkeletonData
 from stgdn.data.protocols import PROTOCOLS, Protocol
-from stgdn.data.store import Header, Store
-from stgdn.data.store_writer import StoreWriter
+from stgdn.data.store.store import Header, Store
+from stgdn.data.store.writer import StoreWriter
 from stgdn.data.synthetic import write_demo
 from stgdn.data.transforms import ClipSettings
 from stgdn.errors import InputError
 from stgdn.model.network import Network
 from stgdn.skeleton import KINECT20, LAYOUTS, define, layout, plain
-
-from .clips import clip, header
 
 CONF = Path(__file__).parents[2] / "conf"
 DATA = sorted(path.stem for path in (CONF / "data").glob("*.yaml"))

@@ -9,17 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import Door
+from tests.data.array_files import ctr_gcn, write_ctr_gcn_store
 
-from stgdn.data.checks import check
 from stgdn.data.clip import Clip, ClipError, ClipFile, Reader
-from stgdn.data.preparation import prepare
 from stgdn.data.readers import mapped
 from stgdn.data.readers.ctr_gcn_arrays import CTRGCNArrayReader
-from stgdn.data.store import Store
+from stgdn.data.store.checks import check
+from stgdn.data.store.prepare import prepare
+from stgdn.data.store.store import Store
 from stgdn.data.transforms import ClipSettings, batch
 from stgdn.errors import InputError
-
-from .array_files import ctr_gcn, write_ctr_gcn_store
 
 RNG = np.random.default_rng(0)
 BODIES = RNG.normal((0, 0, 3), 0.3, (2, 9, 25, 3)).astype(np.float32)

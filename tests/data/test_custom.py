@@ -10,12 +10,12 @@ from tests.conftest import Door
 from tests.data.own_data import NAME, STICK, YAML, csv, folder, moving, npz, read_one
 
 from stgdn.data.clip import ClipError, Reader
-from stgdn.data.preparation import prepare
 from stgdn.data.protocols import Protocol
 from stgdn.data.readers.custom import CustomReader
 from stgdn.data.readers.custom_recording import MOST_FRAMES
 from stgdn.data.readers.nw_ucla import NWUCLAReader
-from stgdn.data.store import Store
+from stgdn.data.store.prepare import prepare
+from stgdn.data.store.store import Store
 from stgdn.errors import InputError
 from stgdn.skeleton import NTU25
 

@@ -11,14 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tests.data.recordings import Frame, literal, raw
 
 from stgdn.data.clip import ClipError
 from stgdn.data.readers.denoise_published import agcn, ctr_gcn
 from stgdn.data.readers.ntu import DENOISINGS
 from stgdn.data.readers.ntu_text import parse
 from stgdn.data.synthetic import write_demo
-
-from .recordings import Frame, literal, raw
 
 Array = NDArray[np.float64]
 

@@ -6,16 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.data.clips import SCENES, clip, clips, header, write
+from tests.data.literal import in_order, literal_gather, near
 
 from stgdn.data.clip import Clip
 from stgdn.data.gather import gather
 from stgdn.data.moments import Moments, looped, resized
-from stgdn.data.store import Store
-from stgdn.data.store_writer import StoreWriter
+from stgdn.data.store.store import Store
+from stgdn.data.store.writer import StoreWriter
 from stgdn.skeleton import LAYOUTS, NTU25, OPENPOSE18, Layout
-
-from .clips import SCENES, clip, clips, header, write
-from .literal import in_order, literal_gather, near
 
 SEED = np.random.default_rng(0)
 ALL = np.arange(len(SCENES))

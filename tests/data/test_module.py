@@ -9,16 +9,15 @@ import lightning
 import numpy as np
 import pytest
 import torch
+from tests.data.clips import clip, write
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from stgdn.data.module import Batch, ClipBatches, EpochBatches, EpochLoader, SkeletonData
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
 from stgdn.data.transforms import ClipSettings, batch
 from stgdn.errors import InputError
 from stgdn.skeleton import KINECT20, OPENPOSE18, Layout
-
-from .clips import clip, write
 
 SUBJECTS = (1, 2, 3, 4, 5, 6, 7, 8)
 XSUB_TRAIN = {1, 2, 4, 5, 8}  # of these, as the NTU paper lists them

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.data.clips import SCENES
+from tests.data.literal import literal_moments, near
 
 from stgdn.data.moments import Moments, jittered, looped, moments, resized, window
 from stgdn.data.settings import ClipSettings
-
-from .clips import SCENES
-from .literal import literal_moments, near
 
 SEED = np.random.default_rng(0)
 LENGTHS = np.array([frames for frames, _ in SCENES])

@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.data.recordings import ID, NEXT_ID, raw, walkers
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, Reader
 from stgdn.data.readers import ntu
 from stgdn.data.readers.ntu import NTUReader
 from stgdn.errors import InputError
-
-from .recordings import ID, NEXT_ID, raw, walkers
 
 NAME = "S001C002P003R002A004"
 VALID = raw(walkers([[ID]] * 3 + [[ID, NEXT_ID]] * 3))

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.data.recordings import ID, NEXT_ID, Frame, literal, raw, walkers
 
 from stgdn.data.clip import ClipError
 from stgdn.data.readers import ntu_text
 from stgdn.data.readers.denoise import Sightings
 from stgdn.data.readers.ntu_text import parse
-
-from .recordings import ID, NEXT_ID, Frame, literal, raw, walkers
 
 VALID = raw(walkers([[ID]] * 3 + [[ID, NEXT_ID]] * 3))
 

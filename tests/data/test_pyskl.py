@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from stgdn.data.checks import check
 from stgdn.data.clip import Clip, ClipError, ClipFile, Reader
-from stgdn.data.preparation import prepare
 from stgdn.data.protocols import training_mask
 from stgdn.data.readers import pyskl
 from stgdn.data.readers.pyskl import PysklReader, split_lists
+from stgdn.data.store.checks import check
+from stgdn.data.store.prepare import prepare
 from stgdn.data.transforms import ClipSettings, batch
 from stgdn.errors import InputError
 

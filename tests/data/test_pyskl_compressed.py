@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from stgdn.data.checks import check
 from stgdn.data.clip import Clip, ClipError, Reader
-from stgdn.data.preparation import prepare
 from stgdn.data.readers.pyskl import PysklReader
 from stgdn.data.readers.pyskl_compressed import people
+from stgdn.data.store.checks import check
+from stgdn.data.store.prepare import prepare
 
 HEIGHT, WIDTH = 240, 320
 PICTURE = np.array([WIDTH, HEIGHT], np.float32)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from stgdn.data.clip import ClipError, ClipFile
-from stgdn.data.preparation import prepare
 from stgdn.data.readers.ntu import NTUReader
 from stgdn.data.readers.sources import find, read_bytes
+from stgdn.data.store.prepare import prepare
 from stgdn.data.synthetic import write_demo
 from stgdn.errors import InputError
 

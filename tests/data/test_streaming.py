@@ -13,20 +13,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.data.clips import clip, write
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from stgdn.data.module import Batch, EpochBatches, SkeletonData
 from stgdn.data.settings import ClipSettings
-from stgdn.data.shard_writer import write_shards
-from stgdn.data.shards import ShardedStore
-from stgdn.data.storage import StorageError
-from stgdn.data.store import Store
+from stgdn.data.store.shard_writer import write_shards
+from stgdn.data.store.shards import ShardedStore
+from stgdn.data.store.storage import StorageError
+from stgdn.data.store.store import Store
 from stgdn.data.streaming import EpochStreams, StreamedData, draws_at
 from stgdn.errors import InputError
 from stgdn.skeleton import LAYOUTS
-
-from .clips import clip, write
 
 TRAIN, TEST = 60, 30  # clips: cameras 2 and 3 train
 AUGMENTED = ClipSettings(frames=6, sampling="resize", crop=0.5, jitter=True, rotate=(20, 30, 40), bodies=2)

@@ -4,16 +4,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.data.clips import SCENES, clip, clips, write
+from tests.data.literal import (
+    all_packed,
+    in_order,
+    literal_batch,
+    literal_box,
+    literal_stream,
+    near,
+    packed,
+    padded,
+    seen_in,
+)
 
 from stgdn.data.clip import Clip
 from stgdn.data.settings import STREAMS, ClipSettings
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
 from stgdn.data.transforms import batch, bones, fit_box, motion, origin
 from stgdn.data.views import rotations
 from stgdn.skeleton import LAYOUTS, OPENPOSE18, Layout
-
-from .clips import SCENES, clip, clips, write
-from .literal import all_packed, in_order, literal_batch, literal_box, literal_stream, near, packed, padded, seen_in
 
 SEED = np.random.default_rng(0)
 ALL = np.arange(len(SCENES))

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.data.literal import all_packed, in_order, literal_camera, near, packed, seen_in, turn_about
 
 from stgdn.data.views import CAMERA, alignment, camera_path, move_camera, place, rotations
 from stgdn.skeleton import KINECT20, LAYOUTS, NTU25, Layout
-
-from .literal import all_packed, in_order, literal_camera, near, packed, seen_in, turn_about
 
 SEED = np.random.default_rng(0)
 every_layout = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())

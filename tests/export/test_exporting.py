@@ -17,7 +17,7 @@ from torch import Tensor
 
 import stgdn
 from stgdn.data.building import build_data
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
 from stgdn.errors import InputError
 from stgdn.export import exporting
 from stgdn.export.tracing import Padded, folded, trace

@@ -5,11 +5,10 @@ It shares no code with `stgdn.model`. x is (N, C, T, V) with bodies folded into 
 
 import torch
 import torch.nn.functional as F
+from tests.model import literal
 from torch import Tensor, nn
 
 from stgdn.skeleton import Layout
-
-from . import literal
 
 
 def column_normalised(A: Tensor) -> Tensor:

@@ -4,14 +4,13 @@ from typing import Any
 
 import pytest
 import torch
+from tests.model import published, weights
 from torch import Tensor, nn
 
 from stgdn.model.block import BLOCKS, Block, projection
 from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN
 from stgdn.model.temporal import TCN, TDN, FrameConvolution
-
-from . import published, weights
 
 T, V = 7, 5
 PHYSICAL = torch.rand(3, V, V, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

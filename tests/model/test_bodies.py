@@ -4,14 +4,13 @@ from typing import Any
 
 import pytest
 import torch
+from tests.model import weights
+from tests.model.networks import NETWORKS, clips, network
 from torch import Tensor
 
 from stgdn.errors import InputError
 from stgdn.model.bodies import pack, pack_present, seen_frames
 from stgdn.model.network import Network
-
-from . import weights
-from .networks import NETWORKS, clips, network
 
 PRESENT = torch.tensor([[1, 0], [1, 1], [1, 0], [0, 0], [1, 1], [1, 0]]).bool()
 

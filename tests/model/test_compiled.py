@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 import torch
+from tests.model import weights
+from tests.model.networks import NETWORKS, clips, network
 
 from stgdn.errors import InputError
 from stgdn.model.network import Network
-
-from . import weights
-from .networks import NETWORKS, clips, network
 
 LAYERS = {"channels": [64, 64], "strides": [1, 2], "blocks": ["gdcn", "gdn_e"], "dropout": 0.0}
 

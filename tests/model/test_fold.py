@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from tests.model import weights
+from tests.model.networks import NETWORKS, clips, network, parts
 from torch import Tensor, nn
 
 from stgdn.errors import InputError
@@ -10,9 +12,6 @@ from stgdn.model.network import Network
 from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN
 from stgdn.model.whitening import Whitening
-
-from . import weights
-from .networks import NETWORKS, clips, network, parts
 
 CASES: dict[str, tuple[str, dict]] = {
     **{name: (name, {}) for name in NETWORKS},

@@ -2,12 +2,11 @@
 
 import pytest
 import torch
+from tests.model import published
 
 from stgdn.errors import InputError
 from stgdn.model.graph import adjacency, directed_subsets, normalise_columns, spatial_subsets
 from stgdn.skeleton import LAYOUTS, Layout, layout
-
-from . import published
 
 layouts = pytest.mark.parametrize("skeleton", LAYOUTS.values(), ids=LAYOUTS)
 CENTRES = {"ntu25": 20, "openpose18": 1, "kinect20": 0, "coco17": 0}  # ST-GCN's own centres for the first two

@@ -6,6 +6,8 @@ import pickle
 
 import pytest
 import torch
+from tests.model import published, weights
+from tests.model.networks import CLASSES, NETWORKS, T, V, clips, network, parts
 from torch import Tensor, nn
 
 from stgdn.errors import InputError
@@ -15,9 +17,6 @@ from stgdn.model.spatial import GDN
 from stgdn.model.temporal import TDN
 from stgdn.model.whitening import Whitening
 from stgdn.skeleton import layout
-
-from . import published, weights
-from .networks import CLASSES, NETWORKS, T, V, clips, network, parts
 
 LITERAL = {
     "gcn": (("plain",), False),

@@ -6,17 +6,16 @@ import os
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.model import literal, published
+from tests.model.networks import CLASSES, NETWORKS
+from tests.model.test_network import literally
+from tests.model.test_whitening import features
 from torch import Tensor, nn
 
 from stgdn.model.moments import matrix_moments
 from stgdn.model.network import Network
 from stgdn.model.norm import BatchNorm
 from stgdn.model.whitening import Whitening
-
-from . import literal, published
-from .networks import CLASSES, NETWORKS
-from .test_network import literally
-from .test_whitening import features
 
 WIDTH = float(os.environ.get("STGDN_PRECISION_WIDTH", "0.0625"))  # 1 takes half an hour
 SHAPES = [(8, 300), (16, 64)]  # clips, frames

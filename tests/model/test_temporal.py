@@ -2,12 +2,11 @@
 
 import pytest
 import torch
+from tests.model import literal, weights
 from torch import Tensor
 
 from stgdn.errors import InputError
 from stgdn.model.temporal import TCN, TDN
-
-from . import literal, weights
 
 C, V = 3, 4
 

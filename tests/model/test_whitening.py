@@ -2,12 +2,11 @@
 
 import pytest
 import torch
+from tests.model import literal
 from torch import Tensor
 
 from stgdn.errors import InputError
 from stgdn.model.whitening import Whitening, inverse_sqrt
-
-from . import literal
 
 AXES = ("node", "frame", "channel")
 C, T, V = 3, 4, 5

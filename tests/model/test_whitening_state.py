@@ -11,12 +11,11 @@ from unittest.mock import Mock
 
 import pytest
 import torch
+from tests.model import literal, ranks
 from torch import Tensor
 
 from stgdn.model.norm import BatchNorm
 from stgdn.model.whitening import Whitening
-
-from . import literal, ranks
 
 V = 5
 KINDS = [("node", V, 1), ("frame", 4, 1), ("channel", 3, 1), ("channel", 3, 3)]

@@ -3,11 +3,10 @@
 from typing import Any
 
 import torch
+from tests.model import published
 from torch import nn
 
 from stgdn.model.norm import BatchNorm
-
-from . import published
 
 
 @torch.no_grad()

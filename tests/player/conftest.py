@@ -9,7 +9,7 @@ from tests.recognition.conftest import make_run, run  # noqa: F401 (fixtures)
 
 import stgdn
 from stgdn.data.clip import Clip
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
 from stgdn.player.prepared import stored_clip
 from stgdn.player.scenes import Reading, Scene
 from stgdn.recognition.trained import TrainedNetwork

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tests.player.conftest import joints_of
 from tests.recognition.conftest import MakeRun
 
 import stgdn
@@ -15,8 +16,6 @@ from stgdn.player.saliency import saliency
 from stgdn.recognition.fused import fused
 from stgdn.recognition.trained import TrainedNetwork
 from stgdn.skeleton import COCO17, NTU25
-
-from .conftest import joints_of
 
 CLASS = 3
 

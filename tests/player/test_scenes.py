@@ -5,7 +5,7 @@ from tests.recognition.conftest import MakeRun
 
 import stgdn
 from stgdn.data.clip import Clip
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
 from stgdn.player.prepared import prepared_scenes
 from stgdn.player.scenes import Reading, beginning, beginnings, read
 from stgdn.recognition.trained import TrainedNetwork

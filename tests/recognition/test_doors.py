@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 import torch
 from tests.conftest import TINY, Door
+from tests.recognition.conftest import MakeRun
 
 import stgdn
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
 from stgdn.skeleton import NTU25
-
-from .conftest import MakeRun
 
 
 def last_line(err: str) -> str:

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from tests.data.recordings import raw
 from tests.data.test_kinetics import clip_text, person
 from tests.data.test_pyskl import deep, write
+from tests.recognition.conftest import MakeRun
 
 import stgdn
 from stgdn.data.clip import Clip
 from stgdn.data.readers.kinetics import KineticsReader
 from stgdn.data.settings import ClipSettings
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
 from stgdn.export.onnx_file import open_onnx, write_onnx
 from stgdn.recognition.formats import Expected
 from stgdn.recognition.frames import JsonFrames
@@ -28,8 +29,6 @@ from stgdn.recognition.sources import find_clips, read_clip
 from stgdn.recognition.trained import TrainedNetwork
 from stgdn.recognition.window import People
 from stgdn.skeleton import OPENPOSE18, Layout
-
-from .conftest import MakeRun
 
 Float = NDArray[np.float32]
 Recording = list[dict[int, Float]]  # joints (V, C) of everybody in a frame, by their ids

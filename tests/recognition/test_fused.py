@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
+from tests.recognition.conftest import MakeRun
 
 import stgdn
 from stgdn.errors import InputError
 from stgdn.recognition.fused import FusedNetworks, load_all
-
-from .conftest import MakeRun
 
 CLIPS = [np.random.default_rng(seed).normal(0, 0.3, (2, 20 + seed, 25, 3)) for seed in range(3)]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import stgdn
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
 from stgdn.errors import InputError
 from stgdn.recognition.live import Decision, Due, SlidingRecogniser, follow
 from stgdn.recognition.trained import TrainedNetwork

@@ -10,18 +10,17 @@ import pytest
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
+from tests.recognition.conftest import MakeRun
 from torch import nn
 
 import stgdn
 from stgdn.data.building import build_data
 from stgdn.data.clip import Clip, ClipFile
 from stgdn.data.readers.ntu import NTUReader
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
 from stgdn.data.synthetic import DEMO_ACTIONS
 from stgdn.errors import InputError
 from stgdn.skeleton import layout
-
-from .conftest import MakeRun
 
 STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
 

@@ -11,9 +11,9 @@ from matplotlib.image import imread
 from rich.console import Console
 from tests.conftest import Door
 
-from stgdn.data.contents import Contents, Histogram
-from stgdn.data.describing import describe
-from stgdn.data.store import Store
+from stgdn.data.store.contents import Contents, Histogram
+from stgdn.data.store.description import describe
+from stgdn.data.store.store import Store
 from stgdn.errors import InputError
 from stgdn.results.contents import print_contents, sparkline
 from stgdn.results.contents_figure import contents_figure

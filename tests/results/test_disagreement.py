@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.results import made_up
 
 from stgdn.errors import InputError
 from stgdn.results.alignment import Part
 from stgdn.results.disagreement import disagreements, expect_two, print_disagreements, told
-
-from . import made_up
 
 
 def parts(**changed: Any) -> tuple[Part, Part]:  # noqa: ANN401

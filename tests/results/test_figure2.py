@@ -18,7 +18,7 @@ from tests.conftest import ROOT, Door
 
 from stgdn.accelerator import chosen_device
 from stgdn.data.module import SkeletonData
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
 from stgdn.data.transforms import ClipSettings
 from stgdn.errors import InputError
 from stgdn.model.network import Network

@@ -12,10 +12,11 @@ import pytest
 import torch
 from lightning.pytorch.plugins import Precision
 from tests.conftest import TINY, Door
+from tests.training.literal import slow_measures
 from torch import Tensor
 
 from stgdn.data.module import SkeletonData
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
 from stgdn.data.transforms import ClipSettings
 from stgdn.errors import InputError
 from stgdn.model.bodies import seen_frames
@@ -35,8 +36,6 @@ from stgdn.training.oversmoothing import (
     measure,
     sample_clips,
 )
-
-from .literal import slow_measures
 
 V, T, C = 6, 5, 8
 PATH = tuple((joint + 1, joint) for joint in range(V - 1))

@@ -15,7 +15,7 @@ import torch
 from stgdn.benchmark.clips import synthetic_store
 from stgdn.benchmark.feeding import BATCH, TRAINING
 from stgdn.benchmark.timing import interleaved, machine, table
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
 from stgdn.data.transforms import batch
 from stgdn.errors import InputError
 

@@ -11,10 +11,10 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from stgdn.data.clip import Reader
 from stgdn.data.module import SkeletonData
-from stgdn.data.preparation import available_cores, prepare
 from stgdn.data.protocols import check_counts
-from stgdn.data.shards import ShardedStore, is_sharded, open_prepared
-from stgdn.data.store import Store
+from stgdn.data.store.prepare import available_cores, prepare
+from stgdn.data.store.shards import ShardedStore, is_sharded, open_prepared
+from stgdn.data.store.store import Store
 from stgdn.data.streaming import StreamedData
 from stgdn.data.synthetic import write_demo
 from stgdn.data.transforms import ClipSettings

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from stgdn.data.moments import Moments
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
 
 Float = NDArray[np.float32]
 

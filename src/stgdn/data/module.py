@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from stgdn.data.mapping import JointMap
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
 from stgdn.data.transforms import ClipSettings, batch
 from stgdn.errors import InputError
 from stgdn.skeleton import Layout

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from stgdn.data.mapping import JointMap
-from stgdn.data.memory import ClipsInMemory
 from stgdn.data.module import DRAWS, Batch, EpochBatches, SkeletonData
 from stgdn.data.settings import ClipSettings
-from stgdn.data.shards import BLOCK, ShardedStore
-from stgdn.data.storage import telling, webdataset
-from stgdn.data.store import Store
+from stgdn.data.store.in_memory import ClipsInMemory
+from stgdn.data.store.shards import BLOCK, ShardedStore
+from stgdn.data.store.storage import telling, webdataset
+from stgdn.data.store.store import Store
 from stgdn.data.transforms import batch
 
 WINDOW = 2048  # clips that a stream's shuffle chooses from

@@ -12,7 +12,7 @@ from stgdn.data.gather import Float, Poses, gather
 from stgdn.data.mapping import JointMap
 from stgdn.data.moments import moments
 from stgdn.data.settings import STREAMS, ClipSettings
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
 from stgdn.data.views import move_camera, place, turns
 from stgdn.skeleton import Layout
 

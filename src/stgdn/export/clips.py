@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from stgdn.data.building import build_data
-from stgdn.data.shards import is_sharded
+from stgdn.data.store.shards import is_sharded
 from stgdn.model.network import Network
 from stgdn.recognition.trained import TrainedNetwork
 

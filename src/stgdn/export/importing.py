@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stgdn.data.building import complete
 from stgdn.data.facts import names as listed
-from stgdn.data.shards import open_prepared
+from stgdn.data.store.shards import open_prepared
 from stgdn.errors import InputError
 from stgdn.export.published_file import digest, read_published
 from stgdn.export.published_names import ORIGINS, Origin

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from stgdn.data.clip import Clip
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
 from stgdn.errors import InputError
 from stgdn.player.scenes import Scene, scene
 from stgdn.recognition.fused import Recogniser

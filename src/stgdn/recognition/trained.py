@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from stgdn.data.clip import Clip
-from stgdn.data.shards import open_prepared
+from stgdn.data.store.shards import open_prepared
 from stgdn.errors import InputError
 from stgdn.model.fold import fold
 from stgdn.probabilities import softmax

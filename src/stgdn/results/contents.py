@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from stgdn.data.checks import MAX_BONE
-from stgdn.data.contents import Contents, Histogram
+from stgdn.data.store.checks import MAX_BONE
+from stgdn.data.store.contents import Contents, Histogram
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 LISTED = 30  # classes; of more, those with the fewest and the most clips

@@ -9,7 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
 
-from stgdn.data.contents import Axis, Contents, Histogram, Joint
+from stgdn.data.store.contents import Axis, Contents, Histogram, Joint
 from stgdn.results.contents import split_sentence
 
 COLOURS = {"train": "#3b6fb6", "test": "#e58a2e", "all": "#3b6fb6"}

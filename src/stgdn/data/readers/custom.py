@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.checks import FARTHEST
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
 from stgdn.data.readers.bodies import Bodies, clip_bodies, successions
 from stgdn.data.readers.custom_csv import read_csv
@@ -18,7 +17,8 @@ from stgdn.data.readers.custom_recording import MOST_BYTES, Body, Fact, Recordin
 from stgdn.data.readers.denoise import Track
 from stgdn.data.readers.repair import fill_missing
 from stgdn.data.readers.sources import read_bytes
-from stgdn.data.store import checksum
+from stgdn.data.store.checks import FARTHEST
+from stgdn.data.store.store import checksum
 from stgdn.errors import InputError
 from stgdn.skeleton import Layout
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from stgdn.data.shards import open_prepared
+from stgdn.data.store.shards import open_prepared
 from stgdn.errors import InputError
 from stgdn.player.content import page_content
 from stgdn.player.prepared import changed, prepared_scenes

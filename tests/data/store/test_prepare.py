@@ -11,18 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.conftest import ROOT
+from tests.data.clips import MakingReader, content
+from tests.data.test_ntu import raw, walkers
 
 from stgdn.data.clip import Clip, ClipFile, Survey
-from stgdn.data.preparation import prepare
 from stgdn.data.readers.ntu import NTUReader
 from stgdn.data.readers.nw_ucla import NWUCLAReader
-from stgdn.data.store import Store
+from stgdn.data.store.prepare import prepare
+from stgdn.data.store.store import Store
 from stgdn.errors import InputError
-
-from .clips import MakingReader, content
-from .test_ntu import raw, walkers
-
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -125,7 +123,7 @@ class TestInterrupted:
 SLOW = """
 import sys, time
 sys.path.insert(0, {root!r})
-from stgdn.data.preparation import prepare
+from stgdn.data.store.prepare import prepare
 from tests.data.clips import MakingReader
 
 class SlowReader(MakingReader):

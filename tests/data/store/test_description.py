@@ -8,18 +8,17 @@ from statistics import mean, median
 
 import numpy as np
 import pytest
+from tests.data.clips import clip, clips, header, write
 
-from stgdn.data import describing
-from stgdn.data.contents import Contents
-from stgdn.data.describing import bodies_seen, describe
-from stgdn.data.preparation import prepare
 from stgdn.data.readers.nw_ucla import NWUCLAReader
-from stgdn.data.store import Store
-from stgdn.data.store_writer import StoreWriter
+from stgdn.data.store import description as describing
+from stgdn.data.store.contents import Contents
+from stgdn.data.store.description import bodies_seen, describe
+from stgdn.data.store.prepare import prepare
+from stgdn.data.store.store import Store
+from stgdn.data.store.writer import StoreWriter
 from stgdn.errors import InputError
 from stgdn.skeleton import KINECT20, OPENPOSE18, Layout
-
-from .clips import clip, clips, header, write
 
 pytestmark = pytest.mark.xdist_group("describing")  # one store of the real set
 

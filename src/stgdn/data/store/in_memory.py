@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, valid_runs
-from stgdn.data.store import clip_dtype
+from stgdn.data.store.store import clip_dtype
 from stgdn.skeleton import Layout
 
 

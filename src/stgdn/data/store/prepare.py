@@ -17,10 +17,10 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stgdn.data.checks import check, expect_metres, remark
 from stgdn.data.clip import Clip, ClipError, ClipFile, Reader, first_of_each_name
-from stgdn.data.store import Header, Store
-from stgdn.data.store_writer import StoreWriter
+from stgdn.data.store.checks import check, expect_metres, remark
+from stgdn.data.store.store import Header, Store
+from stgdn.data.store.writer import StoreWriter
 from stgdn.errors import InputError
 from stgdn.skeleton import plain
 

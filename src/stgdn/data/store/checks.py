@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError, Reader, valid_runs
-from stgdn.data.store import NAME_LENGTH
+from stgdn.data.store.store import NAME_LENGTH
 from stgdn.errors import InputError
 from stgdn.naming import name_problem
 from stgdn.skeleton import Layout

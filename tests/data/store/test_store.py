@@ -15,14 +15,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.data.clips import SCENES, clip, clips, content, header, write
 
 from stgdn.data.protocols import Protocol
-from stgdn.data.store import Header, Store
-from stgdn.data.store_writer import StoreWriter
+from stgdn.data.store.store import Header, Store
+from stgdn.data.store.writer import StoreWriter
 from stgdn.errors import InputError
 from stgdn.skeleton import LAYOUTS, NTU25, OPENPOSE18, Layout, define, plain
-
-from .clips import SCENES, clip, clips, content, header, write
 
 FACTS = ("name", "label", "subject", "camera", "setup", "replication")
 

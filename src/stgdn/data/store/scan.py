@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from stgdn.data.checks import MAX_BONE
-from stgdn.data.store import Store
+from stgdn.data.store.checks import MAX_BONE
+from stgdn.data.store.store import Store
 from stgdn.skeleton import Layout
 
 CHUNK = 1 << 13  # rows read at a time, a few megabytes

@@ -7,7 +7,7 @@
     train-00000.tar   a member a clip, INDEX.rows: the (rows, V, C) coordinates of its bodies, one after the other
     test-00000.tar    the protocol's test clips are in shards of their own
 
-`stgdn.data.shard_writer` writes them, `stgdn.data.streaming` makes batches of them. Places are paths or whatever
+`stgdn.data.store.shard_writer` writes them, `stgdn.data.streaming` makes batches of them. Places are paths or whatever
 fsspec can open, `s3://bucket/prefix` for example.
 """
 
@@ -20,8 +20,8 @@ from typing import Any, NoReturn, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.storage import StorageError, fetch, file_system, is_local, read_file, telling
-from stgdn.data.store import Store, checksum
+from stgdn.data.store.storage import StorageError, fetch, file_system, is_local, read_file, telling
+from stgdn.data.store.store import Store, checksum
 from stgdn.errors import InputError
 
 FORMAT = 1

@@ -9,9 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.data import own_data, test_kinetics, test_ntu, test_nw_ucla, test_pyskl
+from tests.data.array_files import agcn, walk, write_agcn
+from tests.data.clips import MakingReader
+from tests.data.test_sources import pack
 
 from stgdn.data.clip import Clip, ClipFile, Reader
-from stgdn.data.preparation import SECOND, prepare
 from stgdn.data.readers import agcn_arrays, mapped
 from stgdn.data.readers.agcn_arrays import AGCNArrayReader
 from stgdn.data.readers.custom import CustomReader
@@ -19,13 +22,9 @@ from stgdn.data.readers.kinetics import KineticsReader
 from stgdn.data.readers.ntu import NTUReader
 from stgdn.data.readers.nw_ucla import NWUCLAReader
 from stgdn.data.readers.pyskl import PysklReader
-from stgdn.data.store import Store
+from stgdn.data.store.prepare import SECOND, prepare
+from stgdn.data.store.store import Store
 from stgdn.data.synthetic import write_demo
-
-from . import own_data, test_kinetics, test_ntu, test_nw_ucla, test_pyskl
-from .array_files import agcn, walk, write_agcn
-from .clips import MakingReader
-from .test_sources import pack
 
 
 class Case(NamedTuple):

@@ -16,16 +16,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import TINY, Door
+from tests.data.clips import clip, clips, content, header, write
 
-from stgdn.data.shard_writer import write_shards
-from stgdn.data.shards import ShardedStore, is_sharded, open_prepared
-from stgdn.data.storage import StorageError
-from stgdn.data.store import Store
-from stgdn.data.store_writer import StoreWriter
+from stgdn.data.store.shard_writer import write_shards
+from stgdn.data.store.shards import ShardedStore, is_sharded, open_prepared
+from stgdn.data.store.storage import StorageError
+from stgdn.data.store.store import Store
+from stgdn.data.store.writer import StoreWriter
 from stgdn.errors import InputError
 from stgdn.skeleton import OPENPOSE18
-
-from .clips import clip, clips, content, header, write
 
 SMALL = 0.004  # megabytes: a few clips a shard
 METADATA = {"shards.json", "store.json", "clips.npy", "places.npy"}
@@ -169,7 +168,7 @@ class TestElsewhere:
     def test_an_interrupted_one_is_not_there(self, store: Store, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
         write_shards(store, "ntu60_xview", bucket, SMALL)
         with monkeypatch.context() as patch:
-            patch.setattr("stgdn.data.shard_writer._shard", interrupted)
+            patch.setattr("stgdn.data.store.shard_writer._shard", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 write_shards(store, "ntu60_xview", bucket, SMALL, overwrite=True)
         with pytest.raises(InputError, match=r"no shards at memory://.*: write them with `python src/shard\.py"):
@@ -194,14 +193,14 @@ def interrupted(*_: object) -> None:
 
 class TestWriting:
     def test_interrupted_leaves_nothing(self, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("stgdn.data.shard_writer._write_metadata", interrupted)
+        monkeypatch.setattr("stgdn.data.store.shard_writer._write_metadata", interrupted)
         with pytest.raises(KeyboardInterrupt):
             write_shards(store, "ntu60_xview", str(tmp_path / "shards"), SMALL)
         assert list(tmp_path.iterdir()) == []
 
     def test_interrupted_keeps_what_was_there(self, store: Store, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         before = content(copy)
-        monkeypatch.setattr("stgdn.data.shard_writer._write_metadata", interrupted)
+        monkeypatch.setattr("stgdn.data.store.shard_writer._write_metadata", interrupted)
         with pytest.raises(KeyboardInterrupt):
             write_shards(store, "ntu60_xview", str(copy), SMALL, overwrite=True)
         assert content(copy) == before

@@ -4,14 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.data.clips import MakingReader, clip
 
-from stgdn.data.checks import expect_metres, remark
 from stgdn.data.clip import Clip, ClipFile
-from stgdn.data.preparation import prepare, read_checked
+from stgdn.data.store.checks import expect_metres, remark
+from stgdn.data.store.prepare import prepare, read_checked
 from stgdn.errors import InputError
 from stgdn.skeleton import COCO17, KINECT20, NTU25
-
-from .clips import MakingReader, clip
 
 FILE = ClipFile("clip000", "")
 

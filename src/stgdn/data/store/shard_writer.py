@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from stgdn.data.shards import BLOCK, FORMAT, INDEX, METADATA, PLACE, Shard, ShardedStore
-from stgdn.data.storage import file_system, is_local, telling, webdataset
-from stgdn.data.store import Store, checksum
+from stgdn.data.store.shards import BLOCK, FORMAT, INDEX, METADATA, PLACE, Shard, ShardedStore
+from stgdn.data.store.storage import file_system, is_local, telling, webdataset
+from stgdn.data.store.store import Store, checksum
 from stgdn.errors import InputError
 from stgdn.files import flush
 

@@ -1,7 +1,7 @@
 """From a prepared store to its contents: clips, splits, lengths, bodies, joints, bones, coordinates.
 
 Facts of the index are exact. So are extremes, missing joints and long bones, for which all coordinates are read once
-(`stgdn.data.scan`); medians, percentiles and the typical pose come from evenly spread rows, from all if they are few.
+(`stgdn.data.store.scan`); medians, percentiles and the typical pose come from evenly spread rows, from all if they are few.
 """
 
 import math
@@ -10,11 +10,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.contents import Axis, Contents, Histogram, Joint, Lengths
-from stgdn.data.posture import median, stature, typical_pose
 from stgdn.data.protocols import COUNTS, PROTOCOLS, check_counts
-from stgdn.data.scan import SAMPLE, Scan, bone_lengths, scan
-from stgdn.data.store import Store
+from stgdn.data.store.body_pose import median, stature, typical_pose
+from stgdn.data.store.contents import Axis, Contents, Histogram, Joint, Lengths
+from stgdn.data.store.scan import SAMPLE, Scan, bone_lengths, scan
+from stgdn.data.store.store import Store
 from stgdn.errors import InputError, choose
 
 BARS = 50  # of a histogram, about

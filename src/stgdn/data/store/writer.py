@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, valid_runs
-from stgdn.data.store import CONTENT, FILES, PRECISIONS, Header, Store, checksum, clip_dtype
+from stgdn.data.store.store import CONTENT, FILES, PRECISIONS, Header, Store, checksum, clip_dtype
 from stgdn.errors import InputError, choose
 from stgdn.files import flush
 from stgdn.skeleton import layout

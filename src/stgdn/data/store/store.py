@@ -8,7 +8,7 @@ A store is a folder of five files:
     skipped.tsv       what was left out, and why
     remarks.tsv       what is odd about clips that were kept
 
-`stgdn.data.store_writer` writes it; a store that is there is whole.
+`stgdn.data.store.writer` writes it; a store that is there is whole.
 """
 
 import json

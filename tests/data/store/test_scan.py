@@ -5,15 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.data.clips import clips, header, write
 
-from stgdn.data import scan as scanning
 from stgdn.data.clip import Clip
-from stgdn.data.scan import Runs, bone_lengths, scan, seen_planes
-from stgdn.data.store import Store
-from stgdn.data.store_writer import StoreWriter
+from stgdn.data.store import scan as scanning
+from stgdn.data.store.scan import Runs, bone_lengths, scan, seen_planes
+from stgdn.data.store.store import Store
+from stgdn.data.store.writer import StoreWriter
 from stgdn.skeleton import KINECT20, OPENPOSE18, Layout
-
-from .clips import clips, header, write
 
 
 def with_gaps(layout: Layout) -> list[Clip]:

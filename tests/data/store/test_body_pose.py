@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stgdn.data.posture import stature, typical_pose
+from stgdn.data.store.body_pose import stature, typical_pose
 from stgdn.skeleton import COCO17, KINECT20, Layout
 
 # A person seen from the front, across (their left is positive) and up, in metres from the joint `spine`.
