@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
+from stgdn.data.batches.joint_map import JointMap
 from stgdn.data.clip import Clip
-from stgdn.data.mapping import JointMap
 from stgdn.data.store.store import Header, Store
 from stgdn.data.store.writer import StoreWriter
 from stgdn.results.scores import Scores

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from stgdn.data.settings import STREAMS
+from stgdn.data.batches.settings import STREAMS
 from stgdn.errors import InputError
 
 FOUR = {"joint": 0.6, "bone": 0.6, "joint_motion": 0.4, "bone_motion": 0.4}  # CTR-GCN's ensemble

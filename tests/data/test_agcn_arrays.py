@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from tests.conftest import Door
 from tests.data.array_files import agcn, walk, write_agcn, write_agcn_store
 
+from stgdn.data.batches.transforms import ClipSettings, batch
 from stgdn.data.clip import Clip, ClipError, ClipFile, Reader
 from stgdn.data.readers import agcn_arrays, mapped
 from stgdn.data.readers.agcn_arrays import AGCNArrayReader
 from stgdn.data.store.checks import check
 from stgdn.data.store.prepare import prepare
 from stgdn.data.store.store import Store
-from stgdn.data.transforms import ClipSettings, batch
 from stgdn.errors import InputError
 from stgdn.skeleton import COCO17, NTU25
 

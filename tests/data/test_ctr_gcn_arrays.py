@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from tests.conftest import Door
 from tests.data.array_files import ctr_gcn, write_ctr_gcn_store
 
+from stgdn.data.batches.transforms import ClipSettings, batch
 from stgdn.data.clip import Clip, ClipError, ClipFile, Reader
 from stgdn.data.readers import mapped
 from stgdn.data.readers.ctr_gcn_arrays import CTRGCNArrayReader
 from stgdn.data.store.checks import check
 from stgdn.data.store.prepare import prepare
 from stgdn.data.store.store import Store
-from stgdn.data.transforms import ClipSettings, batch
 from stgdn.errors import InputError
 
 RNG = np.random.default_rng(0)

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from stgdn.data.batches.transforms import STREAMS, ClipSettings, batch
 from stgdn.data.clip import Clip, ClipError, ClipFile, Reader, valid_runs
 from stgdn.data.protocols import COUNTS, training_mask
 from stgdn.data.readers import kinetics
 from stgdn.data.readers.kinetics import KineticsReader
 from stgdn.data.readers.tracking import GAP, GATE, LISTED, bodies, rank, track
 from stgdn.data.store.prepare import prepare, read_checked
-from stgdn.data.transforms import STREAMS, ClipSettings, batch
 from stgdn.errors import InputError
 from stgdn.skeleton import OPENPOSE18
 

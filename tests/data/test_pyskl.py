@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from stgdn.data.batches.transforms import ClipSettings, batch
 from stgdn.data.clip import Clip, ClipError, ClipFile, Reader
 from stgdn.data.protocols import training_mask
 from stgdn.data.readers import pyskl
 from stgdn.data.readers.pyskl import PysklReader, split_lists
 from stgdn.data.store.checks import check
 from stgdn.data.store.prepare import prepare
-from stgdn.data.transforms import ClipSettings, batch
 from stgdn.errors import InputError
 
 HEIGHT, WIDTH = 240, 320

@@ -15,9 +15,9 @@ from tests.data.test_pyskl import deep, write
 from tests.recognition.conftest import MakeRun
 
 import stgdn
+from stgdn.data.batches.settings import ClipSettings
 from stgdn.data.clip import Clip
 from stgdn.data.readers.kinetics import KineticsReader
-from stgdn.data.settings import ClipSettings
 from stgdn.data.store.store import Store
 from stgdn.export.onnx_file import open_onnx, write_onnx
 from stgdn.recognition.formats import Expected

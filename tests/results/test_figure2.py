@@ -17,9 +17,9 @@ from omegaconf import OmegaConf
 from tests.conftest import ROOT, Door
 
 from stgdn.accelerator import chosen_device
-from stgdn.data.module import SkeletonData
+from stgdn.data.batches.datamodule import SkeletonData
+from stgdn.data.batches.transforms import ClipSettings
 from stgdn.data.store.store import Store
-from stgdn.data.transforms import ClipSettings
 from stgdn.errors import InputError
 from stgdn.model.network import Network
 from stgdn.results.embedding import JointFeatures, joint_features, plane, time_averages

@@ -3,7 +3,7 @@
 import pytest
 from tests.conftest import ROOT
 
-from stgdn.data.settings import STREAMS
+from stgdn.data.batches.settings import STREAMS
 from stgdn.results.letter import ABLATION, LETTER
 from stgdn.results.published import Figure, figure_of, published
 

@@ -15,9 +15,9 @@ from tests.conftest import TINY, Door
 from tests.training.literal import slow_measures
 from torch import Tensor
 
-from stgdn.data.module import SkeletonData
+from stgdn.data.batches.datamodule import SkeletonData
+from stgdn.data.batches.transforms import ClipSettings
 from stgdn.data.store.store import Store
-from stgdn.data.transforms import ClipSettings
 from stgdn.errors import InputError
 from stgdn.model.bodies import seen_frames
 from stgdn.model.network import Network

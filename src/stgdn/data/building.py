@@ -9,15 +9,15 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from stgdn.data.batches.datamodule import SkeletonData
+from stgdn.data.batches.streaming import StreamedData
+from stgdn.data.batches.transforms import ClipSettings
 from stgdn.data.clip import Reader
-from stgdn.data.module import SkeletonData
 from stgdn.data.protocols import check_counts
 from stgdn.data.store.prepare import available_cores, prepare
 from stgdn.data.store.shards import ShardedStore, is_sharded, open_prepared
 from stgdn.data.store.store import Store
-from stgdn.data.streaming import StreamedData
 from stgdn.data.synthetic import write_demo
-from stgdn.data.transforms import ClipSettings
 from stgdn.errors import InputError
 from stgdn.skeleton import layout, plain
 

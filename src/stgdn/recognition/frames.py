@@ -14,8 +14,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 
 import numpy as np
 
+from stgdn.data.batches.gather import Float
 from stgdn.data.clip import Clip
-from stgdn.data.gather import Float
 from stgdn.data.store.checks import FARTHEST
 from stgdn.errors import InputError
 from stgdn.recognition.window import People

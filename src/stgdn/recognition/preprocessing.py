@@ -13,17 +13,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from omegaconf import DictConfig
 
+from stgdn.data.batches.gather import Float
+from stgdn.data.batches.joint_map import JointMap
+from stgdn.data.batches.settings import ClipSettings
+from stgdn.data.batches.transforms import batch
 from stgdn.data.building import clip_settings
 from stgdn.data.clip import Clip, ClipError
-from stgdn.data.gather import Float
-from stgdn.data.mapping import JointMap
 from stgdn.data.readers.bodies import clip_bodies, keeps_empty_frames, tracks_of
 from stgdn.data.readers.denoise import Track
-from stgdn.data.settings import ClipSettings
 from stgdn.data.store.checks import check_bodies, expect_metres
 from stgdn.data.store.in_memory import ClipsInMemory
 from stgdn.data.store.store import Store
-from stgdn.data.transforms import batch
 from stgdn.errors import InputError
 from stgdn.skeleton import Layout, layout
 

@@ -13,7 +13,7 @@ from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from stgdn.data.module import SkeletonData
+from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.model.bodies import seen_frames
 from stgdn.model.network import Network
 

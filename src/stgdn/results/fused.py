@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from stgdn.data.settings import STREAMS
+from stgdn.data.batches.settings import STREAMS
 from stgdn.errors import InputError
 from stgdn.results.alignment import load_part
 from stgdn.results.fusion import fuse

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stgdn.data.module import SkeletonData
+from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.errors import InputError, choose
 from stgdn.files import DAMAGE, replacing
 from stgdn.training.recognizer import Recognizer

@@ -15,7 +15,7 @@ import torch
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.callbacks import Callback
 
-from stgdn.data.module import SkeletonData
+from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.errors import InputError
 from stgdn.training.building import read_checkpoint, set_weights
 from stgdn.training.recognizer import Recognizer

@@ -14,7 +14,7 @@ from einops import rearrange
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from stgdn.data.module import SkeletonData
+from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.errors import InputError
 from stgdn.model.bodies import seen_frames
 from stgdn.model.moments import moments

@@ -1,4 +1,4 @@
-"""Clips laid together in memory: the part of a store that `stgdn.data.transforms.batch` asks for."""
+"""Clips laid together in memory: the part of a store that `stgdn.data.batches.transforms.batch` asks for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -17,13 +17,13 @@ from tests.data.clips import clip, write
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from stgdn.data.module import Batch, EpochBatches, SkeletonData
-from stgdn.data.settings import ClipSettings
+from stgdn.data.batches.datamodule import Batch, EpochBatches, SkeletonData
+from stgdn.data.batches.settings import ClipSettings
+from stgdn.data.batches.streaming import EpochStreams, StreamedData, draws_at
 from stgdn.data.store.shard_writer import write_shards
 from stgdn.data.store.shards import ShardedStore
 from stgdn.data.store.storage import StorageError
 from stgdn.data.store.store import Store
-from stgdn.data.streaming import EpochStreams, StreamedData, draws_at
 from stgdn.errors import InputError
 from stgdn.skeleton import LAYOUTS
 

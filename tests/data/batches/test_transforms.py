@@ -17,11 +17,11 @@ from tests.data.literal import (
     seen_in,
 )
 
+from stgdn.data.batches.settings import STREAMS, ClipSettings
+from stgdn.data.batches.transforms import batch, bones, fit_box, motion, origin
+from stgdn.data.batches.views import rotations
 from stgdn.data.clip import Clip
-from stgdn.data.settings import STREAMS, ClipSettings
 from stgdn.data.store.store import Store
-from stgdn.data.transforms import batch, bones, fit_box, motion, origin
-from stgdn.data.views import rotations
 from stgdn.skeleton import LAYOUTS, OPENPOSE18, Layout
 
 SEED = np.random.default_rng(0)

@@ -6,9 +6,9 @@ Angles are in degrees, coordinates in the store's units (metres, y up; planar la
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.draws import TURN, Draws, Purpose, more
-from stgdn.data.gather import Float, Poses
-from stgdn.data.settings import ClipSettings
+from stgdn.data.batches.gather import Float, Poses
+from stgdn.data.batches.random_numbers import TURN, Draws, Purpose, more
+from stgdn.data.batches.settings import ClipSettings
 from stgdn.skeleton import Layout
 
 # What the moving camera's ends are drawn from: degrees, scale, shift along x, shift along y.

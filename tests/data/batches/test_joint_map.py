@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from stgdn.data.mapping import JointMap, weights
+from stgdn.data.batches.joint_map import JointMap, weights
 from stgdn.errors import InputError
 from stgdn.skeleton import COCO17, KINECT20, LAYOUTS, NTU25, OPENPOSE18, Layout, define
 

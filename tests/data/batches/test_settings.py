@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stgdn.data.settings import ClipSettings
+from stgdn.data.batches.settings import ClipSettings
 from stgdn.errors import InputError
 
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.draws import PLACE, SHARE, Draws, Purpose, more
-from stgdn.data.settings import ClipSettings
+from stgdn.data.batches.random_numbers import PLACE, SHARE, Draws, Purpose, more
+from stgdn.data.batches.settings import ClipSettings
 
 Lengths = NDArray[np.integer]
 

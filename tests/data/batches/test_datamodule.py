@@ -13,9 +13,9 @@ from tests.data.clips import clip, write
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from stgdn.data.module import Batch, ClipBatches, EpochBatches, EpochLoader, SkeletonData
+from stgdn.data.batches.datamodule import Batch, ClipBatches, EpochBatches, EpochLoader, SkeletonData
+from stgdn.data.batches.transforms import ClipSettings, batch
 from stgdn.data.store.store import Store
-from stgdn.data.transforms import ClipSettings, batch
 from stgdn.errors import InputError
 from stgdn.skeleton import KINECT20, OPENPOSE18, Layout
 

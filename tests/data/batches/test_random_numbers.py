@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stgdn.data.draws import KEY, Purpose, more
+from stgdn.data.batches.random_numbers import KEY, Purpose, more
 
 MASK = 2**64 - 1
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stgdn.data.moments import Moments
+from stgdn.data.batches.frame_times import Moments
 from stgdn.data.store.store import Store
 
 Float = NDArray[np.float32]

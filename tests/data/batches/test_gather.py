@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from tests.data.clips import SCENES, clip, clips, header, write
 from tests.data.literal import in_order, literal_gather, near
 
+from stgdn.data.batches.frame_times import Moments, looped, resized
+from stgdn.data.batches.gather import gather
 from stgdn.data.clip import Clip
-from stgdn.data.gather import gather
-from stgdn.data.moments import Moments, looped, resized
 from stgdn.data.store.store import Store
 from stgdn.data.store.writer import StoreWriter
 from stgdn.skeleton import LAYOUTS, NTU25, OPENPOSE18, Layout

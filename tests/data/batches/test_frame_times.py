@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tests.data.clips import SCENES
 from tests.data.literal import literal_moments, near
 
-from stgdn.data.moments import Moments, jittered, looped, moments, resized, window
-from stgdn.data.settings import ClipSettings
+from stgdn.data.batches.frame_times import Moments, jittered, looped, moments, resized, window
+from stgdn.data.batches.settings import ClipSettings
 
 SEED = np.random.default_rng(0)
 LENGTHS = np.array([frames for frames, _ in SCENES])

@@ -1,19 +1,19 @@
 """From the store to the network's input, a batch at a time: the steps in their order.
 
 `gather` reads the poses that are there, every step changes them in place, and `batch` spreads them to the network's
-(N, C, T, V, M). Glossary of shapes in `stgdn.data.gather`.
+(N, C, T, V, M). Glossary of shapes in `stgdn.data.batches.gather`.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.draws import Draws
-from stgdn.data.gather import Float, Poses, gather
-from stgdn.data.mapping import JointMap
-from stgdn.data.moments import moments
-from stgdn.data.settings import STREAMS, ClipSettings
+from stgdn.data.batches.frame_times import moments
+from stgdn.data.batches.gather import Float, Poses, gather
+from stgdn.data.batches.joint_map import JointMap
+from stgdn.data.batches.random_numbers import Draws
+from stgdn.data.batches.settings import STREAMS, ClipSettings
+from stgdn.data.batches.views import move_camera, place, turns
 from stgdn.data.store.store import Store
-from stgdn.data.views import move_camera, place, turns
 from stgdn.skeleton import Layout
 
 __all__ = ["STREAMS", "ClipSettings", "batch"]

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from stgdn.data.mapping import JointMap
+from stgdn.data.batches.joint_map import JointMap
+from stgdn.data.batches.transforms import ClipSettings, batch
 from stgdn.data.store.store import Store
-from stgdn.data.transforms import ClipSettings, batch
 from stgdn.errors import InputError
 from stgdn.skeleton import Layout
 

@@ -6,7 +6,7 @@ process another one, its stream. Parts are counted in clips and may end in the m
 make equally many batches and no clip is seen twice, however many shards there are. In training WebDataset then shuffles
 the clips of a stream within a window.
 
-What is made of a clip is the same as from a store in one piece: see `stgdn.data.module`.
+What is made of a clip is the same as from a store in one piece: see `stgdn.data.batches.datamodule`.
 """
 
 import io
@@ -20,14 +20,14 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from stgdn.data.mapping import JointMap
-from stgdn.data.module import DRAWS, Batch, EpochBatches, SkeletonData
-from stgdn.data.settings import ClipSettings
+from stgdn.data.batches.datamodule import DRAWS, Batch, EpochBatches, SkeletonData
+from stgdn.data.batches.joint_map import JointMap
+from stgdn.data.batches.settings import ClipSettings
+from stgdn.data.batches.transforms import batch
 from stgdn.data.store.in_memory import ClipsInMemory
 from stgdn.data.store.shards import BLOCK, ShardedStore
 from stgdn.data.store.storage import telling, webdataset
 from stgdn.data.store.store import Store
-from stgdn.data.transforms import batch
 
 WINDOW = 2048  # clips that a stream's shuffle chooses from
 

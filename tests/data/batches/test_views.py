@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from tests.data.literal import all_packed, in_order, literal_camera, near, packed, seen_in, turn_about
 
-from stgdn.data.views import CAMERA, alignment, camera_path, move_camera, place, rotations
+from stgdn.data.batches.views import CAMERA, alignment, camera_path, move_camera, place, rotations
 from stgdn.skeleton import KINECT20, LAYOUTS, NTU25, Layout
 
 SEED = np.random.default_rng(0)
