@@ -4,6 +4,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from stgdn.accelerator import chosen_device
+from stgdn.data.readers.find_clips import find_clips
 from stgdn.entry import door
 from stgdn.errors import choose
 from stgdn.files import replacing
@@ -12,7 +13,6 @@ from stgdn.player.raw import raw_scenes
 from stgdn.player.writing import KINDS, expect_kind, write_scenes
 from stgdn.recognition.fused import load_all
 from stgdn.recognition.predicting import expect_complete, expected_of, predict
-from stgdn.recognition.sources import find_clips
 from stgdn.recognition.telling import chosen_layout, counted, note, progress, tell_networks
 from stgdn.recognition.writing import FORMATS, written
 from stgdn.results.targets import target

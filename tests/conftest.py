@@ -14,7 +14,7 @@ import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
 
-from stgdn.data.readers.ntu import NTUReader
+from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.store.prepare import prepare
 from stgdn.data.store.store import Store
 from stgdn.data.synthetic import DEMO_ACTIONS, write_demo

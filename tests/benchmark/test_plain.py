@@ -8,7 +8,7 @@ import pytest
 from stgdn.benchmark.plain import plain_batch, plain_parse
 from stgdn.data.batches.settings import ClipSettings
 from stgdn.data.batches.transforms import batch
-from stgdn.data.readers import ntu_text
+from stgdn.data.readers.ntu import ntu_text
 from stgdn.data.store.store import Store
 
 DRAWS = np.random.default_rng(0).random((12, 6))

@@ -9,23 +9,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.data.readers.kinetics.test_kinetics_reader import clip_text, person
+from tests.data.readers.pyskl.test_pyskl_reader import deep, write
 from tests.data.recordings import raw
-from tests.data.test_kinetics import clip_text, person
-from tests.data.test_pyskl import deep, write
 from tests.recognition.conftest import MakeRun
 
 import stgdn
 from stgdn.data.batches.settings import ClipSettings
 from stgdn.data.clip import Clip
-from stgdn.data.readers.kinetics import KineticsReader
+from stgdn.data.readers.detect import Expected
+from stgdn.data.readers.find_clips import find_clips, read_clip
+from stgdn.data.readers.kinetics.kinetics_reader import KineticsReader
 from stgdn.data.store.store import Store
 from stgdn.export.onnx_file import open_onnx, write_onnx
-from stgdn.recognition.formats import Expected
 from stgdn.recognition.frames import JsonFrames
 from stgdn.recognition.live import SlidingRecogniser
 from stgdn.recognition.predicting import expected_of, predict
 from stgdn.recognition.preprocessing import UNKNOWN, Preprocessing
-from stgdn.recognition.sources import find_clips, read_clip
 from stgdn.recognition.trained import TrainedNetwork
 from stgdn.recognition.window import People
 from stgdn.skeleton import OPENPOSE18, Layout

@@ -16,7 +16,7 @@ from torch import nn
 import stgdn
 from stgdn.data.building import build_data
 from stgdn.data.clip import Clip, ClipFile
-from stgdn.data.readers.ntu import NTUReader
+from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.store.store import Store
 from stgdn.data.synthetic import DEMO_ACTIONS
 from stgdn.errors import InputError

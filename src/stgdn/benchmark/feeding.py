@@ -10,8 +10,8 @@ from stgdn.benchmark.plain import plain_batch, plain_parse
 from stgdn.benchmark.timing import interleaved, machine, table, threads
 from stgdn.data.batches.settings import ClipSettings
 from stgdn.data.batches.transforms import batch
-from stgdn.data.readers import ntu_text
-from stgdn.data.readers.ntu import NTUReader
+from stgdn.data.readers.ntu import ntu_text
+from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.store.prepare import available_cores, prepare
 from stgdn.data.store.store import Store
 from stgdn.data.synthetic import write_demo

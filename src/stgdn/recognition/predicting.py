@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, first_of_each_name
+from stgdn.data.readers.detect import Expected, Source
+from stgdn.data.readers.find_clips import Found, read_clip
+from stgdn.data.readers.single_clip import truth
 from stgdn.errors import InputError
 from stgdn.options import quoted
-from stgdn.recognition.formats import Expected, Source
 from stgdn.recognition.fused import Recogniser
 from stgdn.recognition.preprocessing import UNKNOWN
-from stgdn.recognition.readers import truth
-from stgdn.recognition.sources import Found, read_clip
 from stgdn.recognition.trained import TrainedNetwork
 from stgdn.skeleton import Layout
 

@@ -20,7 +20,7 @@ from stgdn.data.batches.transforms import batch
 from stgdn.data.building import clip_settings
 from stgdn.data.clip import Clip, ClipError
 from stgdn.data.readers.bodies import clip_bodies, keeps_empty_frames, tracks_of
-from stgdn.data.readers.denoise import Track
+from stgdn.data.readers.ntu.denoise import Track
 from stgdn.data.store.checks import check_bodies, expect_metres
 from stgdn.data.store.in_memory import ClipsInMemory
 from stgdn.data.store.store import Store

@@ -9,19 +9,23 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.data import own_data, test_kinetics, test_ntu, test_nw_ucla, test_pyskl
+from tests.data import own_data
 from tests.data.array_files import agcn, walk, write_agcn
 from tests.data.clips import MakingReader
-from tests.data.test_sources import pack
+from tests.data.readers import test_nw_ucla
+from tests.data.readers.kinetics import test_kinetics_reader as test_kinetics
+from tests.data.readers.ntu import test_ntu_reader as test_ntu
+from tests.data.readers.pyskl import test_pyskl_reader as test_pyskl
+from tests.data.readers.test_archives import pack
 
 from stgdn.data.clip import Clip, ClipFile, Reader
-from stgdn.data.readers import agcn_arrays, mapped
-from stgdn.data.readers.agcn_arrays import AGCNArrayReader
-from stgdn.data.readers.custom import CustomReader
-from stgdn.data.readers.kinetics import KineticsReader
-from stgdn.data.readers.ntu import NTUReader
+from stgdn.data.readers.arrays import agcn_arrays, mapped
+from stgdn.data.readers.arrays.agcn_arrays import AGCNArrayReader
+from stgdn.data.readers.custom.custom_reader import CustomReader
+from stgdn.data.readers.kinetics.kinetics_reader import KineticsReader
+from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.readers.nw_ucla import NWUCLAReader
-from stgdn.data.readers.pyskl import PysklReader
+from stgdn.data.readers.pyskl.pyskl_reader import PysklReader
 from stgdn.data.store.prepare import SECOND, prepare
 from stgdn.data.store.store import Store
 from stgdn.data.synthetic import write_demo

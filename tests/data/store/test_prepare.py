@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from tests.conftest import ROOT
 from tests.data.clips import MakingReader, content
-from tests.data.test_ntu import raw, walkers
+from tests.data.readers.ntu.test_ntu_reader import raw, walkers
 
 from stgdn.data.clip import Clip, ClipFile, Survey
-from stgdn.data.readers.ntu import NTUReader
+from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.readers.nw_ucla import NWUCLAReader
 from stgdn.data.store.prepare import prepare
 from stgdn.data.store.store import Store
