@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from omegaconf import DictConfig
 
-from stgdn.data.building import open_store
+from stgdn.data.build import open_store
 from stgdn.data.store.description import describe
 from stgdn.entry import door
 from stgdn.files import write_json

@@ -2,7 +2,7 @@
 
 from omegaconf import DictConfig
 
-from stgdn.data.building import build_data
+from stgdn.data.build import build_data
 from stgdn.entry import door
 from stgdn.results.reporting import report_evaluation
 from stgdn.results.runs import Run

@@ -2,7 +2,7 @@
 
 from omegaconf import DictConfig
 
-from stgdn.data.building import prepare_data
+from stgdn.data.build import prepare_data
 from stgdn.entry import door
 
 

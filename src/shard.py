@@ -2,7 +2,7 @@
 
 from omegaconf import DictConfig
 
-from stgdn.data.building import open_store
+from stgdn.data.build import open_store
 from stgdn.data.store.shard_writer import write_shards
 from stgdn.entry import door
 

@@ -4,7 +4,7 @@ import math
 
 from omegaconf import DictConfig
 
-from stgdn.data.building import build_data
+from stgdn.data.build import build_data
 from stgdn.entry import door, sweeping
 from stgdn.results.reporting import announce, report_run
 from stgdn.results.runs import Run

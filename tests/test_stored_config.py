@@ -54,7 +54,11 @@ def network(config: Config, outside: Path) -> None:
 
 
 def function_of_the_suite(config: Config, outside: Path) -> None:
-    config["model"] = {"_target_": "stgdn.data.synthetic.write_demo", "folder": str(outside / "marker"), "name": "x"}
+    config["model"] = {
+        "_target_": "stgdn.data.synthetic.files.write_demo",
+        "folder": str(outside / "marker"),
+        "name": "x",
+    }
 
 
 def block(config: Config, outside: Path) -> None:

@@ -16,7 +16,7 @@ from tests.recognition.conftest import MakeRun
 from torch import Tensor
 
 import stgdn
-from stgdn.data.building import build_data
+from stgdn.data.build import build_data
 from stgdn.data.store.store import Store
 from stgdn.errors import InputError
 from stgdn.export import exporting

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from tests.conftest import ROOT, TINY
 
 from stgdn import naming
-from stgdn.data.building import build_data
+from stgdn.data.build import build_data
 from stgdn.training.building import build_recognizer
 
 MakeRun = Callable[..., Path]

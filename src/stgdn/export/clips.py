@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from stgdn.data.building import build_data
+from stgdn.data.build import build_data
 from stgdn.data.store.shards import is_sharded
 from stgdn.model.network import Network
 from stgdn.recognition.trained import TrainedNetwork

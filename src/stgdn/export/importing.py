@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from stgdn.data.building import complete
+from stgdn.data.build import complete
 from stgdn.data.facts import names as listed
 from stgdn.data.store.shards import open_prepared
 from stgdn.errors import InputError

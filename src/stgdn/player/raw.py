@@ -8,7 +8,7 @@ from stgdn.data.clip import Clip, ClipError, ClipFile
 from stgdn.data.readers.detect import Source
 from stgdn.data.readers.find_clips import Found, read_clip
 from stgdn.data.readers.single_clip import CustomFiles, truth
-from stgdn.data.synthetic import MANIFEST
+from stgdn.data.synthetic.files import MANIFEST
 from stgdn.player.scenes import Scene, scene
 from stgdn.recognition.fused import Recogniser
 from stgdn.recognition.trained import TrainedNetwork

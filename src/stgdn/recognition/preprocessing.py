@@ -17,7 +17,7 @@ from stgdn.data.batches.gather import Float
 from stgdn.data.batches.joint_map import JointMap
 from stgdn.data.batches.settings import ClipSettings
 from stgdn.data.batches.transforms import batch
-from stgdn.data.building import clip_settings
+from stgdn.data.build import clip_settings
 from stgdn.data.clip import Clip, ClipError
 from stgdn.data.readers.bodies import clip_bodies, keeps_empty_frames, tracks_of
 from stgdn.data.readers.ntu.denoise import Track

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stgdn.data.batches.datamodule import SkeletonData
-from stgdn.data.building import build_data
+from stgdn.data.build import build_data
 from stgdn.errors import InputError, choose
 from stgdn.naming import file_name
 from stgdn.results.embedding import joint_features, plane

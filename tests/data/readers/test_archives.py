@@ -10,7 +10,7 @@ from stgdn.data.clip import ClipError, ClipFile
 from stgdn.data.readers.archives import find, read_bytes
 from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.store.prepare import prepare
-from stgdn.data.synthetic import write_demo
+from stgdn.data.synthetic.files import write_demo
 from stgdn.errors import InputError
 
 

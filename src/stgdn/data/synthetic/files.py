@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.actions import CHOREOGRAPHY
-from stgdn.data.people import FPS, Array, Purpose, perform, rotation, setup_of
+from stgdn.data.synthetic.actions import CHOREOGRAPHY
+from stgdn.data.synthetic.people import FPS, Array, Purpose, perform, rotation, setup_of
 from stgdn.errors import InputError
 from stgdn.files import replacing_folder
 

@@ -15,15 +15,15 @@ from omegaconf import DictConfig, OmegaConf
 from tests.data.clips import clip, header
 
 import stgdn.entry  # noqa: F401 (registers a resolver that the configs use)
-from stgdn.data import building
+from stgdn.data import build as building
 from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.data.batches.transforms import ClipSettings
-from stgdn.data.building import build_data, clip_settings, open_store, prepare_data, summary, trivial_accuracy
+from stgdn.data.build import build_data, clip_settings, open_store, prepare_data, summary, trivial_accuracy
 from stgdn.data.clip import Clip, Reader
 from stgdn.data.protocols import PROTOCOLS, Protocol
 from stgdn.data.store.store import Header, Store
 from stgdn.data.store.writer import StoreWriter
-from stgdn.data.synthetic import write_demo
+from stgdn.data.synthetic.files import write_demo
 from stgdn.errors import InputError
 from stgdn.model.network import Network
 from stgdn.skeleton import KINECT20, LAYOUTS, define, layout, plain

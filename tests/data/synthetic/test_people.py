@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from stgdn.data.actions import CHOREOGRAPHY
-from stgdn.data.people import perform
+from stgdn.data.synthetic.actions import CHOREOGRAPHY
+from stgdn.data.synthetic.people import perform
 from stgdn.skeleton import NTU25
 
 TWO_PEOPLE = (50, 58, 59, 60)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stgdn.data.people import perform, setup_of
-from stgdn.data.synthetic import CAMERAS, DEMO_ACTIONS, DEMO_SUBJECTS, MANIFEST, view, write_demo
+from stgdn.data.synthetic.files import CAMERAS, DEMO_ACTIONS, DEMO_SUBJECTS, MANIFEST, view, write_demo
+from stgdn.data.synthetic.people import perform, setup_of
 from stgdn.errors import InputError
 
 TWO_PEOPLE = (50, 58, 59, 60)

@@ -13,7 +13,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.actions import CHOREOGRAPHY, Pose, mirrored, pose
+from stgdn.data.synthetic.actions import CHOREOGRAPHY, Pose, mirrored, pose
 
 Array = NDArray[np.float64]
 
