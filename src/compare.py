@@ -12,8 +12,8 @@ from stgdn.recognition.telling import counted, note, progress
 from stgdn.recognition.trained import load
 from stgdn.results.disagreement import RUNS, disagreements, expect_two, print_disagreements, told
 from stgdn.results.fusion_files import find_sources
-from stgdn.results.runs import Run
 from stgdn.results.targets import target
+from stgdn.runs.run import Run
 
 
 @door("compare")

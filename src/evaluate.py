@@ -5,8 +5,8 @@ from omegaconf import DictConfig
 from stgdn.data.build import build_data
 from stgdn.entry import door
 from stgdn.results.reporting import report_evaluation
-from stgdn.results.runs import Run
-from stgdn.results.scores import score_split
+from stgdn.runs.run import Run
+from stgdn.runs.scores import score_split
 from stgdn.training.building import build_recognizer, build_tester, load_weights
 
 

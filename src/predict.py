@@ -8,7 +8,6 @@ from stgdn.data.readers.find_clips import find_clips
 from stgdn.entry import door
 from stgdn.errors import choose
 from stgdn.files import replacing
-from stgdn.naming import option
 from stgdn.player.raw import raw_scenes
 from stgdn.player.writing import KINDS, expect_kind, write_scenes
 from stgdn.recognition.fused import load_all
@@ -16,6 +15,7 @@ from stgdn.recognition.predicting import expect_complete, expected_of, predict
 from stgdn.recognition.telling import chosen_layout, counted, note, progress, tell_networks
 from stgdn.recognition.writing import FORMATS, written
 from stgdn.results.targets import target
+from stgdn.runs.naming import option
 
 PLAYER = "player.html"  # what player=true means
 LIVE = ("run", "checkpoint", "weights", "reader", "layout", "scale")  # options that mean the same to src/live.py

@@ -11,11 +11,11 @@ from stgdn.entry import door
 from stgdn.errors import InputError
 from stgdn.recognition.telling import counted, note, progress
 from stgdn.results.comparison import compare, runs_of
-from stgdn.results.gathering import Result, gather
 from stgdn.results.page.mistakes import played_mistakes
 from stgdn.results.page.writing import write_page
 from stgdn.results.tables import check_target, markdown, write_tables
 from stgdn.results.targets import target
+from stgdn.runs.result import Result, gather
 
 
 @door("report")

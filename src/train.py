@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 from stgdn.data.build import build_data
 from stgdn.entry import door, sweeping
 from stgdn.results.reporting import announce, report_run
-from stgdn.results.runs import Run
+from stgdn.runs.run import Run
 from stgdn.training.building import build_recognizer, build_trainer
 from stgdn.training.job import fit, interruptible, part
 from stgdn.training.profiling import written

@@ -16,7 +16,7 @@ from stgdn.data.batches.joint_map import JointMap
 from stgdn.data.clip import Clip
 from stgdn.data.store.store import Header, Store
 from stgdn.data.store.writer import StoreWriter
-from stgdn.results.scores import Scores
+from stgdn.runs.scores import Scores
 from stgdn.skeleton import layout
 from tests.conftest import TINY, Door, Outcome
 

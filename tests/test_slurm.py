@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from stgdn.errors import InputError
-from stgdn.results.scores import Scores
+from stgdn.runs.scores import Scores
 from stgdn.slurm import ask, minutes, queue, reason
 from stgdn.training.building import read_checkpoint
 from stgdn.training.progress import EpochReport

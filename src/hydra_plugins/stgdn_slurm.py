@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from stgdn.entry import RunError
 from stgdn.errors import InputError
-from stgdn.naming import check_names
+from stgdn.runs.naming import check_names
 from stgdn.slurm import HOPELESS, Queued, ask, check_partition, minutes, queue, reason
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from tests.model.weights import scramble
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from stgdn import naming
 from stgdn.model.network import Network
+from stgdn.runs import naming
 from stgdn.skeleton import LAYOUTS
 from stgdn.training.batch_norm import BatchNormOverRanks
 from stgdn.training.oversmoothing import measure

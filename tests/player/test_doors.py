@@ -14,7 +14,7 @@ from PIL import Image
 from tests.conftest import Door, Outcome
 from tests.results import made_up
 
-from stgdn.results.scores import Scores
+from stgdn.runs.scores import Scores
 
 
 def data_of(page: Path) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
 from tests.conftest import ROOT, TINY
 
-from stgdn import naming
 from stgdn.data.build import build_data
+from stgdn.runs import naming
 from stgdn.training.building import build_recognizer
 
 MakeRun = Callable[..., Path]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
-from stgdn.results.scores import Scores
+from stgdn.runs.scores import Scores
 
 CLASSES = np.asarray([f"action {letter}" for letter in "abcdefg"])
 CLIPS = 60

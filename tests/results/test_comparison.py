@@ -14,9 +14,9 @@ from stgdn.results.comparison import compare
 from stgdn.results.fused import COMPUTED, WRITTEN
 from stgdn.results.fusion import fuse
 from stgdn.results.fusion_files import find_sources, fusion_folder, write_fusion
-from stgdn.results.gathering import gather, read_json
 from stgdn.results.letter import ABLATION
 from stgdn.results.rows import Comparison, Row
+from stgdn.runs.result import gather, read_json
 
 NTU: dict[str, Any] = {"data": "ntu60_xsub", "synthetic": False, "recipe": "letter", "epochs": 50}
 Train = Callable[..., Path]

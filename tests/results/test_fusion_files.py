@@ -11,7 +11,7 @@ from tests.results.made_up import run, scores
 from stgdn.errors import InputError
 from stgdn.results.fusion import fuse
 from stgdn.results.fusion_files import find_sources, fusion_folder, write_fusion
-from stgdn.results.scores import Scores
+from stgdn.runs.scores import Scores
 
 STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
 

@@ -13,11 +13,11 @@ from tests.results.made_up import run
 
 from stgdn.errors import InputError
 from stgdn.results.comparison import compare
-from stgdn.results.gathering import gather
 from stgdn.results.latex import as_latex, escape
 from stgdn.results.records import as_csv
 from stgdn.results.rows import Comparison, letter
 from stgdn.results.tables import END, START, check_target, markdown, write_tables
+from stgdn.runs.result import gather
 
 DOCUMENT = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}%s\end{document}"
 

@@ -21,7 +21,7 @@ import torch
 from tests.conftest import ROOT
 from tests.training import killed
 
-from stgdn.results.scores import Scores
+from stgdn.runs.scores import Scores
 from stgdn.training.progress import TIMES
 
 KILLS = int(os.environ.get("STGDN_KILLS", "15"))

@@ -21,7 +21,7 @@ from stgdn.data.store.store import Store
 from stgdn.errors import InputError
 from stgdn.model.bodies import seen_frames
 from stgdn.model.network import Network
-from stgdn.results.layers import load_layers
+from stgdn.runs.layers import load_layers
 from stgdn.skeleton import KINECT20
 from stgdn.training.oversmoothing import (
     LARGEST_RATIO,

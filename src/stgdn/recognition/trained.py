@@ -18,10 +18,10 @@ from stgdn.model.fold import fold
 from stgdn.probabilities import softmax
 from stgdn.recognition.preprocessing import Preprocessing
 from stgdn.recognition.weights_folder import WEIGHTS, is_weights_folder, read_weights_folder
-from stgdn.run_folder import checkpoint as checkpoint_of
-from stgdn.run_folder import expect_run
+from stgdn.runs.folder import checkpoint as checkpoint_of
+from stgdn.runs.folder import expect_run
+from stgdn.runs.stored_config import stored_config
 from stgdn.skeleton import Layout
-from stgdn.stored_config import stored_config
 from stgdn.training.building import read_checkpoint, set_weights, suites_network
 from stgdn.training.recognizer import Optimisation, Recognizer
 

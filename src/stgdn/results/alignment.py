@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.errors import InputError
-from stgdn.results.scores import Scores
+from stgdn.runs.scores import Scores
 
 
 @dataclass(frozen=True)

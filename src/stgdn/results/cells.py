@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stgdn.results.commands import together
 from stgdn.results.letter import BASELINE
 from stgdn.results.rows import Comparison, Row, Spread, letter
+from stgdn.runs.commands import together
 
 OTHER_RECIPE = "†"
 NOTHING = "–"

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from stgdn.errors import InputError, choose
 from stgdn.results.fused import fused_results
-from stgdn.results.gathering import Gathered, Result
 from stgdn.results.letter import BASELINE, LETTER, Layout, other_data, other_runs
 from stgdn.results.published import figure_of, published
 from stgdn.results.rows import Comparison, Row
+from stgdn.runs.result import Gathered, Result
 from stgdn.stream_weights import rank
 
 Place = tuple[str, str, str]  # data, model, stream

@@ -12,12 +12,12 @@ from rich.table import Table
 from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.data.build import build_data
 from stgdn.errors import InputError, choose
-from stgdn.naming import file_name
 from stgdn.results.embedding import joint_features, plane
 from stgdn.results.embedding_figure import Panel
-from stgdn.results.gathering import Result
 from stgdn.results.pairs import Pair, names, other_differences
-from stgdn.results.runs import Run
+from stgdn.runs.naming import file_name
+from stgdn.runs.result import Result
+from stgdn.runs.run import Run
 from stgdn.training.building import build_recognizer, load_weights
 from stgdn.training.oversmoothing import MEASURES, measure, sample_clips
 

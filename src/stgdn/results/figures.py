@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from stgdn.model.network import Network
 from stgdn.model.spatial import GCN
-from stgdn.results.scores import Scores
+from stgdn.runs.scores import Scores
 
 SUBSETS = ("itself", "inward", "outward")
 GAP = 2  # columns between subsets

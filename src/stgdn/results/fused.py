@@ -11,7 +11,7 @@ from stgdn.errors import InputError
 from stgdn.results.alignment import load_part
 from stgdn.results.fusion import fuse
 from stgdn.results.fusion_files import fusion_command
-from stgdn.results.gathering import Gathered, Result, check_summary, read_json
+from stgdn.runs.result import Gathered, Result, check_summary, read_json
 from stgdn.stream_weights import rank
 
 COMBINATIONS = (("joint", "bone"), STREAMS)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stgdn.errors import InputError
 from stgdn.results.alignment import Part, aligned, expect_sound
-from stgdn.results.scores import Scores
+from stgdn.runs.scores import Scores
 from stgdn.stream_weights import choose_weights, default_weights, rank
 
 

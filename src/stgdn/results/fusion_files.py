@@ -12,10 +12,10 @@ from rich.table import Table
 
 from stgdn.errors import InputError
 from stgdn.files import write_json
-from stgdn.naming import file_name
 from stgdn.results.alignment import Part, load_part
 from stgdn.results.fusion import Fusion
-from stgdn.results.gathering import Result, read_result
+from stgdn.runs.naming import file_name
+from stgdn.runs.result import Result, read_result
 
 HOW = "scores before the softmax, weighted and added"
 

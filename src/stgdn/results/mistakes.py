@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stgdn.probabilities import softmax
-from stgdn.results.scores import Scores
+from stgdn.runs.scores import Scores
 
 
 @dataclass(frozen=True)

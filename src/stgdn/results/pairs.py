@@ -5,8 +5,8 @@ from pathlib import Path
 from omegaconf import ListConfig
 
 from stgdn.errors import InputError
-from stgdn.results.gathering import Result, read_result
-from stgdn.results.runs import Run
+from stgdn.runs.result import Result, read_result
+from stgdn.runs.run import Run
 
 SAME = ("name", "protocol", "stream", "input_layout")  # of `data`, in both runs
 

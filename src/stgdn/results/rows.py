@@ -3,8 +3,8 @@
 import statistics
 from dataclasses import dataclass
 
-from stgdn.results.gathering import Result
 from stgdn.results.published import Figure
+from stgdn.runs.result import Result
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from lightning.pytorch.loggers import WandbLogger
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stgdn.results.metrics import Metrics, read_metrics
+from stgdn.runs.metrics import Metrics, read_metrics
 from stgdn.training.wandb_logger import reach
 
 

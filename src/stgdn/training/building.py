@@ -17,7 +17,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from stgdn.errors import InputError, choose
 from stgdn.model.network import Network
-from stgdn.stored_config import build
+from stgdn.runs.stored_config import build
+from stgdn.runs.weights_file import read_weights
 from stgdn.training.batch_norm import BatchNormOverRanks
 from stgdn.training.checkpoints import WholeCheckpoints, checkpoints
 from stgdn.training.oversmoothing import OverSmoothing
@@ -25,7 +26,6 @@ from stgdn.training.profiling import build_profiler
 from stgdn.training.progress import EpochReport
 from stgdn.training.recognizer import Optimisation, Recognizer
 from stgdn.training.wandb_logger import build_loggers
-from stgdn.weights_file import read_weights
 
 
 def build_recognizer(config: DictConfig, *, own: bool = False) -> Recognizer:

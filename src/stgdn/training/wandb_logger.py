@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from wandb.errors import AuthenticationError, CommError, UsageError
 
 from stgdn.errors import InputError, choose
-from stgdn.run_folder import kept_checkpoints
+from stgdn.runs.folder import kept_checkpoints
 from stgdn.wandb_local import logged_in, parts_of
 
 MODES = ("auto", "online", "offline", "off")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.results import made_up
 
-from stgdn.results.gathering import Result, gather
+from stgdn.runs.result import Result, gather
 
 JOINTS = ("spine_mid", "neck", "head", "left_hand", "right_hand")
 PARENTS = (0, 0, 1, 1, 1)

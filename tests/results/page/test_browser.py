@@ -14,8 +14,8 @@ from tests.results.page.pages import JOINTS, arrays, results, run
 
 from stgdn.player.content import page_content
 from stgdn.results.page.writing import write_page
-from stgdn.results.runs import config_differences
-from stgdn.results.scores import Scores
+from stgdn.runs.run import config_differences
+from stgdn.runs.scores import Scores
 
 pytest.importorskip("playwright.sync_api", reason="playwright drives the browser: make install-dev")
 from playwright.sync_api import Browser, Page

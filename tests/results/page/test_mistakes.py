@@ -14,7 +14,7 @@ from tests.results.page.pages import results
 
 from stgdn.results.mistakes import mistakes
 from stgdn.results.page.mistakes import played_mistakes
-from stgdn.results.scores import Scores
+from stgdn.runs.scores import Scores
 
 CPU = torch.device("cpu")
 

@@ -9,7 +9,7 @@ from tests.results import made_up
 from tests.results.page.pages import arrays, results, run, summarise
 
 from stgdn.results.page.runs import page_content, run_names
-from stgdn.results.scores import Scores
+from stgdn.runs.scores import Scores
 
 
 def test_everything_of_a_run_is_there(tmp_path: Path) -> None:

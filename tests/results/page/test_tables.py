@@ -3,10 +3,10 @@
 from html.parser import HTMLParser
 from pathlib import Path
 
-from stgdn.results.gathering import Result
 from stgdn.results.page.tables import html_list, html_table, html_tables
 from stgdn.results.published import Figure
 from stgdn.results.rows import Comparison, Row
+from stgdn.runs.result import Result
 
 EVIL = "<script>alert('&')</script>"
 FIGURE = Figure("ST-GDN", "st_gdn", 2021, "ntu60_xsub", "joint", "top1", 80.0, "letter", "the letter's text", "a note")

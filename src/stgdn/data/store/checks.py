@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from stgdn.data.clip import Clip, ClipError, Reader, valid_runs
 from stgdn.data.store.store import NAME_LENGTH
 from stgdn.errors import InputError
-from stgdn.naming import name_problem
+from stgdn.runs.naming import name_problem
 from stgdn.skeleton import Layout
 
 MAX_BONE = 3.0  # metres

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.errors import InputError
-from stgdn.results.layers import Arrays, load_layers
 from stgdn.results.page.packing import in_blocks, pack
 from stgdn.results.page.poses import positions
+from stgdn.runs.layers import Arrays, load_layers
 
 ENTRY = re.compile(r"layer(\d+)\.(.+)")
 AXES = ("node", "frame", "channel")

@@ -11,10 +11,10 @@ from stgdn.errors import InputError
 from stgdn.player.content import page_content
 from stgdn.player.prepared import changed, prepared_scenes
 from stgdn.recognition.trained import load
-from stgdn.results.gathering import Result
 from stgdn.results.mistakes import mistakes
-from stgdn.results.runs import Run
-from stgdn.results.scores import Scores
+from stgdn.runs.result import Result
+from stgdn.runs.run import Run
+from stgdn.runs.scores import Scores
 
 Content = dict[str, Any]
 

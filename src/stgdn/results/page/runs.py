@@ -12,13 +12,13 @@ from omegaconf import OmegaConf
 
 from stgdn.errors import InputError
 from stgdn.results.alignment import Part, expect_sound
-from stgdn.results.gathering import Result, read_summary
-from stgdn.results.layers import last_smoothing
-from stgdn.results.metrics import read_metrics
 from stgdn.results.page.layers import layer_content
-from stgdn.results.recipes import leaves
-from stgdn.results.scores import Scores
-from stgdn.stored_config import read_config
+from stgdn.runs.layers import last_smoothing
+from stgdn.runs.metrics import read_metrics
+from stgdn.runs.recipes import leaves
+from stgdn.runs.result import Result, read_summary
+from stgdn.runs.scores import Scores
+from stgdn.runs.stored_config import read_config
 
 # Columns of metrics.csv that are drawn, and what their numbers are multiplied with.
 CURVES = {"train/loss": 1, "train/top1": 100, "val/top1": 100}

@@ -9,10 +9,10 @@ from typing import Any
 from stgdn.files import replacing
 from stgdn.html_file import HtmlFile
 from stgdn.player import writing as player
-from stgdn.results.gathering import Result
 from stgdn.results.page.runs import page_content
 from stgdn.results.page.tables import html_list, html_tables
 from stgdn.results.rows import Comparison
+from stgdn.runs.result import Result
 
 FEW = 3
 PARTS = ("dom", "data", "colours", "lists", "chart", "heat_map", "skeleton")

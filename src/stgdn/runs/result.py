@@ -10,10 +10,10 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from stgdn.errors import InputError
-from stgdn.naming import name_problem
-from stgdn.results.metrics import read_metrics
-from stgdn.results.recipes import Settings, distinctions, leaves, recipe_label, settings
-from stgdn.stored_config import read_config
+from stgdn.runs.metrics import read_metrics
+from stgdn.runs.naming import name_problem
+from stgdn.runs.recipes import Settings, distinctions, leaves, recipe_label, settings
+from stgdn.runs.stored_config import read_config
 
 # What a summary has, and of which kind; what else it has is not looked at.
 FIELDS: dict[str, tuple[type, ...]] = {

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stgdn.errors import InputError
-from stgdn.results.metrics import read_metrics
+from stgdn.runs.metrics import read_metrics
 
 
 def test_columns_by_name_and_empty_entries(tmp_path: Path) -> None:

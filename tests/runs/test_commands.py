@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 from tests.conftest import TINY, Door
 
-from stgdn.results.commands import retyped, together, training_command
+from stgdn.runs.commands import retyped, together, training_command
 
 
 @pytest.mark.parametrize(

@@ -18,13 +18,13 @@ from hydra.utils import instantiate
 from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
+from tests.conftest import ROOT, TINY, Door
 
 import stgdn
 from stgdn.errors import InputError
 from stgdn.model.network import Network
-from stgdn.results.scores import Scores
-from stgdn.stored_config import CLASSES, MOST_BYTES, build, read_config, stored_config
-from tests.conftest import ROOT, TINY, Door
+from stgdn.runs.scores import Scores
+from stgdn.runs.stored_config import CLASSES, MOST_BYTES, build, read_config, stored_config
 
 RUN = Path("outputs/demo/st_gdn/joint/demo-seed1+batch_size-16+data.frames-16+epochs-1+width-0.125")
 BONES = Path(str(RUN).replace("/joint/", "/bone/"))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.results.made_up import SUMMARY, run
 
 from stgdn.errors import InputError
-from stgdn.results.gathering import gather, read_result
-from stgdn.results.recipes import recipe_label
+from stgdn.runs.recipes import recipe_label
+from stgdn.runs.result import gather, read_result
 
 
 def recipes(outputs: Path) -> list[str]:

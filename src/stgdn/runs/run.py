@@ -20,9 +20,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from stgdn.errors import InputError
 from stgdn.files import remove_leftovers, replacing
-from stgdn.naming import BEFORE, changes_result
-from stgdn.run_folder import checkpoint, expect_run, kept_checkpoints, last_checkpoint
-from stgdn.stored_config import read_config
+from stgdn.runs.folder import checkpoint, expect_run, kept_checkpoints, last_checkpoint
+from stgdn.runs.naming import BEFORE, changes_result
+from stgdn.runs.stored_config import read_config
 
 
 class Run:

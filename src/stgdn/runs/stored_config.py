@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from stgdn.errors import InputError
-from stgdn.naming import check_names
+from stgdn.runs.naming import check_names
 
 MOST_BYTES = 1 << 20
 SPECIAL = re.compile(r"_\w+_")  # keys by which Hydra makes objects: _target_, _args_, _partial_, _recursive_, ...

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from hydra.core.hydra_config import HydraConfig
 
-from stgdn.naming import option
+from stgdn.runs.naming import option
 
 # How a run was got to and where it lies, not what it is. An experiment sets nothing but its sweep, which is among a
 # run's own options.

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from stgdn.errors import InputError
 from stgdn.files import replacing
-from stgdn.results.runs import Run, config_differences, rank
+from stgdn.runs.run import Run, config_differences, rank
 
 
 def write_half(path: Path) -> None:

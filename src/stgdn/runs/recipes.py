@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stgdn.naming import changes_result
+from stgdn.runs.naming import changes_result
 
 # What may differ between runs of one recipe, besides what does not change a result at all.
 NAMES = ("seed", "recipe_name", "data.name", "data.stream")

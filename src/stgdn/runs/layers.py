@@ -26,7 +26,7 @@ from stgdn.files import DAMAGE, replacing
 from stgdn.model.network import Network
 from stgdn.model.spatial import GCN, GDCN, MaskedGCN
 from stgdn.model.whitening import Whitening
-from stgdn.results.metrics import read_metrics
+from stgdn.runs.metrics import read_metrics
 from stgdn.skeleton import Layout
 
 COLUMN = re.compile(r"smoothing/(\w+)/layer(\d+)")

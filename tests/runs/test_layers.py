@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from stgdn.errors import InputError
 from stgdn.model.graph import adjacency
 from stgdn.model.network import Network
-from stgdn.results.layers import last_smoothing, layer_arrays, load_layers, save_layers
+from stgdn.runs.layers import last_smoothing, layer_arrays, load_layers, save_layers
 from stgdn.skeleton import KINECT20
 
 V, T = KINECT20.num_joints, 8

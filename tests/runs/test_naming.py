@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.conftest import TINY, Door
 
 from stgdn.errors import InputError
-from stgdn.naming import LONGEST, changes_result, file_name, name_problem, option, run_name, turns
-from tests.conftest import TINY, Door
+from stgdn.runs.naming import LONGEST, changes_result, file_name, name_problem, option, run_name, turns
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from stgdn.errors import InputError
 from stgdn.model.network import Network
 from stgdn.results.figures import adjacency_figure, confusion_figure
-from stgdn.results.scores import Scores
+from stgdn.runs.scores import Scores
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from stgdn.errors import InputError
-from stgdn.weights_file import read_weights
+from stgdn.runs.weights_file import read_weights
 
 
 class Trap:
