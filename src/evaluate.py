@@ -7,7 +7,7 @@ from stgdn.entry import door
 from stgdn.results.reporting import report_evaluation
 from stgdn.runs.run import Run
 from stgdn.runs.scores import score_split
-from stgdn.training.building import build_recognizer, build_tester, load_weights
+from stgdn.training.trainer import build_recognizer, build_tester, load_weights
 
 
 @door("evaluate")

@@ -9,7 +9,7 @@ from stgdn.results.embedding_page import embedding_page, write_page
 from stgdn.results.figure2 import caption, default_path, panels, print_smoothing, title
 from stgdn.results.pairs import open_pair
 from stgdn.results.targets import save, target
-from stgdn.results.wandb_media import record_picture
+from stgdn.wandb_tools.media import record_picture
 
 
 @door("figure2")

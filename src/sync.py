@@ -3,7 +3,7 @@
 from omegaconf import DictConfig
 
 from stgdn.entry import door
-from stgdn.results.wandb_upload import upload
+from stgdn.wandb_tools.upload import upload
 
 
 @door("sync")

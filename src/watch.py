@@ -3,7 +3,7 @@
 from omegaconf import DictConfig
 
 from stgdn.entry import door
-from stgdn.results.wandb_watch import watch
+from stgdn.wandb_tools.watch import watch
 
 
 @door("watch")

@@ -12,7 +12,7 @@ from tests.conftest import ROOT, TINY
 
 from stgdn.data.build import build_data
 from stgdn.runs import naming
-from stgdn.training.building import build_recognizer
+from stgdn.training.trainer import build_recognizer
 
 MakeRun = Callable[..., Path]
 

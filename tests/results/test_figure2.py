@@ -28,8 +28,8 @@ from stgdn.results.embedding_page import embedding_page
 from stgdn.results.figure2 import class_label
 from stgdn.results.pairs import open_pair
 from stgdn.skeleton import KINECT20, LAYOUTS
-from stgdn.training.building import build_recognizer
-from stgdn.training.oversmoothing import MEASURES
+from stgdn.training.callbacks.over_smoothing import MEASURES
+from stgdn.training.trainer import build_recognizer
 
 CPU = torch.device("cpu")
 

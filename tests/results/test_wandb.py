@@ -42,7 +42,7 @@ def test_curves_of_over_smoothing_by_layer_and_throughput(records: dict) -> None
 
 
 def test_the_dashboard_shows_what_is_there(records: dict) -> None:
-    workspaces = pytest.importorskip("tests.results.test_dashboard")
+    workspaces = pytest.importorskip("tests.wandb_tools.test_dashboard")
     shown = workspaces.metrics(workspaces.specification(workspaces.dashboard("st-gdn")))
     missing = {name for name in shown - records["summary"].keys() if not name.startswith("val/")}
     deeper = {f"smoothing/{name}/layer{layer}" for name in workspaces.MEASURES for layer in (8, 9, 10)}

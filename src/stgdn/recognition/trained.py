@@ -22,8 +22,8 @@ from stgdn.runs.folder import checkpoint as checkpoint_of
 from stgdn.runs.folder import expect_run
 from stgdn.runs.stored_config import stored_config
 from stgdn.skeleton import Layout
-from stgdn.training.building import read_checkpoint, set_weights, suites_network
 from stgdn.training.recognizer import Optimisation, Recognizer
+from stgdn.training.trainer import read_checkpoint, set_weights, suites_network
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from stgdn.files import replacing
 from stgdn.results.embedding_figure import Panel, joint_colours
-from stgdn.training.oversmoothing import MEASURES
+from stgdn.training.callbacks.over_smoothing import MEASURES
 
 TEMPLATE = Path(__file__).with_name("embedding.html")
 

@@ -18,8 +18,8 @@ from stgdn.results.pairs import Pair, names, other_differences
 from stgdn.runs.naming import file_name
 from stgdn.runs.result import Result
 from stgdn.runs.run import Run
-from stgdn.training.building import build_recognizer, load_weights
-from stgdn.training.oversmoothing import MEASURES, measure, sample_clips
+from stgdn.training.callbacks.over_smoothing import MEASURES, measure, sample_clips
+from stgdn.training.trainer import build_recognizer, load_weights
 
 
 def panels(pair: Pair, chosen: str, device: torch.device, *, clips: int, seed: int) -> list[Panel]:

@@ -16,12 +16,12 @@ from stgdn.data.build import trivial_accuracy
 from stgdn.files import replacing, write_json
 from stgdn.model.complexity import Complexity, complexity
 from stgdn.results.figures import adjacency_figure, confusion_figure
-from stgdn.results.wandb_media import tell_wandb
 from stgdn.runs.commands import training_command
 from stgdn.runs.layers import last_smoothing, save_layers
 from stgdn.runs.run import Run
 from stgdn.runs.scores import Scores, score_split
 from stgdn.training.recognizer import Recognizer
+from stgdn.wandb_tools.media import tell_wandb
 
 console = Console(soft_wrap=True, highlight=False)
 

@@ -16,7 +16,7 @@ from tests.results.page.pages import JOINTS, K, V, arrays, covariance, save
 
 from stgdn.errors import InputError
 from stgdn.results.page.layers import layer_content
-from stgdn.training.oversmoothing import effective_rank
+from stgdn.training.callbacks.over_smoothing import effective_rank
 
 
 def content(folder: Path, layers: dict[str, NDArray]) -> dict[str, Any]:

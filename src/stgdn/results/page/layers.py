@@ -109,7 +109,7 @@ def _whitened(covariance: NDArray[np.float64], root: NDArray[np.float64]) -> dic
 
 
 def _effective_rank(eigenvalues: NDArray[np.floating]) -> float:
-    """As `stgdn.training.oversmoothing.effective_rank`, of the eigenvalues that are known already."""
+    """As `stgdn.training.callbacks.over_smoothing.effective_rank`, of the eigenvalues that are known already."""
     positive = eigenvalues[eigenvalues > 0]
     shares = positive / positive.sum()
     return float(np.exp(-(shares * np.log(shares)).sum())) if len(shares) else 0.0

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from stgdn.training.progress import COLUMNS, EpochReport
+from stgdn.training.callbacks.epoch_report import COLUMNS, EpochReport
 
 
 class Epochs:

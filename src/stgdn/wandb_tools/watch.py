@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from stgdn.errors import InputError
-from stgdn.wandb_local import Part, find_parts, sort_out
+from stgdn.wandb_tools.local import Part, find_parts, sort_out
 
 LONGEST_NAME = 150  # characters; a file's name may have 255
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stgdn.errors import InputError
-from stgdn.training.job import LEFT_BEHIND, STARTED_BY, LeaveSignal, interruptible, part
+from stgdn.training.fit import LEFT_BEHIND, STARTED_BY, LeaveSignal, interruptible, part
 
 
 def trainer(processes: int, *, received_sigterm: bool = False) -> Any:  # noqa: ANN401

@@ -6,12 +6,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from tests.test_wandb_local import made_up
+from tests.wandb_tools.test_local import made_up
 
 from stgdn.errors import InputError
-from stgdn.results import wandb_watch
-from stgdn.results.wandb_watch import fill, label, watch
-from stgdn.wandb_local import find_parts
+from stgdn.wandb_tools import watch as wandb_watch
+from stgdn.wandb_tools.local import find_parts
+from stgdn.wandb_tools.watch import fill, label, watch
 
 RUN = "outputs/demo/st_gdn/joint/letter-seed2+epochs-5/wandb/offline-run-20260101_120000-abcd1234"
 

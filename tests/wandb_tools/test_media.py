@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from stgdn.results.wandb_media import curves_figure, record_picture, sortable
-from stgdn.wandb_local import find_parts
+from stgdn.wandb_tools.local import find_parts
+from stgdn.wandb_tools.media import curves_figure, record_picture, sortable
 
 
 def test_over_smoothing_becomes_one_number_a_measure() -> None:

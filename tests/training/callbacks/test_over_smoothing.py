@@ -23,7 +23,7 @@ from stgdn.model.bodies import seen_frames
 from stgdn.model.network import Network
 from stgdn.runs.layers import load_layers
 from stgdn.skeleton import KINECT20
-from stgdn.training.oversmoothing import (
+from stgdn.training.callbacks.over_smoothing import (
     LARGEST_RATIO,
     MEASURES,
     OverSmoothing,

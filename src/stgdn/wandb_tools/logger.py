@@ -13,7 +13,7 @@ from wandb.errors import AuthenticationError, CommError, UsageError
 
 from stgdn.errors import InputError, choose
 from stgdn.runs.folder import kept_checkpoints
-from stgdn.wandb_local import logged_in, parts_of
+from stgdn.wandb_tools.local import logged_in, parts_of
 
 MODES = ("auto", "online", "offline", "off")
 LONGEST_TAG = 64  # characters that W&B takes

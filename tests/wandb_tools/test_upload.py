@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import ROOT
-from tests.test_wandb_local import made_up
 from tests.wandb_stand_in import StandIn, record
+from tests.wandb_tools.test_local import made_up
 from wandb.errors import AuthenticationError
 
 from stgdn.errors import InputError
-from stgdn.results import wandb_upload
-from stgdn.results.wandb_upload import pending, upload
-from stgdn.wandb_local import find_parts
+from stgdn.wandb_tools import upload as wandb_upload
+from stgdn.wandb_tools.local import find_parts
+from stgdn.wandb_tools.upload import pending, upload
 
 RUN = "outputs/demo/st_gdn/joint/letter-seed2/wandb/offline-run-20260101_120000-abcd1234"
 

@@ -14,10 +14,10 @@ if find_spec("wandb_workspaces") is None:
 from wandb.errors import AuthenticationError, CommError
 
 from stgdn.errors import InputError
-from stgdn.results import dashboard as module
-from stgdn.results.dashboard import DEPTH, TITLES, dashboard, save, specification
-from stgdn.results.wandb_media import sortable
-from stgdn.training.oversmoothing import MEASURES
+from stgdn.training.callbacks.over_smoothing import MEASURES
+from stgdn.wandb_tools import dashboard as module
+from stgdn.wandb_tools.dashboard import DEPTH, TITLES, dashboard, save, specification
+from stgdn.wandb_tools.media import sortable
 
 Workspace = module.workspaces.Workspace
 

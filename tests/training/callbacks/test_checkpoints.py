@@ -16,7 +16,7 @@ from tests.conftest import TINY, Door
 from tests.training import checkpoint_writer, killed
 
 from stgdn.errors import InputError
-from stgdn.training.checkpoints import checkpoints
+from stgdn.training.callbacks.checkpoints import checkpoints
 
 OPTIONS = (*(option for option in TINY if not option.startswith("epochs")), "model=agcn_7l", "oversmoothing=null")
 

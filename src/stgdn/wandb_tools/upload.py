@@ -9,7 +9,7 @@ from pathlib import Path
 from wandb.errors import AuthenticationError
 
 from stgdn.errors import InputError
-from stgdn.wandb_local import Part, find_parts, logged_in, sort_out
+from stgdn.wandb_tools.local import Part, find_parts, logged_in, sort_out
 
 IN_USE = 120  # seconds; a run that records writes its log more often
 NAMED = 3  # in a sentence

@@ -8,7 +8,7 @@ import torch
 from tests.training import norm_ranks
 from torch import Tensor, nn
 
-from stgdn.training.batch_norm import BatchNormOverRanks
+from stgdn.training.sync_norm import BatchNormOverRanks
 
 
 @pytest.fixture(scope="module")

@@ -19,13 +19,13 @@ from stgdn.errors import InputError, choose
 from stgdn.model.network import Network
 from stgdn.runs.stored_config import build
 from stgdn.runs.weights_file import read_weights
-from stgdn.training.batch_norm import BatchNormOverRanks
-from stgdn.training.checkpoints import WholeCheckpoints, checkpoints
-from stgdn.training.oversmoothing import OverSmoothing
+from stgdn.training.callbacks.checkpoints import WholeCheckpoints, checkpoints
+from stgdn.training.callbacks.epoch_report import EpochReport
+from stgdn.training.callbacks.over_smoothing import OverSmoothing
 from stgdn.training.profiling import build_profiler
-from stgdn.training.progress import EpochReport
 from stgdn.training.recognizer import Optimisation, Recognizer
-from stgdn.training.wandb_logger import build_loggers
+from stgdn.training.sync_norm import BatchNormOverRanks
+from stgdn.wandb_tools.logger import build_loggers
 
 
 def build_recognizer(config: DictConfig, *, own: bool = False) -> Recognizer:

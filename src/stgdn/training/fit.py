@@ -17,8 +17,8 @@ from lightning.pytorch.callbacks import Callback
 
 from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.errors import InputError
-from stgdn.training.building import read_checkpoint, set_weights
 from stgdn.training.recognizer import Recognizer
+from stgdn.training.trainer import read_checkpoint, set_weights
 
 STARTED_BY = "STGDN_STARTED_BY"  # the process that has started this one, to train with it
 # What Lightning and this module leave in the environment of the process that has started others.

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.wandb_stand_in import record
 
 from stgdn.errors import InputError
-from stgdn.wandb_local import MAGIC, damage, find_parts, log_records, sort_out
-from tests.wandb_stand_in import record
+from stgdn.wandb_tools.local import MAGIC, damage, find_parts, log_records, sort_out
 
 
 def literal_log(payloads: list[bytes]) -> bytes:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stgdn.runs.metrics import Metrics, read_metrics
-from stgdn.training.wandb_logger import reach
+from stgdn.wandb_tools.logger import reach
 
 
 def tell_wandb(

@@ -8,9 +8,9 @@ from tests.wandb_stand_in import open_record, record, run_config
 from wandb.errors import AuthenticationError, CommError, UsageError
 
 from stgdn.errors import InputError
-from stgdn.training import wandb_logger
-from stgdn.training.wandb_logger import build_loggers
-from stgdn.wandb_local import find_parts, parts_of
+from stgdn.wandb_tools import logger as wandb_logger
+from stgdn.wandb_tools.local import find_parts, parts_of
+from stgdn.wandb_tools.logger import build_loggers
 
 
 def test_a_sweep_is_grouped_by_experiment_and_data_and_named_by_what_differs(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from wandb.errors import AuthenticationError, CommError, UsageError
 
 from stgdn.errors import InputError
 from stgdn.files import write_json
-from stgdn.training.oversmoothing import MEASURES
-from stgdn.wandb_local import logged_in
+from stgdn.training.callbacks.over_smoothing import MEASURES
+from stgdn.wandb_tools.local import logged_in
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # wandb-workspaces about its own code
