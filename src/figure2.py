@@ -2,8 +2,8 @@
 
 from omegaconf import DictConfig
 
-from stgdn.accelerator import chosen_device
 from stgdn.entry import door
+from stgdn.inference.accelerator import chosen_device
 from stgdn.results.embedding_figure import embedding_figure
 from stgdn.results.embedding_page import embedding_page, write_page
 from stgdn.results.figure2 import caption, default_path, panels, print_smoothing, title

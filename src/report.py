@@ -6,10 +6,10 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from stgdn.accelerator import chosen_device
+from stgdn.cli.messages import counted, note, progress
 from stgdn.entry import door
 from stgdn.errors import InputError
-from stgdn.recognition.telling import counted, note, progress
+from stgdn.inference.accelerator import chosen_device
 from stgdn.results.comparison import compare, runs_of
 from stgdn.results.page.mistakes import played_mistakes
 from stgdn.results.page.writing import write_page

@@ -16,11 +16,11 @@ from matplotlib.image import imread
 from omegaconf import OmegaConf
 from tests.conftest import ROOT, Door
 
-from stgdn.accelerator import chosen_device
 from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.data.batches.transforms import ClipSettings
 from stgdn.data.store.store import Store
 from stgdn.errors import InputError
+from stgdn.inference.accelerator import chosen_device
 from stgdn.model.network import Network
 from stgdn.results.embedding import JointFeatures, joint_features, plane, time_averages
 from stgdn.results.embedding_figure import Panel, embedding_figure, joint_colours

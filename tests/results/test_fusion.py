@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from tests.results.made_up import CLASSES, CLIPS, labels, scores
 
 from stgdn.errors import InputError
+from stgdn.inference.stream_weights import default_weights
 from stgdn.results.alignment import Part
 from stgdn.results.fusion import Fusion, fuse
-from stgdn.stream_weights import default_weights
 
 STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
 

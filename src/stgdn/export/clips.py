@@ -11,8 +11,8 @@ from torch.utils.data import DataLoader
 
 from stgdn.data.build import build_data
 from stgdn.data.store.shards import is_sharded
+from stgdn.inference.trained import TrainedNetwork
 from stgdn.model.network import Network
-from stgdn.recognition.trained import TrainedNetwork
 
 
 class Clips(NamedTuple):

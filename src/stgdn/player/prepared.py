@@ -7,8 +7,8 @@ import numpy as np
 from stgdn.data.clip import Clip
 from stgdn.data.store.store import Store
 from stgdn.errors import InputError
+from stgdn.inference.fused import Recogniser
 from stgdn.player.scenes import Scene, scene
-from stgdn.recognition.fused import Recogniser
 
 
 def prepared_scenes(

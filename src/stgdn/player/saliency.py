@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from stgdn.data.batches.frame_times import Moments, moments
 from stgdn.data.batches.joint_map import weights
 from stgdn.data.clip import Clip
-from stgdn.recognition.fused import FusedNetworks, Recogniser
-from stgdn.recognition.trained import TrainedNetwork
+from stgdn.inference.fused import FusedNetworks, Recogniser
+from stgdn.inference.trained import TrainedNetwork
 from stgdn.skeleton import Layout
 
 Float = NDArray[np.float32]

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from stgdn.errors import InputError, choose
+from stgdn.inference.stream_weights import rank
 from stgdn.results.fused import fused_results
 from stgdn.results.letter import BASELINE, LETTER, Layout, other_data, other_runs
 from stgdn.results.published import figure_of, published
 from stgdn.results.rows import Comparison, Row
 from stgdn.runs.result import Gathered, Result
-from stgdn.stream_weights import rank
 
 Place = tuple[str, str, str]  # data, model, stream
 Runs = dict[Place, dict[str, tuple[Result, ...]]]  # by recipe, one a seed

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stgdn.errors import InputError
-from stgdn.probabilities import softmax
+from stgdn.inference.probabilities import softmax
 from stgdn.results.alignment import Part, aligned, expect_sound
 
 RUNS = ("A", "B")

@@ -8,11 +8,11 @@ from typing import Any
 
 from stgdn.data.batches.settings import STREAMS
 from stgdn.errors import InputError
+from stgdn.inference.stream_weights import rank
 from stgdn.results.alignment import load_part
 from stgdn.results.fusion import fuse
 from stgdn.results.fusion_files import fusion_command
 from stgdn.runs.result import Gathered, Result, check_summary, read_json
-from stgdn.stream_weights import rank
 
 COMBINATIONS = (("joint", "bone"), STREAMS)
 WRITTEN, COMPUTED = "by src/fuse.py", "by this report, from the runs' scores"

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.errors import InputError
+from stgdn.inference.stream_weights import choose_weights, default_weights, rank
 from stgdn.results.alignment import Part, aligned, expect_sound
 from stgdn.runs.scores import Scores
-from stgdn.stream_weights import choose_weights, default_weights, rank
 
 
 @dataclass(frozen=True)

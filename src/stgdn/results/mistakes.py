@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stgdn.probabilities import softmax
+from stgdn.inference.probabilities import softmax
 from stgdn.runs.scores import Scores
 
 

@@ -10,7 +10,7 @@ from stgdn.data.clip import Clip, ClipError, ClipFile
 from stgdn.data.readers.bodies import drop_empty_frames
 from stgdn.data.readers.detect import OPENERS, Expected, Source, kind_of
 from stgdn.errors import InputError, choose
-from stgdn.recognition.preprocessing import expect_usable
+from stgdn.inference.preprocessing import expect_usable
 
 SUFFIXES = {
     "ntu": (".skeleton", ".zip"),

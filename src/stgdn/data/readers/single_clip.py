@@ -20,7 +20,7 @@ from stgdn.data.readers.kinetics.kinetics_reader import MAX_BYTES as MOST_JSON
 from stgdn.data.readers.kinetics.kinetics_reader import KineticsReader, json_object
 from stgdn.data.readers.ntu.ntu_reader import DENOISINGS, MAX_BYTES, parse_name
 from stgdn.data.readers.ntu.ntu_text import parse
-from stgdn.recognition.preprocessing import UNKNOWN
+from stgdn.inference.preprocessing import UNKNOWN
 from stgdn.skeleton import NTU25, OPENPOSE18, Layout
 
 

@@ -8,9 +8,9 @@ import torch
 
 from stgdn.data.store.shards import open_prepared
 from stgdn.errors import InputError
+from stgdn.inference.trained import load
 from stgdn.player.content import page_content
 from stgdn.player.prepared import changed, prepared_scenes
-from stgdn.recognition.trained import load
 from stgdn.results.mistakes import mistakes
 from stgdn.runs.result import Result
 from stgdn.runs.run import Run

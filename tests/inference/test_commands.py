@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from tests.conftest import TINY, Door
-from tests.recognition.conftest import MakeRun
+from tests.inference.conftest import MakeRun
 
 import stgdn
 from stgdn.data.store.store import Store

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.errors import InputError
-from stgdn.recognition.fused import Recogniser
-from stgdn.recognition.trained import TrainedNetwork
-from stgdn.recognition.window import People, Window, tracks_by_id
+from stgdn.inference.fused import Recogniser
+from stgdn.inference.live.window import People, Window, tracks_by_id
+from stgdn.inference.trained import TrainedNetwork
 from stgdn.skeleton import Layout
 
 

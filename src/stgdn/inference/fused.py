@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from stgdn.data.clip import Clip
 from stgdn.errors import InputError
-from stgdn.probabilities import softmax
-from stgdn.recognition.trained import TrainedNetwork, load
+from stgdn.inference.probabilities import softmax
+from stgdn.inference.stream_weights import choose_weights, rank
+from stgdn.inference.trained import TrainedNetwork, load
 from stgdn.skeleton import Layout
-from stgdn.stream_weights import choose_weights, rank
 
 
 @dataclass(frozen=True)

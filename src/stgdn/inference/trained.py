@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from stgdn.data.clip import Clip
 from stgdn.data.store.shards import open_prepared
 from stgdn.errors import InputError
+from stgdn.inference.preprocessing import Preprocessing
+from stgdn.inference.probabilities import softmax
+from stgdn.inference.weights_folder import WEIGHTS, is_weights_folder, read_weights_folder
 from stgdn.model.fold import fold
-from stgdn.probabilities import softmax
-from stgdn.recognition.preprocessing import Preprocessing
-from stgdn.recognition.weights_folder import WEIGHTS, is_weights_folder, read_weights_folder
 from stgdn.runs.folder import checkpoint as checkpoint_of
 from stgdn.runs.folder import expect_run
 from stgdn.runs.stored_config import stored_config

@@ -10,7 +10,7 @@ import pytest
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
-from tests.recognition.conftest import MakeRun
+from tests.inference.conftest import MakeRun
 from torch import nn
 
 import stgdn

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from stgdn.data.clip import Clip
 from stgdn.errors import InputError
-from stgdn.recognition import frames
-from stgdn.recognition.frames import JsonFrames, lines, listen, parse_frame, replay
+from stgdn.inference.live import frames
+from stgdn.inference.live.frames import JsonFrames, lines, listen, parse_frame, replay
 from stgdn.skeleton import NTU25, layout
 
 STICK = layout({"name": "stick", "joints": ["a", "b"], "bones": [["b", "a"]]})

@@ -13,10 +13,10 @@ from stgdn.data.readers.detect import Expected, Source
 from stgdn.data.readers.find_clips import Found, read_clip
 from stgdn.data.readers.single_clip import truth
 from stgdn.errors import InputError
+from stgdn.inference.fused import Recogniser
+from stgdn.inference.preprocessing import UNKNOWN
+from stgdn.inference.trained import TrainedNetwork
 from stgdn.options import quoted
-from stgdn.recognition.fused import Recogniser
-from stgdn.recognition.preprocessing import UNKNOWN
-from stgdn.recognition.trained import TrainedNetwork
 from stgdn.skeleton import Layout
 
 LONG = 2  # times the median length of the training clips

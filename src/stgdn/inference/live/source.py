@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
+from stgdn.cli.messages import note
 from stgdn.data.clip import Clip, ClipError
 from stgdn.data.readers.find_clips import Found, find_clips, read_clip
 from stgdn.errors import InputError, choose
-from stgdn.recognition.frames import JsonFrames, listen, replay, standard_input
-from stgdn.recognition.fused import Recogniser
-from stgdn.recognition.predicting import expected_of
-from stgdn.recognition.telling import note
-from stgdn.recognition.window import People
+from stgdn.inference.fused import Recogniser
+from stgdn.inference.live.frames import JsonFrames, listen, replay, standard_input
+from stgdn.inference.live.window import People
+from stgdn.inference.predict import expected_of
 from stgdn.skeleton import Layout
 
 PACES = ("real", "fast")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stgdn.recognition.window import Window, tracks_by_id
+from stgdn.inference.live.window import Window, tracks_by_id
 
 
 def body(seed: int, V: int = 25) -> np.ndarray:

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stgdn.errors import InputError
-from stgdn.recognition.fused import Recogniser
-from stgdn.recognition.trained import TrainedNetwork
+from stgdn.inference.fused import Recogniser
+from stgdn.inference.trained import TrainedNetwork
 from stgdn.skeleton import Layout, layout
 
 

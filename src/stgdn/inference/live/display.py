@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from stgdn.recognition.live import Course, Decision
+from stgdn.inference.live.decide import Course, Decision
 
 FORMATS = ("auto", "json", "line")
 

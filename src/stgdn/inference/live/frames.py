@@ -18,7 +18,7 @@ from stgdn.data.batches.gather import Float
 from stgdn.data.clip import Clip
 from stgdn.data.store.checks import FARTHEST
 from stgdn.errors import InputError
-from stgdn.recognition.window import People
+from stgdn.inference.live.window import People
 from stgdn.skeleton import Layout
 
 MOST_LINE = 1 << 20  # bytes; a frame of two bodies has some 2,000

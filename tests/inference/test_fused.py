@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from tests.recognition.conftest import MakeRun
+from tests.inference.conftest import MakeRun
 
 import stgdn
 from stgdn.errors import InputError
-from stgdn.recognition.fused import FusedNetworks, load_all
+from stgdn.inference.fused import FusedNetworks, load_all
 
 CLIPS = [np.random.default_rng(seed).normal(0, 0.3, (2, 20 + seed, 25, 3)) for seed in range(3)]
 

@@ -10,9 +10,9 @@ import pytest
 import stgdn
 from stgdn.data.store.store import Store
 from stgdn.errors import InputError
-from stgdn.recognition.live import Decision, Due, SlidingRecogniser, follow
-from stgdn.recognition.trained import TrainedNetwork
-from stgdn.recognition.window import People
+from stgdn.inference.live.decide import Decision, Due, SlidingRecogniser, follow
+from stgdn.inference.live.window import People
+from stgdn.inference.trained import TrainedNetwork
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tests.data.readers.kinetics.test_kinetics_reader import clip_text, person
 from tests.data.readers.pyskl.test_pyskl_reader import deep, write
 from tests.data.recordings import raw
-from tests.recognition.conftest import MakeRun
+from tests.inference.conftest import MakeRun
 
 import stgdn
 from stgdn.data.batches.settings import ClipSettings
@@ -22,12 +22,12 @@ from stgdn.data.readers.find_clips import find_clips, read_clip
 from stgdn.data.readers.kinetics.kinetics_reader import KineticsReader
 from stgdn.data.store.store import Store
 from stgdn.export.onnx_file import open_onnx, write_onnx
-from stgdn.recognition.frames import JsonFrames
-from stgdn.recognition.live import SlidingRecogniser
-from stgdn.recognition.predicting import expected_of, predict
-from stgdn.recognition.preprocessing import UNKNOWN, Preprocessing
-from stgdn.recognition.trained import TrainedNetwork
-from stgdn.recognition.window import People
+from stgdn.inference.live.decide import SlidingRecogniser
+from stgdn.inference.live.frames import JsonFrames
+from stgdn.inference.live.window import People
+from stgdn.inference.predict import expected_of, predict
+from stgdn.inference.preprocessing import UNKNOWN, Preprocessing
+from stgdn.inference.trained import TrainedNetwork
 from stgdn.skeleton import OPENPOSE18, Layout
 
 Float = NDArray[np.float32]
