@@ -4,9 +4,9 @@ from importlib.util import find_spec
 
 from omegaconf import DictConfig
 
-from stgdn.entry import door
+from stgdn.cli.entry import door
 from stgdn.errors import InputError
-from stgdn.results.targets import target
+from stgdn.reports.output_file import target
 
 
 @door("dashboard")

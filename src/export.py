@@ -2,8 +2,8 @@
 
 from omegaconf import DictConfig
 
+from stgdn.cli.entry import door
 from stgdn.cli.messages import counted, note
-from stgdn.entry import door
 from stgdn.export.clips import clips_for
 from stgdn.export.exporting import chosen_format, export, target
 from stgdn.export.facts import expect_complete

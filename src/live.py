@@ -3,8 +3,8 @@
 import torch
 from omegaconf import DictConfig
 
+from stgdn.cli.entry import door
 from stgdn.cli.messages import chosen_layout, counted, note, tell_networks
-from stgdn.entry import door
 from stgdn.errors import InputError, choose
 from stgdn.inference.accelerator import chosen_device
 from stgdn.inference.fused import load_all
@@ -21,7 +21,7 @@ def main(config: DictConfig) -> None:
         torch.set_num_threads(counted(config, "threads"))
     network = load_all(config.run, config.checkpoint, config.weights).to(device)
     tell_networks(network)
-    stream = open_stream(config, network, chosen_layout(config.layout))
+    stream = open_stream(config, network, chosen_layout(config.layout), note)
     recogniser = SlidingRecogniser(
         network, fps=config.fps, window=config.window, every=config.every, layout=stream.layout
     )

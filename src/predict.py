@@ -3,9 +3,9 @@
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from stgdn.cli.entry import door
 from stgdn.cli.messages import chosen_layout, counted, note, progress, tell_networks
 from stgdn.data.readers.find_clips import find_clips
-from stgdn.entry import door
 from stgdn.errors import choose
 from stgdn.files import replacing
 from stgdn.inference.accelerator import chosen_device
@@ -14,7 +14,7 @@ from stgdn.inference.output import FORMATS, written
 from stgdn.inference.predict import expect_complete, expected_of, predict
 from stgdn.player.raw import raw_scenes
 from stgdn.player.writing import KINDS, expect_kind, write_scenes
-from stgdn.results.targets import target
+from stgdn.reports.output_file import target
 from stgdn.runs.naming import option
 
 PLAYER = "player.html"  # what player=true means

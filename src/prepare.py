@@ -2,8 +2,8 @@
 
 from omegaconf import DictConfig
 
+from stgdn.cli.entry import door
 from stgdn.data.build import prepare_data
-from stgdn.entry import door
 
 
 @door("prepare")

@@ -2,7 +2,7 @@
 
 from omegaconf import DictConfig
 
-from stgdn.entry import door
+from stgdn.cli.entry import door
 from stgdn.wandb_tools.upload import upload
 
 

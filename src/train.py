@@ -4,9 +4,9 @@ import math
 
 from omegaconf import DictConfig
 
+from stgdn.cli.entry import door, sweeping
 from stgdn.data.build import build_data
-from stgdn.entry import door, sweeping
-from stgdn.results.reporting import announce, report_run
+from stgdn.reports.run_report import announce, report_run
 from stgdn.runs.run import Run
 from stgdn.training.fit import fit, interruptible, part
 from stgdn.training.profiling import written

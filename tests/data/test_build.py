@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 from tests.data.clips import clip, header
 
-import stgdn.entry  # noqa: F401 (registers a resolver that the configs use)
+import stgdn.cli.entry  # noqa: F401 (registers a resolver that the configs use)
 from stgdn.data import build as building
 from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.data.batches.transforms import ClipSettings

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.results.made_up import SUMMARY, run
+from tests.reports.made_up import SUMMARY, run
 
 from stgdn.errors import InputError
 from stgdn.runs.recipes import recipe_label

@@ -7,7 +7,7 @@ import pytest
 
 from stgdn.errors import InputError
 from stgdn.model.network import Network
-from stgdn.results.figures import adjacency_figure, confusion_figure
+from stgdn.reports.figures.confusion import adjacency_figure, confusion_figure
 from stgdn.runs.scores import Scores
 
 

@@ -16,7 +16,7 @@ from stgdn.errors import InputError
 from stgdn.inference.fused import Recogniser
 from stgdn.inference.preprocessing import UNKNOWN
 from stgdn.inference.trained import TrainedNetwork
-from stgdn.options import quoted
+from stgdn.runs.commands import quoted
 from stgdn.skeleton import Layout
 
 LONG = 2  # times the median length of the training clips

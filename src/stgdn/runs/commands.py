@@ -42,3 +42,11 @@ def together(commands: Iterable[str]) -> list[str]:
         command.replace("{seeds}", ",".join(found)).replace(TRAIN, f"{TRAIN} -m" if len(found) > 1 else TRAIN, 1)
         for command, found in seeds.items()
     ]
+
+
+def quoted(value: str) -> str:
+    """Return a value as Hydra reads it on a command line: in quotes if it has a character that means something else."""
+    if re.fullmatch(r"[\w./\\+@%:-]+", value):
+        return value
+    escaped = re.sub(r"(\\+)('|$)", r"\1\1\2", value).replace("'", "\\'")
+    return f"'{escaped}'"

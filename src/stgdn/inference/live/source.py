@@ -1,12 +1,11 @@
 """The stream that a config names: clips to be replayed, standard input, or a socket."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
-from stgdn.cli.messages import note
 from stgdn.data.clip import Clip, ClipError
 from stgdn.data.readers.find_clips import Found, find_clips, read_clip
 from stgdn.errors import InputError, choose
@@ -36,13 +35,14 @@ class Stream:
     unhurried: bool
 
 
-def open_stream(config: DictConfig, network: Recogniser, layout: Layout | None) -> Stream:
+def open_stream(config: DictConfig, network: Recogniser, layout: Layout | None, note: Callable[[str], None]) -> Stream:
     """The stream of `config.input` or `config.listen`.
 
     Args:
         config: of `conf/live.yaml`.
         network: what will look at it.
         layout: joints of the input where it does not say them; None for those of the run's data.
+        note: given what the user should know, a sentence each.
 
     Raises:
         InputError: neither or both are given, no clip, clips of several layouts, or a port in use.
@@ -62,10 +62,10 @@ def open_stream(config: DictConfig, network: Recogniser, layout: Layout | None) 
     if len(layouts) != 1:
         raise InputError(f"{config.input} has clips of {len(layouts)} joint layouts: a stream is of one")
     fps = config.fps if pace == "real" else None
-    return Stream(replay(_readable(found, config.scale), fps), layouts[0], Counter(), unhurried=fps is None)
+    return Stream(replay(_readable(found, config.scale, note), fps), layouts[0], Counter(), unhurried=fps is None)
 
 
-def _readable(found: Found, scale: float) -> Iterator[Clip]:
+def _readable(found: Found, scale: float, note: Callable[[str], None]) -> Iterator[Clip]:
     """The clips that can be used; the others are named.
 
     Raises:
