@@ -1,7 +1,7 @@
 """Where a clip's joints are for somebody who looks at them: to the right, up, and away, around the clip's middle.
 
-Kinect's x grows to the camera's left (see `stgdn.data.batches.joint_map`), a picture's y downward; both become right and up here,
-so that a clip is first seen as its camera saw it.
+Kinect's x grows to the camera's left (see `stgdn.data.batches.joint_map`), a picture's y downward; both become right
+and up here, so that a clip is first seen as its camera saw it.
 """
 
 import numpy as np

@@ -1,7 +1,8 @@
 """From a prepared store to its contents: clips, splits, lengths, bodies, joints, bones, coordinates.
 
 Facts of the index are exact. So are extremes, missing joints and long bones, for which all coordinates are read once
-(`stgdn.data.store.scan`); medians, percentiles and the typical pose come from evenly spread rows, from all if they are few.
+(`stgdn.data.store.scan`); medians, percentiles and the typical pose come from evenly spread rows, from all if they are
+few.
 """
 
 import math

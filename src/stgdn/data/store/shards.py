@@ -7,8 +7,8 @@
     train-00000.tar   a member a clip, INDEX.rows: the (rows, V, C) coordinates of its bodies, one after the other
     test-00000.tar    the protocol's test clips are in shards of their own
 
-`stgdn.data.store.shard_writer` writes them, `stgdn.data.batches.streaming` makes batches of them. Places are paths or whatever
-fsspec can open, `s3://bucket/prefix` for example.
+`stgdn.data.store.shard_writer` writes them, `stgdn.data.batches.streaming` makes batches of them. Places are
+paths or whatever fsspec can open, `s3://bucket/prefix` for example.
 """
 
 import json

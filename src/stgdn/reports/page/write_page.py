@@ -35,7 +35,8 @@ def write_page(
         tables: to stand above the pictures.
         path: of the file.
         problems: sentences to stand on top.
-        played: mistakes of runs by their folders, see `stgdn.reports.page.mistake_section`; None if none are to be played.
+        played: mistakes of runs by their folders, see `stgdn.reports.page.mistake_section`; None if none are
+            to be played.
 
     Returns:
         Sentences about damaged files that `problems` does not tell already; they stand on top too.
