@@ -6,7 +6,7 @@ from stgdn.cli.entry import door
 from stgdn.data.build import build_data
 from stgdn.reports.run_report import report_evaluation
 from stgdn.runs.run import Run
-from stgdn.runs.scores import score_split
+from stgdn.training.scoring import score_split
 from stgdn.training.trainer import build_recognizer, build_tester, load_weights
 
 

@@ -32,6 +32,8 @@ NUMBERS = itertools.count()
 WRITING: set[str] = set()  # names of this process's temporary files
 NO_FLUSHING = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)  # of folders, on some file systems
 
+MOST_BYTES = 240  # of a name in UTF-8; what is being written has a longer one
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -171,3 +173,42 @@ def around(path: str | Path, name: str) -> tuple[str, str]:
 def marks(name: str) -> tuple[str, str]:
     """The lines between which a command writes its results into a page."""
     return f"<!-- {name} -->", f"<!-- end of {name} -->"
+
+
+def name_problem(name: str, first: str = ".-") -> str:
+    """Say why a name cannot be that of one file or folder, '' if it can; letters may be of any script.
+
+    Args:
+        name: without folders.
+        first: characters that it must not begin with: a dot hides files and leads upwards, a dash is read as an option.
+    """
+    if not name:
+        return "it is empty"
+    if found := next((separator for separator in "/\\" if separator in name), None):
+        return f"it has a '{found}'"
+    if not name.isprintable():
+        return "it has a character that does not print"
+    if name[0] in first:
+        return f"it begins with '{name[0]}'"
+    if len(name.encode()) > MOST_BYTES:
+        return f"it has more than {MOST_BYTES} bytes"
+    return ""
+
+
+def file_name(name: object, what: str) -> str:
+    """Return `name` if it can be the name of one file or folder.
+
+    Args:
+        name: without folders.
+        what: the option, or whose name it is, for errors.
+
+    Raises:
+        InputError: it cannot, see `name_problem`.
+    """
+    problem = name_problem(name) if isinstance(name, str) else "it is no word"
+    if not isinstance(name, str) or problem:
+        raise InputError(
+            f"{what}={name!a} cannot be the name of a file or folder: {problem}; give letters, digits, '_', '+', "
+            "'-' and '.', and first a letter or digit"
+        )
+    return name

@@ -16,7 +16,7 @@ from tests.inference.conftest import MakeRun
 
 import stgdn
 from stgdn.data.batches.settings import ClipSettings
-from stgdn.data.clip import Clip
+from stgdn.data.clip import UNKNOWN, Clip
 from stgdn.data.readers.detect import Expected
 from stgdn.data.readers.find_clips import find_clips, read_clip
 from stgdn.data.readers.kinetics.kinetics_reader import KineticsReader
@@ -26,7 +26,7 @@ from stgdn.inference.live.decide import SlidingRecogniser
 from stgdn.inference.live.frames import JsonFrames
 from stgdn.inference.live.window import People
 from stgdn.inference.predict import expected_of, predict
-from stgdn.inference.preprocessing import UNKNOWN, Preprocessing
+from stgdn.inference.preprocessing import Preprocessing
 from stgdn.inference.trained import TrainedNetwork
 from stgdn.skeleton import OPENPOSE18, Layout
 

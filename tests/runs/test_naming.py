@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.conftest import TINY, Door
 
 from stgdn.errors import InputError
-from stgdn.runs.naming import LONGEST, changes_result, file_name, name_problem, option, run_name, turns
+from stgdn.files import file_name, name_problem
+from stgdn.runs.naming import LONGEST, changes_result, option, run_name, turns
 
 
 @pytest.mark.parametrize(

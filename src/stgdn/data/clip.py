@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from stgdn.data.protocols import Protocol
 from stgdn.skeleton import Layout
 
+UNKNOWN = -1  # the label of a clip if no file says what it shows
+
 
 class ClipError(Exception):
     """One clip cannot be used; the message is the reason, without the clip's name. `prepare` lists and skips it."""

@@ -14,10 +14,9 @@ from stgdn.export.checking import LIMIT, Scorer, clips_a_second, largest_differe
 from stgdn.export.onnx_file import open_onnx, write_onnx
 from stgdn.export.torch_file import open_torch, write_torch
 from stgdn.export.weights_files import open_folder, write_folder
-from stgdn.files import replacing, replacing_folder
+from stgdn.files import file_name, replacing, replacing_folder
 from stgdn.inference.trained import TrainedNetwork
 from stgdn.inference.weights_folder import is_weights_folder
-from stgdn.runs.naming import file_name
 
 
 class Format(NamedTuple):

@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
+from stgdn.data.clip import UNKNOWN
 from stgdn.inference.predict import Prediction, Predictions
-from stgdn.inference.preprocessing import UNKNOWN
 
 FORMATS = ("table", "json", "csv")
 NARROW, LONGEST = 20, 32  # columns that a class needs, and that a clip's name gets

@@ -8,13 +8,12 @@ from itertools import groupby, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.clip import Clip, ClipError, ClipFile, first_of_each_name
+from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile, first_of_each_name
 from stgdn.data.readers.detect import Expected, Source
 from stgdn.data.readers.find_clips import Found, read_clip
 from stgdn.data.readers.single_clip import truth
 from stgdn.errors import InputError
 from stgdn.inference.fused import Recogniser
-from stgdn.inference.preprocessing import UNKNOWN
 from stgdn.inference.trained import TrainedNetwork
 from stgdn.runs.commands import quoted
 from stgdn.skeleton import Layout

@@ -18,16 +18,14 @@ from stgdn.data.batches.joint_map import JointMap
 from stgdn.data.batches.settings import ClipSettings
 from stgdn.data.batches.transforms import batch
 from stgdn.data.build import clip_settings
-from stgdn.data.clip import Clip, ClipError
+from stgdn.data.clip import UNKNOWN, Clip, ClipError
 from stgdn.data.readers.bodies import clip_bodies, keeps_empty_frames, tracks_of
 from stgdn.data.readers.ntu.denoise import Track
-from stgdn.data.store.checks import check_bodies, expect_metres
+from stgdn.data.store.checks import check_bodies, expect_usable
 from stgdn.data.store.in_memory import ClipsInMemory
 from stgdn.data.store.store import Store
 from stgdn.errors import InputError
 from stgdn.skeleton import Layout, layout
-
-UNKNOWN = -1  # the label of a clip of which nobody says what it shows
 
 
 @dataclass(frozen=True)
@@ -122,18 +120,6 @@ def presence(joints: NDArray[np.floating]) -> NDArray[np.bool_]:
     """(M, T), from the first to the last frame in which a body of (M, T, V, C) is not all zeros."""
     seen = np.asarray(joints.any(axis=(2, 3)))
     return np.logical_or.accumulate(seen, axis=1) & np.logical_or.accumulate(seen[:, ::-1], axis=1)[:, ::-1]
-
-
-def expect_usable(clip: Clip, joints: Layout) -> None:
-    """Check a clip of whatever label.
-
-    Raises:
-        ClipError: the joints are not those of the layout, nobody in any frame, or values that are not finite.
-        InputError: a body that does not measure 0.1 to 10 metres.
-    """
-    check_bodies(clip, joints, len(clip.joints))
-    first = int(clip.present[0].argmax())
-    expect_metres(clip.joints[:1, first], joints, 1.0)
 
 
 @lru_cache(maxsize=16)

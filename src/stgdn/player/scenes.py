@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.clip import Clip
+from stgdn.data.clip import UNKNOWN, Clip
 from stgdn.inference.fused import Recogniser
-from stgdn.inference.preprocessing import UNKNOWN
 from stgdn.player.saliency import saliency
 from stgdn.skeleton import Layout
 

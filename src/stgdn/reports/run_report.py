@@ -19,8 +19,9 @@ from stgdn.reports.figures.confusion import adjacency_figure, confusion_figure
 from stgdn.runs.commands import training_command
 from stgdn.runs.layers import last_smoothing, save_layers
 from stgdn.runs.run import Run
-from stgdn.runs.scores import Scores, score_split
+from stgdn.runs.scores import Scores
 from stgdn.training.recognizer import Recognizer
+from stgdn.training.scoring import score_split
 from stgdn.wandb_tools.media import tell_wandb
 
 console = Console(soft_wrap=True, highlight=False)

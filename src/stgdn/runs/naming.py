@@ -1,4 +1,4 @@
-"""What a run is called, which options make another run of it, and which names can be those of files."""
+"""What a run is called, and which options make another run of it."""
 
 import hashlib
 import re
@@ -6,11 +6,10 @@ from collections.abc import Iterable
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from stgdn.errors import InputError
+from stgdn.files import file_name
 from stgdn.skeleton import layout
 
 LONGEST = 200  # characters of a folder's name; file systems take 255
-MOST_BYTES = 240  # of a name in UTF-8; what is being written has a longer one
 
 # Options, with all below them, that do not change what comes out of a run.
 NO_RESULT = (
@@ -57,45 +56,6 @@ def run_name(recipe: str, seed: int, overrides: Iterable[str]) -> str:
 def option(override: str) -> str:
     """The option that an override sets: `data.frames` of `data.frames=64`, `+data.frames=64` and `~data.frames`."""
     return override.split("=")[0].lstrip("+~")
-
-
-def name_problem(name: str, first: str = ".-") -> str:
-    """Say why a name cannot be that of one file or folder, '' if it can; letters may be of any script.
-
-    Args:
-        name: without folders.
-        first: characters that it must not begin with: a dot hides files and leads upwards, a dash is read as an option.
-    """
-    if not name:
-        return "it is empty"
-    if found := next((separator for separator in "/\\" if separator in name), None):
-        return f"it has a '{found}'"
-    if not name.isprintable():
-        return "it has a character that does not print"
-    if name[0] in first:
-        return f"it begins with '{name[0]}'"
-    if len(name.encode()) > MOST_BYTES:
-        return f"it has more than {MOST_BYTES} bytes"
-    return ""
-
-
-def file_name(name: object, what: str) -> str:
-    """Return `name` if it can be the name of one file or folder.
-
-    Args:
-        name: without folders.
-        what: the option, or whose name it is, for errors.
-
-    Raises:
-        InputError: it cannot, see `name_problem`.
-    """
-    problem = name_problem(name) if isinstance(name, str) else "it is no word"
-    if not isinstance(name, str) or problem:
-        raise InputError(
-            f"{what}={name!a} cannot be the name of a file or folder: {problem}; give letters, digits, '_', '+', "
-            "'-' and '.', and first a letter or digit"
-        )
-    return name
 
 
 def check_names(config: DictConfig) -> None:

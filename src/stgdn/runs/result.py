@@ -10,8 +10,8 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from stgdn.errors import InputError
+from stgdn.files import name_problem
 from stgdn.runs.metrics import read_metrics
-from stgdn.runs.naming import name_problem
 from stgdn.runs.recipes import Settings, distinctions, leaves, recipe_label, settings
 from stgdn.runs.stored_config import read_config
 

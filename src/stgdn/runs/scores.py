@@ -4,15 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import is_zipfile
 
-import lightning
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from stgdn.data.batches.datamodule import SkeletonData
-from stgdn.errors import InputError, choose
+from stgdn.errors import InputError
 from stgdn.files import DAMAGE, replacing
-from stgdn.training.recognizer import Recognizer
 
 
 @dataclass(frozen=True)
@@ -68,33 +64,3 @@ class Scores:
         except (*DAMAGE, KeyError) as error:
             raise InputError(f"{path} is not a score file of this suite: {error}") from None
         return cls(**{key: value.item() if value.ndim == 0 else value for key, value in content.items()})
-
-
-def score_split(trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData, split: str = "test") -> Scores:
-    """Class scores of every clip of a split, by the weights that `recognizer` has now.
-
-    Raises:
-        InputError: a split that is not there.
-    """
-    split = choose(split, ("test", *(("holdout",) if len(data.splits["holdout"]) else ())), "split")
-    loader = data.test_dataloader() if split == "test" else data.val_dataloader()
-    trainer.test(recognizer, loader, verbose=False)
-    collected = recognizer.scores
-    if trainer.world_size > 1:
-        parts: list[list] = [[] for _ in range(trainer.world_size)]
-        torch.distributed.all_gather_object(parts, collected)
-        collected = [piece for part in parts for piece in part]
-    indices = torch.cat([piece[0] for piece in collected]).numpy()
-    order = np.argsort(indices)
-    clips = data.store.clips[indices[order]]
-    scores = torch.cat([piece[1] for piece in collected]).numpy()[order]
-    if not np.isfinite(scores).all():
-        raise InputError("the network's scores are not finite: it has diverged; train it with a lower optimisation.lr")
-    return Scores(
-        clips["name"],
-        clips["label"].astype(np.int64),
-        scores,
-        np.asarray(data.store.header.classes),
-        data.settings.stream,
-        split,
-    )

@@ -35,6 +35,13 @@ CLASSES: Mapping[str, frozenset[str]] = {
 }
 
 
+# Where classes that stored configs name have moved to.
+MOVED = {
+    "stgdn.data.readers.agcn_arrays.AGCNArrayReader": "stgdn.data.readers.arrays.AGCNArrayReader",
+    "stgdn.data.readers.ctr_gcn_arrays.CTRGCNArrayReader": "stgdn.data.readers.arrays.CTRGCNArrayReader",
+}
+
+
 def read_config(path: Path, needed: Iterable[str] = ()) -> DictConfig:
     """Read a stored config from a YAML file, see `stored_config`.
 
@@ -75,6 +82,9 @@ def stored_config(content: object, place: Path, needed: Iterable[str] = ()) -> D
         _expect_plain(content, ())
         config = OmegaConf.create(content)
         check_names(config)
+        reader = OmegaConf.select(config, "data.reader._target_")
+        if reader in MOVED:
+            config.data.reader._target_ = MOVED[reader]
     except (InputError, RecursionError, OmegaConfBaseException) as error:
         raise InputError(f"the config in {place} is not used: {' '.join(str(error).split())[:300]}") from None
     return config

@@ -9,8 +9,8 @@ from pathlib import Path
 from stgdn.data.clip import Clip, ClipError, ClipFile
 from stgdn.data.readers.bodies import drop_empty_frames
 from stgdn.data.readers.detect import OPENERS, Expected, Source, kind_of
+from stgdn.data.store.checks import expect_usable
 from stgdn.errors import InputError, choose
-from stgdn.inference.preprocessing import expect_usable
 
 SUFFIXES = {
     "ntu": (".skeleton", ".zip"),

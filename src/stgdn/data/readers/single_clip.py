@@ -9,7 +9,7 @@ import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stgdn.data.clip import Clip, ClipError, ClipFile
+from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile
 from stgdn.data.facts import names
 from stgdn.data.readers.archives import read_bytes
 from stgdn.data.readers.custom.clips_table import TABLE, facts_of_name, settle
@@ -20,7 +20,6 @@ from stgdn.data.readers.kinetics.kinetics_reader import MAX_BYTES as MOST_JSON
 from stgdn.data.readers.kinetics.kinetics_reader import KineticsReader, json_object
 from stgdn.data.readers.ntu.ntu_reader import DENOISINGS, MAX_BYTES, parse_name
 from stgdn.data.readers.ntu.ntu_text import parse
-from stgdn.inference.preprocessing import UNKNOWN
 from stgdn.skeleton import NTU25, OPENPOSE18, Layout
 
 

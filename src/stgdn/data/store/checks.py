@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from stgdn.data.clip import Clip, ClipError, Reader, valid_runs
 from stgdn.data.store.store import NAME_LENGTH
 from stgdn.errors import InputError
-from stgdn.runs.naming import name_problem
+from stgdn.files import name_problem
 from stgdn.skeleton import Layout
 
 MAX_BONE = 3.0  # metres
@@ -81,3 +81,15 @@ def expect_metres(poses: NDArray[np.floating], layout: Layout, scale: float) -> 
             f"what makes metres of the source's unit, scale={scale * guess:g} for example (own data: `units` in "
             "dataset.yaml)"
         )
+
+
+def expect_usable(clip: Clip, joints: Layout) -> None:
+    """Check a clip, whatever its label.
+
+    Raises:
+        ClipError: the joints are not those of the layout, nobody in any frame, or values that are not finite.
+        InputError: a body that does not measure 0.1 to 10 metres.
+    """
+    check_bodies(clip, joints, len(clip.joints))
+    first = int(clip.present[0].argmax())
+    expect_metres(clip.joints[:1, first], joints, 1.0)

@@ -12,10 +12,10 @@ from rich.table import Table
 from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.data.build import build_data
 from stgdn.errors import InputError, choose
+from stgdn.files import file_name
 from stgdn.reports.figures.embedding import joint_features, plane
 from stgdn.reports.figures.embedding_figure import Panel
 from stgdn.reports.fusion.pairs import Pair, names, other_differences
-from stgdn.runs.naming import file_name
 from stgdn.runs.result import Result
 from stgdn.runs.run import Run
 from stgdn.training.callbacks.over_smoothing import MEASURES, measure, sample_clips

@@ -11,10 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from stgdn.errors import InputError
-from stgdn.files import write_json
+from stgdn.files import file_name, write_json
 from stgdn.reports.fusion.alignment import Part, load_part
 from stgdn.reports.fusion.score_fusion import Fusion
-from stgdn.runs.naming import file_name
 from stgdn.runs.result import Result, read_result
 
 HOW = "scores before the softmax, weighted and added"

@@ -1,9 +1,9 @@
 """The preparations of NTU RGB+D published with CTR-GCN and with 2s-AGCN, as far as they choose and time the bodies.
 
 Both end where `denoise.select_bodies` does: with the bodies of a clip in metres, in the camera's coordinates. What they
-do next (centring, turning, filling up to 300 frames) is done to batches, see `stgdn.data.batches.transforms`. Two things are
-not as published. Where a body is missing between its first and its last frame, it moves linearly, since a store holds
-unbroken bodies; the published functions leave zeros. And an id listed twice in a frame counts once.
+do next (centring, turning, filling up to 300 frames) is done to batches, see `stgdn.data.batches.transforms`. Two
+things are not as published. Where a body is missing between its first and its last frame, it moves linearly, since a
+store holds unbroken bodies; the published functions leave zeros. And an id listed twice in a frame counts once.
 """
 
 from collections.abc import Sequence
