@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stgdn.model.bodies import Counts
+from stgdn.model.empty_bodies import Counts
 from stgdn.model.norm import BatchNorm, Normalise
 
 EACH = torch.tensor([1.0, 1.0, 1.0, 3.0, 0.0])

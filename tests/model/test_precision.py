@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stgdn.model.moments import matrix_moments
 from stgdn.model.network import Network
 from stgdn.model.norm import BatchNorm
+from stgdn.model.statistics import matrix_statistics
 from stgdn.model.whitening import Whitening
 
 from . import literal, published
@@ -108,7 +108,7 @@ def test_gradients_do_not_mind_where_zero_is(axis: str) -> None:
 def test_a_small_spread_far_from_zero_is_found(axis: str) -> None:
     generator = torch.Generator().manual_seed(0)
     x = 30 + 1e-3 * torch.randn(8, 16, 16, 25, generator=generator)
-    _, covariance = matrix_moments(x.contiguous(memory_format=torch.channels_last), axis, torch.ones(8, 16), 1)
+    _, covariance = matrix_statistics(x.contiguous(memory_format=torch.channels_last), axis, torch.ones(8, 16), 1)
     _, expected = literal.statistics_at_once(x.double(), axis)
     torch.testing.assert_close(covariance[0].double(), expected, atol=1e-10, rtol=1e-3)
     size = covariance.shape[-1]

@@ -16,7 +16,7 @@ from torch import Tensor
 from stgdn.model.norm import BatchNorm
 from stgdn.model.whitening import Whitening
 
-from . import literal, ranks
+from . import distributed_step, literal
 
 V = 5
 KINDS = [("node", V, 1), ("frame", 4, 1), ("channel", 3, 1), ("channel", 3, 3)]
@@ -170,7 +170,7 @@ def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Tensor
                 sys.executable,
                 "-W",
                 "error",
-                ranks.__file__,
+                distributed_step.__file__,
                 str(rank),
                 str(folder / "store"),
                 str(folder / f"{rank}.pt"),
@@ -191,7 +191,7 @@ def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Tensor
 
 
 def test_two_processes_with_half_the_clips_equal_one_with_all(two_ranks: list[dict[str, Tensor]]) -> None:
-    expected = ranks.step(ranks.filters(), *ranks.batch())
+    expected = distributed_step.step(distributed_step.filters(), *distributed_step.batch())
     outputs = torch.cat([found.pop("outputs") for found in two_ranks])
     torch.testing.assert_close(outputs, expected.pop("outputs"), atol=1e-12, rtol=0)
     for found in two_ranks:
@@ -201,9 +201,9 @@ def test_two_processes_with_half_the_clips_equal_one_with_all(two_ranks: list[di
 
 
 def test_half_the_clips_alone_give_something_else() -> None:
-    x, mask, weights = ranks.batch()
-    whole = ranks.step(ranks.filters(), x, mask, weights)
-    half = ranks.step(ranks.filters(), x[:4], mask[:2], weights[:4])
+    x, mask, weights = distributed_step.batch()
+    whole = distributed_step.step(distributed_step.filters(), x, mask, weights)
+    half = distributed_step.step(distributed_step.filters(), x[:4], mask[:2], weights[:4])
     name = "spatial.whitening.running_covariance"
     assert not torch.allclose(half["outputs"], whole["outputs"][:4], atol=1e-2)
     assert not torch.allclose(half[name], whole[name], atol=1e-2)

@@ -18,7 +18,7 @@ from stgdn.data.module import SkeletonData
 from stgdn.data.store import Store
 from stgdn.data.transforms import ClipSettings
 from stgdn.errors import InputError
-from stgdn.model.bodies import seen_frames
+from stgdn.model.empty_bodies import seen_frames
 from stgdn.model.network import Network
 from stgdn.results.layers import load_layers
 from stgdn.skeleton import KINECT20

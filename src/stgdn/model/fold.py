@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from stgdn.errors import InputError
 from stgdn.model.block import Block, Projection
-from stgdn.model.bodies import Counts
+from stgdn.model.empty_bodies import Counts
 from stgdn.model.network import Network
 from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN, SubsetMix, aggregate

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from stgdn.errors import InputError, choose
 from stgdn.model.block import BLOCKS, Block, filters
-from stgdn.model.bodies import WAYS, Counts, Packing, pack, pack_present, seen_frames
+from stgdn.model.checkpointing import recomputed
+from stgdn.model.distributed import training_ranks
+from stgdn.model.empty_bodies import WAYS, Counts, Packing, pack, pack_present, seen_frames
 from stgdn.model.graph import adjacency
 from stgdn.model.norm import BatchNorm
-from stgdn.model.ranks import training_ranks
-from stgdn.model.recomputation import recomputed
 from stgdn.model.whitening import Whitening, derive_transforms
 from stgdn.skeleton import layout as joint_layout
 

@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from stgdn.model.bodies import Counts
-from stgdn.model.moments import wide
-from stgdn.model.ranks import training_ranks
-from stgdn.model.recomputation import recomputing
+from stgdn.model.checkpointing import recomputing
+from stgdn.model.distributed import training_ranks
+from stgdn.model.empty_bodies import Counts
+from stgdn.model.statistics import wide
 
 CHAIN = 64  # values that are added in float32 before the sum goes on in float64
 GRADIENT_CHAIN = 1024  # the same in backward, where longer sums cost no accuracy that ReLU leaves

@@ -15,9 +15,9 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from stgdn.errors import InputError, choose
-from stgdn.model.moments import MATRICES, Moments, matrix_moments, moments
-from stgdn.model.ranks import training_ranks
-from stgdn.model.recomputation import recomputing
+from stgdn.model.checkpointing import recomputing
+from stgdn.model.distributed import training_ranks
+from stgdn.model.statistics import MATRICES, Statistics, matrix_statistics, sample_statistics
 
 # How x becomes (B, D, samples): B is 1, or the number of clips for statistics of each clip.
 SAMPLES = {
@@ -182,7 +182,7 @@ class Whitening(nn.Module):
         if not self.training and self.statistics == "batch":
             return self.running_transform()
         with torch.autocast(x.device.type, enabled=False):
-            batch = self._batch_moments(x.detach() if self.detach else x, mask)
+            batch = self._batch_statistics(x.detach() if self.detach else x, mask)
             if self.training and self.statistics == "batch" and not recomputing():
                 self._update(batch)
             return batch.mean, self.root(batch.covariance)
@@ -211,7 +211,7 @@ class Whitening(nn.Module):
         eye = torch.eye(self.size, dtype=covariance.dtype, device=covariance.device)
         return inverse_sqrt(covariance + floor * eye, self.iterations)
 
-    def _batch_moments(self, x: Tensor, mask: Tensor | None) -> Moments:
+    def _batch_statistics(self, x: Tensor, mask: Tensor | None) -> Statistics:
         x = _full_precision(x)
         clips = 1
         if self.statistics == "instance":
@@ -223,15 +223,15 @@ class Whitening(nn.Module):
             x, seen = x[:, :, :: self.sample_every], seen[:, :: self.sample_every]
         across_ranks = training_ranks() and self.training and self.statistics == "batch"
         if self.axis in MATRICES:
-            return matrix_moments(x, self.axis, seen, clips, across_ranks=across_ranks)
+            return matrix_statistics(x, self.axis, seen, clips, across_ranks=across_ranks)
         if self.patch > 1:  # to a patch, an unseen frame is like the padding beyond a clip's end
             x = unfold_frames(x * seen[:, None, :, None], self.patch)[:, :, :: self.sample_every]
             seen = seen[:, :: self.sample_every]
         weights = rearrange(seen, WEIGHTS[self.axis], b=clips)
-        return moments(rearrange(x, SAMPLES[self.axis], b=clips), weights, across_ranks=across_ranks)
+        return sample_statistics(rearrange(x, SAMPLES[self.axis], b=clips), weights, across_ranks=across_ranks)
 
     @torch.no_grad()
-    def _update(self, batch: Moments) -> None:
+    def _update(self, batch: Statistics) -> None:
         self.running_mean.lerp_(batch.mean[0].to(self.running_mean), self.momentum)
         self.running_covariance.lerp_(batch.covariance[0].to(self.running_mean), self.momentum)
 

@@ -7,19 +7,19 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from stgdn.model.ranks import sum_over_ranks
+from stgdn.model.distributed import sum_over_ranks
 
 PART = 1 << 17  # values of which products are taken at once
 
 
-class Moments(NamedTuple):
+class Statistics(NamedTuple):
     """Mean (B, D) and covariance (B, D, D) along a whitened axis."""
 
     mean: Tensor
     covariance: Tensor
 
 
-def moments(values: Tensor, weights: Tensor | None = None, *, across_ranks: bool = False) -> Moments:
+def sample_statistics(values: Tensor, weights: Tensor | None = None, *, across_ranks: bool = False) -> Statistics:
     """Mean and covariance, eq (3) divided by the number of samples.
 
     Args:
@@ -42,7 +42,7 @@ def moments(values: Tensor, weights: Tensor | None = None, *, across_ranks: bool
     scatter = centred @ centred.mT
     if across_ranks:
         (scatter,) = sum_over_ranks(scatter)
-    return Moments(mean, scatter / (samples * repeats).clamp(min=1)[:, None, None])
+    return Statistics(mean, scatter / (samples * repeats).clamp(min=1)[:, None, None])
 
 
 # x (N·M, C, T, V) as B matrices of D entries and R samples for each of G groups with statistics of their own.
@@ -50,8 +50,8 @@ MATRICES = {"node": "(g b) c t v -> g (b t) v c", "frame": "(g b) c t v -> g b t
 MATRIX_WEIGHTS = {"node": "(g b) t -> g (b t) 1", "frame": "(g b) t -> g b t"}
 
 
-def matrix_moments(x: Tensor, axis: str, seen: Tensor, groups: int, *, across_ranks: bool = False) -> Moments:
-    """Return what `moments` does for nodes and frames, without a copy of x, and by one message over ranks.
+def matrix_statistics(x: Tensor, axis: str, seen: Tensor, groups: int, *, across_ranks: bool = False) -> Statistics:
+    """Return what `sample_statistics` does for nodes and frames, without a copy of x, and by one message over ranks.
 
     Products are taken about the mean of this process's values, so that they cancel however far from zero x is.
 
@@ -60,7 +60,7 @@ def matrix_moments(x: Tensor, axis: str, seen: Tensor, groups: int, *, across_ra
         axis: `node` or `frame`.
         seen: (N·M, T) of ones and zeros, as weights.
         groups: parts of the batch with statistics of their own.
-        across_ranks: as for `moments`.
+        across_ranks: as for `sample_statistics`.
     """
     values, weights = rearrange(x, MATRICES[axis], g=groups), rearrange(seen, MATRIX_WEIGHTS[axis], g=groups)
     R = values.shape[3]
@@ -79,7 +79,7 @@ def matrix_moments(x: Tensor, axis: str, seen: Tensor, groups: int, *, across_ra
     mean = total / count.clamp(min=1)
     scatter = products + _crossed(-mean, together, both)
     covariance = scatter / (samples * R).clamp(min=1)[:, None, None]
-    return Moments((mean + centre).to(x.dtype), covariance.to(x.dtype))
+    return Statistics((mean + centre).to(x.dtype), covariance.to(x.dtype))
 
 
 def _crossed(shift: Tensor, together: Tensor, both: Tensor) -> Tensor:

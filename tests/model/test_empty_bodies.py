@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from stgdn.errors import InputError
-from stgdn.model.bodies import pack, pack_present, seen_frames
+from stgdn.model.empty_bodies import pack, pack_present, seen_frames
 from stgdn.model.network import Network
 
 from . import weights
