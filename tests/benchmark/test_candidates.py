@@ -6,8 +6,7 @@ import pytest
 import torch
 from hydra import initialize_config_dir
 from tests.conftest import ROOT
-from tests.model.networks import clips, network, parts
-from tests.model.weights import scramble
+from tests.model.networks import clips, network, parts, scramble
 from torch import nn
 
 from stgdn.benchmark import literal

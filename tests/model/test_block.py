@@ -12,6 +12,7 @@ from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN
 from stgdn.model.temporal import TCN, TDN, FrameConvolution
 
 from . import published, weights
+from .networks import scramble
 
 T, V = 7, 5
 PHYSICAL = torch.rand(3, V, V, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -56,7 +57,7 @@ def block(name: str, C_in: int = 8, C_out: int = 8, stride: int = 1, **options: 
         stride,
         **options,
     ).double()
-    weights.scramble(made)
+    scramble(made)
     return made
 
 

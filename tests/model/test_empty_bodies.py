@@ -10,8 +10,7 @@ from stgdn.errors import InputError
 from stgdn.model.empty_bodies import pack, pack_present, seen_frames
 from stgdn.model.network import Network
 
-from . import weights
-from .networks import NETWORKS, clips, network
+from .networks import NETWORKS, clips, network, scramble
 
 PRESENT = torch.tensor([[1, 0], [1, 1], [1, 0], [0, 0], [1, 1], [1, 0]]).bool()
 
@@ -28,7 +27,7 @@ def twins(name: str, **options: Any) -> tuple[Network, Network]:  # noqa: ANN401
     """The same network twice: empty bodies once, and each."""
     nets = [network(name, dropout=0.0, empty_bodies=way, **options) for way in ("dedup", "padded")]
     for net in nets:
-        weights.scramble(net)
+        scramble(net)
     return nets[0], nets[1]
 
 
@@ -99,7 +98,7 @@ def test_nothing_is_packed_where_filling_up_takes_what_is_saved() -> None:
 
 def test_masked_bodies_do_not_count() -> None:
     net = network("st_gdn", empty_bodies="masked", bodies=2)
-    weights.scramble(net)
+    scramble(net)
     net.train()(clips(4))
     net.eval()
     x = clips(4)

@@ -11,8 +11,7 @@ from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN
 from stgdn.model.whitening import Whitening
 
-from . import weights
-from .networks import NETWORKS, clips, network, parts
+from .networks import NETWORKS, clips, network, parts, scramble
 
 CASES: dict[str, tuple[str, dict]] = {
     **{name: (name, {}) for name in NETWORKS},
@@ -28,7 +27,7 @@ def trained(case: str) -> Network:
     """A network that has seen two batches."""
     name, options = CASES[case]
     net = network(name, **options)
-    weights.scramble(net)
+    scramble(net)
     for seed in range(2):
         net(clips(4, seed=seed)[..., : net.clip_shape[3]])
     return net

@@ -17,7 +17,7 @@ from stgdn.model.whitening import Whitening
 from stgdn.skeleton import layout
 
 from . import published, weights
-from .networks import CLASSES, NETWORKS, T, V, clips, network, parts
+from .networks import CLASSES, NETWORKS, T, V, clips, network, parts, scramble
 
 LITERAL = {
     "gcn": (("plain",), False),
@@ -47,7 +47,7 @@ def literally(net: Network, frames: int = T, joints: str = "kinect20") -> publis
 @networks
 def test_networks_are_the_published_ones_on_whitened_features(name: str) -> None:
     ours = network(name, dropout=0.0)
-    weights.scramble(ours)
+    scramble(ours)
     theirs = literally(ours)
     inputs = [clips().requires_grad_(), clips().requires_grad_()]
     for training in (True, True, False):
@@ -126,7 +126,7 @@ def test_clips_without_any_information_stay_finite(name: str, x: Tensor) -> None
 @networks
 def test_batch_mates_do_not_matter_in_evaluation(name: str) -> None:
     net = network(name)
-    weights.scramble(net)
+    scramble(net)
     net(clips(4))
     net.eval()
     together = net(clips(4))
@@ -137,7 +137,7 @@ def test_batch_mates_do_not_matter_in_evaluation(name: str) -> None:
 
 def test_states_carry_the_whole_network() -> None:
     net, other = network("st_gdn"), network("st_gdn")
-    weights.scramble(net)
+    scramble(net)
     net(clips())
     scores = net.eval()(clips())
     other.load_state_dict(net.state_dict())
@@ -148,7 +148,7 @@ def test_states_carry_the_whole_network() -> None:
 @networks
 def test_the_order_of_the_bodies_enters_by_the_input_norm_alone(name: str) -> None:
     net, x = network(name, dropout=0.0), clips()
-    weights.scramble(net)
+    scramble(net)
     swapped = x.flip(4)
     if not net.per_body_norm:
         assert not torch.allclose(net(swapped), net(x))

@@ -14,6 +14,7 @@ from stgdn.model.spatial import GCN, GDCN, GDN, TERMS, Adjacency, ChannelGDN, Ma
 from stgdn.model.whitening import Whitening
 
 from . import literal, published, weights
+from .networks import scramble
 
 C, T, V = 4, 5, 6
 PHYSICAL = torch.rand(3, V, V, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -43,7 +44,7 @@ def some_seen() -> Tensor:
 def scrambled(kind: type[GCN], out_channels: int = 8, **options: Any) -> GCN:  # noqa: ANN401
     """A filter in float64 whose weights all matter."""
     ours = kind(C, out_channels, PHYSICAL, **options).double()
-    weights.scramble(ours)
+    scramble(ours)
     return ours
 
 
@@ -168,7 +169,7 @@ def test_joints_can_be_renumbered(kind: type[GCN]) -> None:
 
 def test_masked_gcn_is_st_gcns() -> None:
     ours = MaskedGCN(C, 8, PHYSICAL).double()
-    weights.scramble(ours)
+    scramble(ours)
     x = features()
     mixed = ours.theta(x)
     expected = torch.zeros(4, 8, T, V, dtype=torch.float64)

@@ -7,7 +7,8 @@ from torch import Tensor
 from stgdn.errors import InputError
 from stgdn.model.temporal import TCN, TDN
 
-from . import literal, weights
+from . import literal
+from .networks import scramble
 
 C, V = 3, 4
 
@@ -47,7 +48,7 @@ def test_tcn_is_a_sum_over_frames(frames: int, stride: int, kernel_size: int) ->
 @pytest.mark.parametrize("stride", [1, 2])
 def test_tdn_is_tcn_on_whitened_frames(frames: int, stride: int) -> None:
     tdn, x = TDN(C, frames=frames, kernel_size=3, stride=stride).double(), features(frames)
-    weights.scramble(tdn)
+    scramble(tdn)
     mask = torch.ones(2, 2, frames, dtype=torch.bool)
     mask[0, 1, 3:] = False
     mask[1, 1] = False

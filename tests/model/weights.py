@@ -1,32 +1,11 @@
-"""Which weight of ours is which weight of the literal networks, and weights at which no term can hide."""
+"""Which weight of ours is which weight of the literal networks."""
 
 from typing import Any
 
 import torch
 from torch import nn
 
-from stgdn.model.norm import BatchNorm
-
 from . import published
-
-
-@torch.no_grad()
-def scramble(module: nn.Module, seed: int = 0) -> None:
-    """Give every parameter, and every BatchNorm's running state, a value of its own.
-
-    Untrained networks have 1e-6 in front of their graph filters, which would hide any mistake in them.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    for parameter in module.parameters():
-        scale = parameter[0].numel() ** -0.5 if parameter.ndim > 1 else 0.2
-        parameter.copy_(scale * torch.randn(parameter.shape, generator=generator))
-    for part in module.modules():
-        if isinstance(part, BatchNorm):
-            assert part.running_mean is not None
-            assert part.running_var is not None
-            part.weight.copy_(0.5 + torch.rand(part.weight.shape, generator=generator))
-            part.running_mean.copy_(0.1 * torch.randn(part.running_mean.shape, generator=generator))
-            part.running_var.copy_(0.5 + torch.rand(part.running_var.shape, generator=generator))
 
 
 def same(literal: nn.Module | None, ours: nn.Module | None) -> None:
