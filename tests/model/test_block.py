@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from stgdn.model import literal_networks, literal_weights
 from stgdn.model.block import BLOCKS, Block, projection
 from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN
 from stgdn.model.temporal import TCN, TDN, FrameConvolution
 
-from . import published, weights
 from .networks import scramble
 
 T, V = 7, 5
@@ -80,8 +80,10 @@ def same_function(
 def test_blocks_are_2s_agcns_layer(name: str, C_in: int, C_out: int, stride: int, residual: bool) -> None:
     ours = block(name, C_in, C_out, stride, residual=residual)
     sources, frames = LITERAL[name]
-    theirs = published.Unit(C_in, C_out, PHYSICAL, stride, residual=residual, sources=sources, frames=frames).double()
-    weights.unit(theirs, ours)
+    theirs = literal_networks.Unit(
+        C_in, C_out, PHYSICAL, stride, residual=residual, sources=sources, frames=frames
+    ).double()
+    literal_weights.copy_unit(theirs, ours)
     inputs = features(C_in).requires_grad_(), features(C_in).requires_grad_()
     same_function(ours, theirs, inputs, ((seen(),), (seen().flatten(0, 1),)))
 
@@ -89,8 +91,8 @@ def test_blocks_are_2s_agcns_layer(name: str, C_in: int, C_out: int, stride: int
 @shapes
 def test_st_gcn_block_is_st_gcns_layer(C_in: int, C_out: int, stride: int, residual: bool) -> None:
     ours = block("st_gcn", C_in, C_out, stride, residual=residual, spatial_residual=False)
-    theirs = published.STGCNUnit(C_in, C_out, PHYSICAL, stride, residual=residual).double()
-    weights.st_gcn_unit(theirs, ours)
+    theirs = literal_networks.STGCNUnit(C_in, C_out, PHYSICAL, stride, residual=residual).double()
+    literal_weights.copy_st_gcn_unit(theirs, ours)
     same_function(ours, theirs, (features(C_in).requires_grad_(), features(C_in).requires_grad_()), ((), ()))
 
 

@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from stgdn.model import literal
 from stgdn.model.norm import BatchNorm
 from stgdn.model.whitening import Whitening
 
-from . import distributed_step, literal
+from . import distributed_step
 from .test_whitening_state import V, features
 
 

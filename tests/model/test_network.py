@@ -10,45 +10,23 @@ from torch import Tensor, nn
 
 from stgdn.errors import InputError
 from stgdn.model.block import Block
+from stgdn.model.literal_weights import literal_network
 from stgdn.model.network import Network, row
 from stgdn.model.spatial import GDN
 from stgdn.model.temporal import TDN
 from stgdn.model.whitening import Whitening
 from stgdn.skeleton import layout
 
-from . import published, weights
 from .networks import CLASSES, NETWORKS, T, V, clips, network, parts, scramble
 
-LITERAL = {
-    "gcn": (("plain",), False),
-    "gdn2": (("node",), False),
-    "gdcn": (("plain", "node"), False),
-    "gdn_t": (("plain",), True),
-    "gdn_e": (("node",), True),
-}  # what a block's spatial filter sums, and whether its temporal one whitens frames
 networks = pytest.mark.parametrize("name", NETWORKS)
-
-
-def literally(net: Network, frames: int = T, joints: str = "kinect20") -> published.AGCN | published.STGCN:
-    """The published network with the same weights."""
-    skeleton, dtype = layout(joints), net.classifier.weight.dtype
-    if net.per_body_norm:
-        graph = published.spatial_adjacency(skeleton, skeleton.root)
-        theirs = published.STGCN(net.channels, net.strides, graph, num_classes=CLASSES).to(dtype)
-        weights.st_gcn(theirs, net)
-        return theirs
-    filters = [LITERAL[name] for name in net.block_names]
-    graph = published.directed_adjacency(skeleton)
-    theirs = published.AGCN(net.channels, net.strides, filters, graph, num_classes=CLASSES, frames=frames).to(dtype)
-    weights.agcn(theirs, net)
-    return theirs
 
 
 @networks
 def test_networks_are_the_published_ones_on_whitened_features(name: str) -> None:
     ours = network(name, dropout=0.0)
     scramble(ours)
-    theirs = literally(ours)
+    theirs = literal_network(ours, layout("kinect20"))
     inputs = [clips().requires_grad_(), clips().requires_grad_()]
     for training in (True, True, False):
         ours.train(training)

@@ -8,14 +8,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stgdn.model import literal, literal_networks
+from stgdn.model.literal_weights import literal_network
 from stgdn.model.network import Network
 from stgdn.model.norm import BatchNorm
 from stgdn.model.statistics import matrix_statistics
 from stgdn.model.whitening import Whitening
+from stgdn.skeleton import layout
 
-from . import literal, published
 from .networks import CLASSES, NETWORKS
-from .test_network import literally
 from .test_whitening import features
 
 WIDTH = float(os.environ.get("STGDN_PRECISION_WIDTH", "0.0625"))  # 1 takes half an hour
@@ -27,7 +28,8 @@ def smooth(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every ReLU be an ELU: where rounding decides on which side of ReLU's kink a feature is, gradients jump."""
     monkeypatch.setattr(F, "relu_", F.elu_)
     monkeypatch.setattr(F, "relu", lambda x, inplace=False: F.elu(x))  # noqa: ARG005
-    monkeypatch.setattr(published.Deconvolution, "statistics", staticmethod(literal.statistics_at_once))
+    fast = staticmethod(literal.mean_and_covariance_at_once)
+    monkeypatch.setattr(literal_networks.Deconvolution, "statistics", fast)
 
 
 def recordings(N: int, frames: int) -> Tensor:
@@ -59,7 +61,7 @@ def test_float32_is_as_exact_as_the_literal_form(name: str, N: int, frames: int)
     settings = {"num_classes": CLASSES, "frames": frames, "width": WIDTH, "dropout": 0.0}
     net = Network(**(NETWORKS[name] | settings))
     x, labels = recordings(N, frames), torch.arange(N) % CLASSES
-    theirs = errors(literally(net, frames, "ntu25"), x, labels)
+    theirs = errors(literal_network(net, layout("ntu25")), x, labels)
     ours = errors(net, x, labels)
     said = "logits and gradients: ours {:.1e} {:.1e}, literal {:.1e} {:.1e}".format(*ours, *theirs)
     print(name, N, frames, said)
@@ -109,7 +111,7 @@ def test_a_small_spread_far_from_zero_is_found(axis: str) -> None:
     generator = torch.Generator().manual_seed(0)
     x = 30 + 1e-3 * torch.randn(8, 16, 16, 25, generator=generator)
     _, covariance = matrix_statistics(x.contiguous(memory_format=torch.channels_last), axis, torch.ones(8, 16), 1)
-    _, expected = literal.statistics_at_once(x.double(), axis)
+    _, expected = literal.mean_and_covariance_at_once(x.double(), axis)
     torch.testing.assert_close(covariance[0].double(), expected, atol=1e-10, rtol=1e-3)
     size = covariance.shape[-1]
     spread = Whitening(axis, size)(x).std()

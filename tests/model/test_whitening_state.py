@@ -8,9 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from stgdn.model import literal
 from stgdn.model.whitening import Whitening
-
-from . import literal
 
 V = 5
 KINDS = [("node", V, 1), ("frame", 4, 1), ("channel", 3, 1), ("channel", 3, 3)]
@@ -34,8 +33,8 @@ def trained(**options: object) -> Whitening:
 
 def by_running_averages(layer: Whitening, x: Tensor) -> Tensor:
     """What evaluation has to give for the running averages as they are now."""
-    covariance = literal.floored(layer.running_covariance.double(), layer.eps)
-    return literal.transformed(x, "node", layer.running_mean.double(), literal.inverse_root(covariance))
+    covariance = literal.add_floor(layer.running_covariance.double(), layer.eps)
+    return literal.apply_whitening(x, "node", layer.running_mean.double(), literal.newton_schulz(covariance))
 
 
 @kinds
@@ -45,7 +44,7 @@ def test_running_averages_follow_the_momentum(axis: str, size: int, patch: int) 
     covariance = torch.eye(size * patch, dtype=torch.float64)
     for seed in range(3):
         layer(features(seed))
-        newest = literal.statistics(features(seed), axis, patch=patch)
+        newest = literal.mean_and_covariance(features(seed), axis, patch=patch)
         mean, covariance = 0.7 * mean + 0.3 * newest[0], 0.7 * covariance + 0.3 * newest[1]
     torch.testing.assert_close(layer.running_mean, mean)
     torch.testing.assert_close(layer.running_covariance, covariance)
@@ -130,7 +129,7 @@ def test_sixteen_bit_layers_iterate_in_float32(dtype: torch.dtype) -> None:
     layer = trained().to(dtype).eval()
     mean, root = layer.transform(features().to(dtype))
     assert mean.dtype == root.dtype == torch.float32
-    expected = literal.inverse_root(literal.floored(layer.running_covariance.double()))
+    expected = literal.newton_schulz(literal.add_floor(layer.running_covariance.double()))
     torch.testing.assert_close(root[0].double(), expected, atol=1e-4, rtol=1e-4)
 
 
