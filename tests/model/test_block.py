@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from stgdn.model import literal_networks, literal_weights
-from stgdn.model.block import BLOCKS, Block, projection
+from stgdn.model.block import BLOCKS, Block, make_projection
 from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN
 from stgdn.model.temporal import TCN, TDN, FrameConvolution
@@ -96,7 +96,7 @@ def test_st_gcn_block_is_st_gcns_layer(C_in: int, C_out: int, stride: int, resid
     same_function(ours, theirs, (features(C_in).requires_grad_(), features(C_in).requires_grad_()), ((), ()))
 
 
-def test_the_table_is_the_letters() -> None:
+def test_blocks_are_those_of_the_letter() -> None:
     assert {name: (filters.spatial, filters.temporal) for name, filters in BLOCKS.items()} == {
         "gcn": (GCN, TCN),
         "gdn2": (GDN, TCN),
@@ -140,15 +140,15 @@ def test_dropout_acts_in_training_only() -> None:
     torch.testing.assert_close(ours.eval()(x), plain.eval()(x))
 
 
-def test_dropout_leaves_the_residual_alone() -> None:
+def test_dropout_does_not_change_the_residual() -> None:
     ours, x = block("gcn", dropout=1.0), features()
     torch.testing.assert_close(ours(x), x.relu())
 
 
 def test_projection_is_the_identity_where_shapes_agree() -> None:
-    assert isinstance(projection(8, 8), nn.Identity)
+    assert isinstance(make_projection(8, 8), nn.Identity)
     for shape in ((8, 4, 1), (8, 8, 2)):
-        convolution, norm = projection(*shape).children()
+        convolution, norm = make_projection(*shape).children()
         assert isinstance(convolution, FrameConvolution)
         assert (convolution.stride, convolution.frame_step) == ((1, 1), shape[2])  # oneDNN miscounts with a stride
         assert isinstance(norm, BatchNorm)

@@ -9,14 +9,14 @@ from .networks import NETWORKS, clips, network, same_step, scrambled
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_recomputed_layers_are_the_same(name: str) -> None:
+def test_layers_computed_again_are_the_same(name: str) -> None:
     ours, theirs = scrambled(name, checkpointing=True), scrambled(name)
     for _ in range(2):  # running averages move once a step
         same_step(ours, theirs, 4)
     torch.testing.assert_close(ours.eval()(clips()), theirs.eval()(clips()), atol=1e-12, rtol=0)
 
 
-def test_recomputing_keeps_less() -> None:
+def test_less_is_kept_for_the_gradient() -> None:
     def kept(net: Network) -> int:
         sizes: list[int] = []
 

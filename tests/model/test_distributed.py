@@ -20,7 +20,7 @@ from .test_whitening_state import V, features
 
 @pytest.fixture(scope="module")
 def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Tensor]]:
-    """What each of two processes found with its half of the batch."""
+    """Results of two processes, each with half of the batch."""
     folder: Path = tmp_path_factory.mktemp("ranks")
     environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
     processes = [
@@ -59,7 +59,7 @@ def test_two_processes_with_half_the_clips_equal_one_with_all(two_ranks: list[di
             torch.testing.assert_close(found[name], value, atol=1e-12, rtol=0, msg=name)
 
 
-def test_half_the_clips_alone_give_something_else() -> None:
+def test_half_the_clips_without_the_others_give_another_result() -> None:
     x, mask, weights = distributed_step.batch()
     whole = distributed_step.step(distributed_step.filters(), x, mask, weights)
     half = distributed_step.step(distributed_step.filters(), x[:4], mask[:2], weights[:4])

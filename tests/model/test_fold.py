@@ -74,14 +74,14 @@ def test_training_mode_changes_nothing() -> None:
     torch.testing.assert_close(net.train()(clips()), scores)
 
 
-def test_what_cannot_be_folded_is_told() -> None:
+def test_networks_that_cannot_be_folded_raise() -> None:
     with pytest.raises(InputError, match="statistics=instance"):
         fold(network("st_gdn", whitening={"statistics": "instance"}))
     with pytest.raises(InputError, match="folded already"):
         fold(fold(network("st_gdn")))
 
 
-def test_filters_of_others_are_not_taken_for_ours() -> None:
+def test_unknown_filters_raise() -> None:
     class Louder(GCN):
         def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
             return 2 * super().forward(x, mask)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from stgdn.errors import InputError
 from stgdn.model.block import Block
 from stgdn.model.literal_weights import literal_network
-from stgdn.model.network import Network, row
+from stgdn.model.network import Network, expand_row
 from stgdn.model.spatial import GDN
 from stgdn.model.temporal import TDN
 from stgdn.model.whitening import Whitening
@@ -40,7 +40,7 @@ def test_networks_are_the_published_ones_on_whitened_features(name: str) -> None
 
 
 @pytest.mark.parametrize(("name", "parameters"), [("st_gcn", 3_098_832), ("agcn", 3_469_510), ("agcn_7l", 2_131_917)])
-def test_sizes_are_the_published_ones(name: str, parameters: int) -> None:
+def test_numbers_of_parameters_are_the_published_ones(name: str, parameters: int) -> None:
     net = Network(**NETWORKS[name], num_classes=60, frames=300)
     assert sum(parameter.numel() for parameter in net.parameters()) == parameters
 
@@ -69,7 +69,7 @@ def test_every_weight_learns_and_one_step_lowers_the_loss(name: str) -> None:
     assert loss() < before
 
 
-def test_st_gdn_learns_eight_clips_by_heart() -> None:
+def test_st_gdn_overfits_eight_clips() -> None:
     net, x = network("st_gdn").float(), clips(8).float()
     labels = torch.arange(8) % CLASSES
     optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9, nesterov=True)
@@ -186,9 +186,9 @@ def test_frames_bind_only_where_they_are_whitened() -> None:
 
 
 def test_one_number_or_word_stands_for_all_layers() -> None:
-    assert row(2, 3, "strides") == [2, 2, 2]
-    assert row("gcn", 2, "blocks") == ["gcn", "gcn"]
-    assert row((1, 2), 2, "strides") == [1, 2]
+    assert expand_row(2, 3, "strides") == [2, 2, 2]
+    assert expand_row("gcn", 2, "blocks") == ["gcn", "gcn"]
+    assert expand_row((1, 2), 2, "strides") == [1, 2]
     assert network("agcn_7l", strides=1).strides == [1] * 7
 
 
@@ -219,13 +219,13 @@ def test_whitening_options_reach_every_layer() -> None:
         ({"whitening": {"floor": "none"}}, "unknown whitening floor 'none'"),
     ],
 )
-def test_mistakes_in_a_config_are_told(options: dict, message: str) -> None:
+def test_mistakes_in_a_config_raise(options: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         network("st_gdn", **options)
 
 
 @pytest.mark.parametrize("shape", [(2, 2, T, V, 2), (2, 3, T, 25, 2), (2, 3, T, V, 1), (2, 3, T, V), (2, 6, T, V)])
-def test_clips_of_another_shape_are_told(shape: tuple[int, ...]) -> None:
+def test_clips_of_another_shape_raise(shape: tuple[int, ...]) -> None:
     given = ", ".join(str(size) for size in shape[1:])
     with pytest.raises(InputError, match=rf"takes clips .* \(3, 9, 20, 2\) and was given \({given}\)"):
         network("st_gdn")(torch.zeros(shape))

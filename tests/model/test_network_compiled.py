@@ -28,7 +28,7 @@ def test_compiled_as_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
 
     compile_ = partial(torch.compile, backend="aot_eager")
     monkeypatch.setattr(torch, "compile", traced)
-    ours, theirs = (scrambled("st_gdn", **LAYERS, compile=way) for way in (True, False))
+    ours, theirs = (scrambled("st_gdn", **LAYERS, compile=compiled) for compiled in (True, False))
     for N in (12, 9):  # 14 and 11 bodies to compute, filled up to 16
         same_step(ours, theirs, N)
     for net in (ours, theirs):
@@ -40,7 +40,7 @@ def test_compiled_as_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
         assert twin._compiled is None
 
 
-def test_unknown_modes_are_told() -> None:
+def test_unknown_modes_raise() -> None:
     with pytest.raises(
         InputError, match=r"unknown mode of compiling 'reduce_overhead'.*did you mean 'reduce-overhead'"
     ):

@@ -110,7 +110,7 @@ def test_channels_with_a_patch() -> None:
 
 @pytest.mark.parametrize("kind", [GDN, GDCN, ChannelGDN], ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("masked", [False, True])
-def test_instance_statistics_whiten_every_clip_alone(kind: type[GCN], masked: bool) -> None:
+def test_instance_statistics_whiten_every_clip_by_itself(kind: type[GCN], masked: bool) -> None:
     ours = scrambled(kind, whitening=partial(Whitening, statistics="instance"))
     x, mask = features(), some_seen() if masked else None
     clips = [slice(0, 2), slice(2, 4)] if masked else [slice(n, n + 1) for n in range(4)]
@@ -142,7 +142,7 @@ def test_union_is_the_sum_of_both(graphs: str) -> None:
     torch.testing.assert_close(union(features()), gcn(features()) + gdn(features()), atol=1e-12, rtol=0)
 
 
-def test_an_unknown_choice_of_graphs_is_told() -> None:
+def test_an_unknown_choice_of_graphs_raises() -> None:
     with pytest.raises(InputError, match="did you mean 'separate'"):
         GDCN(C, 8, PHYSICAL, graphs="seperate")
 
@@ -213,7 +213,7 @@ def test_embeddings_start_by_their_own_fan_out() -> None:
     assert not embedding.bias.any()
 
 
-def test_unknown_terms_are_told() -> None:
+def test_unknown_terms_raise() -> None:
     with pytest.raises(InputError, match=r"unknown adjacency term 'learnt'.*did you mean 'learned'"):
         GCN(C, 8, PHYSICAL, terms=("physical", "learnt"))
     with pytest.raises(InputError, match="without terms"):

@@ -59,6 +59,6 @@ def test_tdn_is_bound_to_its_frames() -> None:
         TDN(C, frames=6).double()(features(7))
 
 
-def test_even_kernels_are_refused() -> None:
+def test_even_kernels_raise() -> None:
     with pytest.raises(InputError, match="kernel of 4 frames"):
         TCN(C, kernel_size=4)

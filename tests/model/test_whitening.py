@@ -169,8 +169,8 @@ def test_relative_floor_does_not_see_the_scale(axis: str) -> None:
 EDGES = {
     "empty second bodies": (features() * torch.tensor([1, 0, 1, 0])[:, None, None, None], True),
     "the same, not masked": (features() * torch.tensor([1, 0, 1, 0])[:, None, None, None], False),
-    "nobody at all": (torch.zeros(4, C, T, V), True),
-    "nobody at all, not masked": (torch.zeros(4, C, T, V), False),
+    "no body at all": (torch.zeros(4, C, T, V), True),
+    "no body at all, not masked": (torch.zeros(4, C, T, V), False),
     "constant clips": (torch.full((4, C, T, V), 3.0), False),
     "two equal joints": (features()[..., [0, 1, 2, 3, 3]], False),
     "one body that does not move": (
@@ -275,7 +275,7 @@ def test_permuting_the_whitened_axis_permutes_the_output(axis: str, dimension: i
 
 
 @axes
-def test_a_clip_is_whitened_alone_with_instance_statistics(axis: str) -> None:
+def test_a_clip_is_whitened_by_itself_with_instance_statistics(axis: str) -> None:
     x, mask = features(), some_seen()
     layer = Whitening(axis, SIZES[axis], statistics="instance")
     together = layer(x, mask)
@@ -309,6 +309,6 @@ def test_wrong_size_counts_channels_not_patches() -> None:
         ("node", {"sample_every": 0}, "sample_every=0: 1 takes all"),
     ],
 )
-def test_bad_options_are_told(axis: str, options: dict, message: str) -> None:
+def test_bad_options_raise(axis: str, options: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         Whitening(axis, 4, **options)

@@ -65,7 +65,7 @@ def test_with_momentum_one_evaluation_repeats_the_last_batch(axis: str, size: in
     torch.testing.assert_close(layer.eval()(x), in_training)
 
 
-def test_evaluation_does_not_mix_clips_nor_heed_masks() -> None:
+def test_evaluation_ignores_other_clips_and_masks() -> None:
     layer, x = trained().eval(), features()
     mask = torch.zeros(3, 2, 4, dtype=torch.bool)
     torch.testing.assert_close(layer(x[2:3])[0], layer(x, mask)[2])

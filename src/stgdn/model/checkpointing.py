@@ -1,6 +1,6 @@
-"""Activation checkpointing (Chen et al. 2016): a layer is computed again for its gradient instead of kept.
+"""Activation checkpointing (Chen et al. 2016): a layer keeps its input only and is computed again for its gradient.
 
-The second time running averages must not move.
+Running averages must not be updated by the second computation.
 """
 
 from collections.abc import Iterator
@@ -12,27 +12,27 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-_again: ContextVar[bool] = ContextVar("again", default=False)
+_recomputing: ContextVar[bool] = ContextVar("recomputing", default=False)
 
 
-def recomputing() -> bool:
-    """Whether a layer is being computed again for its gradient."""
-    return not torch.compiler.is_compiling() and _again.get()
+def is_recomputing() -> bool:
+    """Return True while a layer is computed again for its gradient."""
+    return not torch.compiler.is_compiling() and _recomputing.get()
 
 
 @contextmanager
 def _recomputation() -> Iterator[None]:
-    token = _again.set(True)
+    token = _recomputing.set(True)
     try:
         yield
     finally:
-        _again.reset(token)
+        _recomputing.reset(token)
 
 
 def _contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
     return nullcontext(), _recomputation()
 
 
-def recomputed(layer: nn.Module, *inputs: Any) -> Tensor:  # noqa: ANN401
-    """Output of `layer`, which keeps nothing but its inputs until the gradient is wanted; dropout drops the same."""
+def run_checkpointed(layer: nn.Module, *inputs: Any) -> Tensor:  # noqa: ANN401
+    """Return the output of `layer`, keeping only its inputs for the gradient; dropout drops the same features again."""
     return checkpoint(layer, *inputs, use_reentrant=False, context_fn=_contexts)  # pyright: ignore[reportReturnType]

@@ -1,10 +1,10 @@
-"""Bodies into the batch and back; empty ones, which are all the same, are computed once.
+"""Choose which bodies of a batch are computed: empty bodies are all the same and are computed once.
 
-Most clips have one body, and a second that is padding. Behind the input BatchNorm all empty bodies at the same place m
-of their clips are the same tensor, and so they stay: graphs, whitening and convolutions see a body at a time, and what
-they share of the batch is the same for all. One of them stands for all, counted by BatchNorm as often as it occurs and
-by whitening not at all, as before. That is exact, in training and in evaluation, but for dropout and for whitening by
-the statistics of each clip.
+Most clips have one body; the second is padding. Behind the input BatchNorm all empty bodies with the same index m are
+the same tensor, and they stay the same in all layers: graphs, whitening and convolutions process one body at a time,
+and the statistics that they share are the same for all. So one empty body represents all. BatchNorm counts it as often
+as it occurs, whitening leaves it out, as it does without packing. The result is exactly the same, in training and in
+evaluation, except with dropout and with whitening by the statistics of each clip.
 """
 
 from typing import NamedTuple
@@ -13,70 +13,70 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-WAYS = ("dedup", "padded", "masked")
+EMPTY_BODY_MODES = ("dedup", "padded", "masked")
 
 
 class Counts(NamedTuple):
-    """How many bodies of the batch each row stands for.
+    """Hold the number of bodies that each row of a packed batch represents.
 
     Attributes:
-        each: (B,) numbers; 0 for a row that only fills up.
-        singles: so many rows at the beginning certainly stand for one body each.
+        row_counts: (B,) numbers; 0 for a row that only fills up the batch.
+        num_single: number of leading rows that are known to represent one body each.
     """
 
-    each: Tensor
-    singles: int
+    row_counts: Tensor
+    num_single: int
 
 
 class Packing(NamedTuple):
-    """Which of a batch's N·M bodies are computed.
+    """Hold the bodies of a batch that are computed, out of N·M.
 
     Attributes:
-        rows: (B,) bodies to compute.
-        counts: what they stand for; None where each stands for itself.
-        places: (N·M,) in which row each body is computed.
+        rows: (B,) indices of the bodies to compute.
+        counts: number of bodies that each row represents; None if each row represents only itself.
+        positions: (N·M,) index of the row in which each body is computed.
     """
 
     rows: Tensor
     counts: Counts | None
-    places: Tensor
+    positions: Tensor
 
 
 def seen_frames(x: Tensor) -> Tensor:
-    """Where a body is seen, (N, M, T), in clips (N, C, T, V, M): zeros stand for bodies and frames without anybody."""
+    """Return the mask (N, M, T) of clips (N, C, T, V, M): true where a body is seen, which is not zero everywhere."""
     return rearrange((x != 0).any(dim=3).any(dim=1), "n t m -> n m t")
 
 
 def pack(present: Tensor, multiple: int = 1) -> Packing | None:
-    """Choose one of the empty bodies at each place m, and all that are not empty; None if there is nothing to save.
+    """Choose all bodies that are not empty and one empty body for each index m; None if that saves nothing.
 
     Args:
         present: (N, M), true where a body is seen in some frame.
-        multiple: fill the rows up to a multiple of this, so that there are few different sizes.
+        multiple: fill the rows up to a multiple of this number, so that there are few different batch sizes.
     """
     N, M = present.shape
     empty = ~present
-    missing = empty.sum(dim=0).tolist()  # the one moment at which a GPU is waited for
-    places = [m for m, count in enumerate(missing) if count]
-    if sum(missing) - len(places) < multiple:
+    num_empty = empty.sum(dim=0).tolist()  # the only synchronisation with a GPU
+    with_empty = [m for m, count in enumerate(num_empty) if count]
+    if sum(num_empty) - len(with_empty) < multiple:
         return None
     index = torch.arange(N * M, device=present.device).view(N, M)
-    first = [index[:, m][empty[:, m]][:1] for m in places]
+    first = [index[:, m][empty[:, m]][:1] for m in with_empty]
     rows = torch.cat([index[present], *first])
     fill = -len(rows) % multiple
     rows = torch.cat([rows, rows[-1:].expand(fill)])
-    singles = N * M - sum(missing)
-    counts = present.new_tensor([1] * singles + [missing[m] for m in places] + [0] * fill, dtype=torch.float32)
-    row_of = torch.zeros(N * M, dtype=torch.long, device=present.device)
-    row_of[index[present]] = torch.arange(singles, device=present.device)
-    for number, m in enumerate(places):
-        row_of[index[:, m][empty[:, m]]] = singles + number
-    return Packing(rows, Counts(counts, singles if multiple == 1 else 0), row_of)
+    num_single = N * M - sum(num_empty)
+    counts = present.new_tensor([1] * num_single + [num_empty[m] for m in with_empty] + [0] * fill, dtype=torch.float32)
+    positions = torch.zeros(N * M, dtype=torch.long, device=present.device)
+    positions[index[present]] = torch.arange(num_single, device=present.device)
+    for number, m in enumerate(with_empty):
+        positions[index[:, m][empty[:, m]]] = num_single + number
+    return Packing(rows, Counts(counts, num_single if multiple == 1 else 0), positions)
 
 
 def pack_present(present: Tensor) -> Packing:
-    """Choose the bodies that are seen, at least one."""
+    """Choose the bodies that are seen, or the first body if none is; present is (N, M)."""
     flat = present.flatten()
     rows = flat.nonzero()[:, 0] if bool(flat.any()) else torch.zeros(1, dtype=torch.long, device=present.device)
-    places = (flat.cumsum(dim=0) - 1).clamp(min=0)
-    return Packing(rows, None, places)
+    positions = (flat.cumsum(dim=0) - 1).clamp(min=0)
+    return Packing(rows, None, positions)

@@ -80,7 +80,7 @@ class Deconvolution(nn.Module):
         self.register_buffer("covariance", torch.eye(size * patch))
 
     def forward(self, x: Tensor, seen: Tensor | None) -> Tensor:
-        """Map x (N, C, T, V) to (N, C_out, T/stride, V)."""
+        """Return whitened x (N, C, T, V), or (N, C·patch, T, V)."""
         mean, covariance = self.mean, self.covariance
         if self.training:
             mean, covariance = self.statistics(x, self.axis, seen, self.patch)
