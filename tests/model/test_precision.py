@@ -1,4 +1,4 @@
-"""How far float32 is from float64: ours against the literal form in contiguous memory, as the published code has it."""
+"""Distance of float32 from float64: ours against the literal form in contiguous memory, as in the published code."""
 
 import copy
 import os

@@ -32,7 +32,7 @@ def trained(**options: object) -> Whitening:
 
 
 def by_running_averages(layer: Whitening, x: Tensor) -> Tensor:
-    """What evaluation has to give for the running averages as they are now."""
+    """Return the result of evaluation for the present running averages, by the literal form."""
     covariance = literal.add_floor(layer.running_covariance.double(), layer.eps)
     return literal.apply_whitening(x, "node", layer.running_mean.double(), literal.newton_schulz(covariance))
 
