@@ -99,7 +99,7 @@ def test_a_crash_or_hang_ends_the_run(tmp_path: Path, end: str, reason: str, wor
     if workers == "2":
         assert f"crashed while running 'test_suite.py::{CULPRIT}'" in out
         assert f"NOT ENDED test_suite.py::{CULPRIT}" in out
-        assert "1 failed" in out
+        assert re.search("[12] failed", out)  # the other worker may have tried it once more
     assert not alive(tmp_path)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from stgdn.errors import InputError
 from stgdn.training.job import LEFT_BEHIND, STARTED_BY, LeaveSignal, interruptible, part
 
 
@@ -70,7 +71,23 @@ class TestEnd:
         with pytest.raises(KeyboardInterrupt), interruptible(ALONE):
             raise left
 
-    @pytest.mark.parametrize("raised", [SystemExit(3), RuntimeError("a bug")])
+    @pytest.mark.parametrize(
+        "raised",
+        [
+            RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"),
+            RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."),
+            ConnectionResetError(104, "Connection reset by peer"),
+            ConnectionRefusedError(111, "Connection refused"),
+            EOFError(),
+        ],
+    )
+    def test_of_a_killed_data_worker(self, raised: Exception) -> None:
+        with pytest.raises(InputError, match=r"killed.*resume=true goes on; workers=0"), interruptible(ALONE):
+            raise raised
+        with pytest.raises(KeyboardInterrupt), interruptible(trainer(1, received_sigterm=True)):
+            raise raised
+
+    @pytest.mark.parametrize("raised", [SystemExit(3), RuntimeError("a bug"), BrokenPipeError(), OSError(28, "full")])
     def test_of_anything_else(self, raised: BaseException) -> None:
         with pytest.raises(type(raised)), interruptible(ALONE):
             raise raised

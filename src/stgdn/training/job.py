@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ STARTED_BY = "STGDN_STARTED_BY"  # the process that has started this one, to tra
 # What Lightning and this module leave in the environment of the process that has started others.
 LEFT_BEHIND = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE", STARTED_BY)
 PARENT_DEATH_SIGNAL = 1  # Linux's PR_SET_PDEATHSIG
+SIGNAL_DELAY = 0.2  # seconds that a signal to several processes takes from one to the next
 
 
 def fit(trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData, checkpoints: Sequence[Path]) -> None:
@@ -48,6 +50,7 @@ def interruptible(trainer: lightning.Trainer) -> Iterator[None]:
 
     Raises:
         KeyboardInterrupt: one of the signals came.
+        InputError: a process that makes batches has been killed.
     """
     if trainer.world_size > 1:
         end_together(trainer)
@@ -59,9 +62,17 @@ def interruptible(trainer: lightning.Trainer) -> Iterator[None]:
         if trainer.received_sigterm or isinstance(left.__context__, KeyboardInterrupt):  # Lightning's way of ending
             raise KeyboardInterrupt from None
         raise
-    except RuntimeError:
+    except (RuntimeError, OSError, EOFError) as error:
+        time.sleep(SIGNAL_DELAY)
         if trainer.received_sigterm or leave.received:  # another process has it too, and has ended first
             raise KeyboardInterrupt from None
+        if isinstance(error, ConnectionResetError | ConnectionRefusedError | EOFError) or "DataLoader worker" in str(
+            error
+        ):
+            raise InputError(
+                "a process that makes batches has been killed, perhaps for want of memory: the same command with "
+                "resume=true goes on; workers=0 makes batches without further processes"
+            ) from None
         raise
 
 
