@@ -4,9 +4,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from stgdn.benchmark.job import measure
-from stgdn.entry import door
+from stgdn.cli.entry import door
 from stgdn.files import insert
-from stgdn.results.targets import save
+from stgdn.reports.output_file import save
 
 
 @door("benchmark")

@@ -2,18 +2,18 @@
 
 from omegaconf import DictConfig
 
-from stgdn.accelerator import chosen_device
-from stgdn.data.shards import open_prepared
-from stgdn.entry import door
+from stgdn.cli.entry import door
+from stgdn.cli.messages import counted, note, progress
+from stgdn.data.store.shards import open_prepared
 from stgdn.errors import InputError
+from stgdn.inference.accelerator import chosen_device
+from stgdn.inference.trained import load
 from stgdn.player.prepared import changed, prepared_scenes
 from stgdn.player.writing import write_page
-from stgdn.recognition.telling import counted, note, progress
-from stgdn.recognition.trained import load
-from stgdn.results.disagreement import RUNS, disagreements, expect_two, print_disagreements, told
-from stgdn.results.fusion_files import find_sources
-from stgdn.results.runs import Run
-from stgdn.results.targets import target
+from stgdn.reports.fusion.disagreement import RUNS, disagreements, expect_two, print_disagreements, told
+from stgdn.reports.fusion.fusion_files import find_sources
+from stgdn.reports.output_file import target
+from stgdn.runs.run import Run
 
 
 @door("compare")

@@ -4,9 +4,9 @@ from importlib.util import find_spec
 
 from omegaconf import DictConfig
 
-from stgdn.entry import door
+from stgdn.cli.entry import door
 from stgdn.errors import InputError
-from stgdn.results.targets import target
+from stgdn.reports.output_file import target
 
 
 @door("dashboard")
@@ -15,7 +15,7 @@ def main(config: DictConfig) -> None:
     path = target(config.write, "write", (".json",))
     if find_spec("wandb_workspaces") is None:
         raise InputError("dashboards need wandb-workspaces: type `pip install -e '.[dashboard]'`")
-    from stgdn.results import dashboard
+    from stgdn.wandb_tools import dashboard
 
     workspace = dashboard.dashboard(config.project, config.entity or "", config.only.experiment, config.only.data)
     if path is not None:

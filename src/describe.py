@@ -4,13 +4,13 @@ from dataclasses import asdict
 
 from omegaconf import DictConfig
 
-from stgdn.data.building import open_store
-from stgdn.data.describing import describe
-from stgdn.entry import door
+from stgdn.cli.entry import door
+from stgdn.data.build import open_store
+from stgdn.data.store.description import describe
 from stgdn.files import write_json
-from stgdn.results.contents import print_contents
-from stgdn.results.contents_figure import contents_figure
-from stgdn.results.targets import save, target
+from stgdn.reports.figures.store_figure import contents_figure
+from stgdn.reports.output_file import save, target
+from stgdn.reports.store_tables import print_contents
 
 
 @door("describe")

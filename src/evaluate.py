@@ -2,12 +2,12 @@
 
 from omegaconf import DictConfig
 
-from stgdn.data.building import build_data
-from stgdn.entry import door
-from stgdn.results.reporting import report_evaluation
-from stgdn.results.runs import Run
-from stgdn.results.scores import score_split
-from stgdn.training.building import build_recognizer, build_tester, load_weights
+from stgdn.cli.entry import door
+from stgdn.data.build import build_data
+from stgdn.reports.run_report import report_evaluation
+from stgdn.runs.run import Run
+from stgdn.runs.scores import score_split
+from stgdn.training.trainer import build_recognizer, build_tester, load_weights
 
 
 @door("evaluate")

@@ -2,12 +2,12 @@
 
 from omegaconf import DictConfig
 
-from stgdn.entry import door
+from stgdn.cli.entry import door
+from stgdn.cli.messages import counted, note
 from stgdn.export.clips import clips_for
 from stgdn.export.exporting import chosen_format, export, target
 from stgdn.export.facts import expect_complete
-from stgdn.recognition.telling import counted, note
-from stgdn.recognition.trained import load
+from stgdn.inference.trained import load
 
 
 @door("export")

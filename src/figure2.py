@@ -2,14 +2,14 @@
 
 from omegaconf import DictConfig
 
-from stgdn.accelerator import chosen_device
-from stgdn.entry import door
-from stgdn.results.embedding_figure import embedding_figure
-from stgdn.results.embedding_page import embedding_page, write_page
-from stgdn.results.figure2 import caption, default_path, panels, print_smoothing, title
-from stgdn.results.pairs import open_pair
-from stgdn.results.targets import save, target
-from stgdn.results.wandb_media import record_picture
+from stgdn.cli.entry import door
+from stgdn.inference.accelerator import chosen_device
+from stgdn.reports.figures.embedding_figure import embedding_figure
+from stgdn.reports.figures.embedding_page import embedding_page, write_page
+from stgdn.reports.figures.figure2 import caption, default_path, panels, print_smoothing, title
+from stgdn.reports.fusion.pairs import open_pair
+from stgdn.reports.output_file import save, target
+from stgdn.wandb_tools.media import record_picture
 
 
 @door("figure2")

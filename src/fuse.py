@@ -4,9 +4,9 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from stgdn.entry import door
-from stgdn.results.fusion import fuse
-from stgdn.results.fusion_files import find_sources, fusion_folder, print_fusion, write_fusion
+from stgdn.cli.entry import door
+from stgdn.reports.fusion.fusion_files import find_sources, fusion_folder, print_fusion, write_fusion
+from stgdn.reports.fusion.score_fusion import fuse
 
 
 @door("fuse")

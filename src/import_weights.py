@@ -4,7 +4,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from stgdn.entry import door
+from stgdn.cli.entry import door
 from stgdn.export.exporting import chosen_format, target
 from stgdn.export.importing import import_weights
 from stgdn.files import replacing_folder

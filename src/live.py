@@ -3,14 +3,14 @@
 import torch
 from omegaconf import DictConfig
 
-from stgdn.accelerator import chosen_device
-from stgdn.entry import door
+from stgdn.cli.entry import door
+from stgdn.cli.messages import chosen_layout, counted, note, tell_networks
 from stgdn.errors import InputError, choose
-from stgdn.recognition.fused import load_all
-from stgdn.recognition.live import SlidingRecogniser, follow
-from stgdn.recognition.opening import open_stream
-from stgdn.recognition.showing import FORMATS, shown, summary
-from stgdn.recognition.telling import chosen_layout, counted, note, tell_networks
+from stgdn.inference.accelerator import chosen_device
+from stgdn.inference.fused import load_all
+from stgdn.inference.live.decide import SlidingRecogniser, follow
+from stgdn.inference.live.display import FORMATS, shown, summary
+from stgdn.inference.live.source import open_stream
 
 
 @door("live")
@@ -21,7 +21,7 @@ def main(config: DictConfig) -> None:
         torch.set_num_threads(counted(config, "threads"))
     network = load_all(config.run, config.checkpoint, config.weights).to(device)
     tell_networks(network)
-    stream = open_stream(config, network, chosen_layout(config.layout))
+    stream = open_stream(config, network, chosen_layout(config.layout), note)
     recogniser = SlidingRecogniser(
         network, fps=config.fps, window=config.window, every=config.every, layout=stream.layout
     )

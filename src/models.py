@@ -5,10 +5,10 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from stgdn.entry import door
-from stgdn.results.layouts import heading, measured, print_layouts
-from stgdn.results.layouts_figure import layouts_figure
-from stgdn.results.targets import save, target
+from stgdn.cli.entry import door
+from stgdn.reports.figures.network_figure import layouts_figure
+from stgdn.reports.model_tables import heading, measured, print_layouts
+from stgdn.reports.output_file import save, target
 
 
 @door("models")

@@ -3,19 +3,19 @@
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from stgdn.accelerator import chosen_device
-from stgdn.entry import door
+from stgdn.cli.entry import door
+from stgdn.cli.messages import chosen_layout, counted, note, progress, tell_networks
+from stgdn.data.readers.find_clips import find_clips
 from stgdn.errors import choose
 from stgdn.files import replacing
-from stgdn.naming import option
+from stgdn.inference.accelerator import chosen_device
+from stgdn.inference.fused import load_all
+from stgdn.inference.output import FORMATS, written
+from stgdn.inference.predict import expect_complete, expected_of, predict
 from stgdn.player.raw import raw_scenes
 from stgdn.player.writing import KINDS, expect_kind, write_scenes
-from stgdn.recognition.fused import load_all
-from stgdn.recognition.predicting import expect_complete, expected_of, predict
-from stgdn.recognition.sources import find_clips
-from stgdn.recognition.telling import chosen_layout, counted, note, progress, tell_networks
-from stgdn.recognition.writing import FORMATS, written
-from stgdn.results.targets import target
+from stgdn.reports.output_file import target
+from stgdn.runs.naming import option
 
 PLAYER = "player.html"  # what player=true means
 LIVE = ("run", "checkpoint", "weights", "reader", "layout", "scale")  # options that mean the same to src/live.py

@@ -2,8 +2,8 @@
 
 from omegaconf import DictConfig
 
-from stgdn.data.building import prepare_data
-from stgdn.entry import door
+from stgdn.cli.entry import door
+from stgdn.data.build import prepare_data
 
 
 @door("prepare")

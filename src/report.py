@@ -6,16 +6,16 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from stgdn.accelerator import chosen_device
-from stgdn.entry import door
+from stgdn.cli.entry import door
+from stgdn.cli.messages import counted, note, progress
 from stgdn.errors import InputError
-from stgdn.recognition.telling import counted, note, progress
-from stgdn.results.comparison import compare, runs_of
-from stgdn.results.gathering import Result, gather
-from stgdn.results.page.mistakes import played_mistakes
-from stgdn.results.page.writing import write_page
-from stgdn.results.tables import check_target, markdown, write_tables
-from stgdn.results.targets import target
+from stgdn.inference.accelerator import chosen_device
+from stgdn.reports.output_file import target
+from stgdn.reports.page.mistake_section import played_mistakes
+from stgdn.reports.page.write_page import write_page
+from stgdn.reports.tables.comparison import compare, runs_of
+from stgdn.reports.tables.markdown import check_target, markdown, write_tables
+from stgdn.runs.result import Result, gather
 
 
 @door("report")

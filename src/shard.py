@@ -2,9 +2,9 @@
 
 from omegaconf import DictConfig
 
-from stgdn.data.building import open_store
-from stgdn.data.shard_writer import write_shards
-from stgdn.entry import door
+from stgdn.cli.entry import door
+from stgdn.data.build import open_store
+from stgdn.data.store.shard_writer import write_shards
 
 
 @door("shard")

@@ -2,8 +2,8 @@
 
 from omegaconf import DictConfig
 
-from stgdn.entry import door
-from stgdn.results.wandb_upload import upload
+from stgdn.cli.entry import door
+from stgdn.wandb_tools.upload import upload
 
 
 @door("sync")

@@ -4,13 +4,13 @@ import math
 
 from omegaconf import DictConfig
 
-from stgdn.data.building import build_data
-from stgdn.entry import door, sweeping
-from stgdn.results.reporting import announce, report_run
-from stgdn.results.runs import Run
-from stgdn.training.building import build_recognizer, build_trainer
-from stgdn.training.job import fit, interruptible, part
+from stgdn.cli.entry import door, sweeping
+from stgdn.data.build import build_data
+from stgdn.reports.run_report import announce, report_run
+from stgdn.runs.run import Run
+from stgdn.training.fit import fit, interruptible, part
 from stgdn.training.profiling import written
+from stgdn.training.trainer import build_recognizer, build_trainer
 
 
 @door("train")

@@ -2,8 +2,8 @@
 
 from omegaconf import DictConfig
 
-from stgdn.entry import door
-from stgdn.results.wandb_watch import watch
+from stgdn.cli.entry import door
+from stgdn.wandb_tools.watch import watch
 
 
 @door("watch")

@@ -14,10 +14,10 @@ import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
 
-from stgdn.data.preparation import prepare
-from stgdn.data.readers.ntu import NTUReader
-from stgdn.data.store import Store
-from stgdn.data.synthetic import DEMO_ACTIONS, write_demo
+from stgdn.data.readers.ntu.ntu_reader import NTUReader
+from stgdn.data.store.prepare import prepare
+from stgdn.data.store.store import Store
+from stgdn.data.synthetic.files import DEMO_ACTIONS, write_demo
 from stgdn.errors import InputError
 from stgdn.slurm import queue
 

@@ -13,7 +13,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 
-from stgdn.entry import explanation
+from stgdn.cli.entry import explanation
 from tests.conftest import ROOT, TINY, Door
 
 ABLATION = ("agcn", "agcn_7l", "st_gdn2", "st_gdn_t", "st_gdn_e", "st_gdcn", "st_gdn")

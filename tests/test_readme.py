@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, TINY, Door
-from tests.results.made_up import run as made_up_run
+from tests.reports.made_up import run as made_up_run
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 from stgdn.errors import InputError
-from stgdn.results.scores import Scores
+from stgdn.runs.scores import Scores
 from stgdn.slurm import ask, minutes, queue, reason
-from stgdn.training.building import read_checkpoint
-from stgdn.training.progress import EpochReport
+from stgdn.training.callbacks.epoch_report import EpochReport
+from stgdn.training.trainer import read_checkpoint
 from tests.conftest import ROOT, TINY, Door, cancel_jobs
 
 pytestmark = pytest.mark.xdist_group("slurm")  # all jobs at the same time, once

@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from stgdn.training.wandb_logger import RunLogger, build_loggers
+from stgdn.wandb_tools.logger import RunLogger, build_loggers
 
 
 def run_config(folder: Path, **changed: Any) -> DictConfig:  # noqa: ANN401

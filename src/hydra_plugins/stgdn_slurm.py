@@ -22,9 +22,9 @@ from hydra.types import HydraContext, TaskFunction
 from hydra_plugins.hydra_submitit_launcher.submitit_launcher import BaseSubmititLauncher
 from omegaconf import DictConfig, OmegaConf
 
-from stgdn.entry import RunError
+from stgdn.cli.entry import RunError
 from stgdn.errors import InputError
-from stgdn.naming import check_names
+from stgdn.runs.naming import check_names
 from stgdn.slurm import HOPELESS, Queued, ask, check_partition, minutes, queue, reason
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from stgdn.benchmark.clips import (
     synthetic_store,
     varied,
 )
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
 
 RNG = np.random.default_rng(0)
 

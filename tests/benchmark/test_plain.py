@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from stgdn.benchmark.plain import plain_batch, plain_parse
-from stgdn.data.readers import ntu_text
-from stgdn.data.settings import ClipSettings
-from stgdn.data.store import Store
-from stgdn.data.transforms import batch
+from stgdn.data.batches.settings import ClipSettings
+from stgdn.data.batches.transforms import batch
+from stgdn.data.readers.ntu import ntu_text
+from stgdn.data.store.store import Store
 
 DRAWS = np.random.default_rng(0).random((12, 6))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
 
 FRAMES = 300
 Float = NDArray[np.float32]

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
-from stgdn.data.store import Header, Store
-from stgdn.data.store_writer import StoreWriter
+from stgdn.data.store.store import Header, Store
+from stgdn.data.store.writer import StoreWriter
 from stgdn.skeleton import KINECT20, NTU25, Layout
 
 Run = tuple[int, int]  # first frame, number of frames

@@ -5,15 +5,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.data.clips import clips
 
+from stgdn.data.batches.gather import Poses
+from stgdn.data.batches.random_numbers import Purpose, more
+from stgdn.data.batches.settings import ClipSettings
+from stgdn.data.batches.views import CAMERA
 from stgdn.data.clip import Clip
-from stgdn.data.draws import Purpose, more
-from stgdn.data.gather import Poses
-from stgdn.data.settings import ClipSettings
-from stgdn.data.views import CAMERA
 from stgdn.skeleton import NTU25, Layout
-
-from .clips import clips
 
 Array = NDArray[np.float64]
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.checks import check
 from stgdn.data.clip import Clip
-from stgdn.data.preparation import read_checked
-from stgdn.data.readers.custom import CustomReader
+from stgdn.data.readers.custom.custom_reader import CustomReader
+from stgdn.data.store.checks import check
+from stgdn.data.store.prepare import read_checked
 from stgdn.skeleton import define
 
 YAML = """\

@@ -11,7 +11,7 @@ from stgdn.data.protocols import (
     check_counts,
     training_mask,
 )
-from stgdn.data.readers.ntu import RECORDED, USABLE, parse_name
+from stgdn.data.readers.ntu.ntu_reader import RECORDED, USABLE, parse_name
 from stgdn.errors import InputError
 
 # What the papers of the two sets state, kept apart from the code's own list.

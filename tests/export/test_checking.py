@@ -9,8 +9,8 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 import stgdn
-from stgdn.data.building import build_data
-from stgdn.data.store import Store
+from stgdn.data.build import build_data
+from stgdn.data.store.store import Store
 from stgdn.export.checking import clips_a_second, largest_difference
 from stgdn.export.clips import clips_for
 

@@ -12,16 +12,16 @@ import torch
 from omegaconf import OmegaConf
 from safetensors.torch import load_file, save_file
 from tests.conftest import Door
-from tests.recognition.conftest import MakeRun
+from tests.inference.conftest import MakeRun
 from torch import Tensor
 
 import stgdn
-from stgdn.data.building import build_data
-from stgdn.data.store import Store
+from stgdn.data.build import build_data
+from stgdn.data.store.store import Store
 from stgdn.errors import InputError
 from stgdn.export import exporting
 from stgdn.export.tracing import Padded, folded, trace
-from stgdn.recognition.trained import TrainedNetwork
+from stgdn.inference.trained import TrainedNetwork
 
 
 def first_clips(run: Path, count: int = 6) -> Tensor:

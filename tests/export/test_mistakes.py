@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from tests.conftest import Door
-from tests.recognition.conftest import MakeRun
+from tests.inference.conftest import MakeRun
 from torch import Tensor
 
 from stgdn.export.exporting import FORMATS

@@ -20,11 +20,11 @@ from tests.model.networks import scramble
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from stgdn import naming
 from stgdn.model.network import Network
+from stgdn.runs import naming
 from stgdn.skeleton import LAYOUTS
-from stgdn.training.batch_norm import BatchNormOverRanks
-from stgdn.training.oversmoothing import measure
+from stgdn.training.callbacks.over_smoothing import measure
+from stgdn.training.sync_norm import BatchNormOverRanks
 
 NAMES = sorted(path.stem for path in (ROOT / "conf" / "model").glob("*.yaml"))
 SHORT = ("model.channels=[64,64]", "model.strides=[1,2]", "model.blocks=[gdcn,gdn_e]")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.model.networks import scramble
 from torch import Tensor, nn
 
 from stgdn.model import literal_networks, literal_weights
@@ -11,8 +12,6 @@ from stgdn.model.block import BLOCKS, Block, make_projection
 from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN
 from stgdn.model.temporal import TCN, TDN, FrameConvolution
-
-from .networks import scramble
 
 T, V = 7, 5
 PHYSICAL = torch.rand(3, V, V, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

@@ -2,10 +2,9 @@
 
 import pytest
 import torch
+from tests.model.networks import NETWORKS, clips, network, same_step, scrambled
 
 from stgdn.model.network import Network
-
-from .networks import NETWORKS, clips, network, same_step, scrambled
 
 
 @pytest.mark.parametrize("name", NETWORKS)

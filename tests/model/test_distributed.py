@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.model import distributed_step
+from tests.model.test_whitening_state import V, features
 from torch import Tensor
 
 from stgdn.model import literal
 from stgdn.model.norm import BatchNorm
 from stgdn.model.whitening import Whitening
-
-from . import distributed_step
-from .test_whitening_state import V, features
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,12 @@ from typing import Any
 
 import pytest
 import torch
+from tests.model.networks import NETWORKS, clips, network, scramble
 from torch import Tensor
 
 from stgdn.errors import InputError
 from stgdn.model.empty_bodies import pack, pack_present, seen_frames
 from stgdn.model.network import Network
-
-from .networks import NETWORKS, clips, network, scramble
 
 PRESENT = torch.tensor([[1, 0], [1, 1], [1, 0], [0, 0], [1, 1], [1, 0]]).bool()
 

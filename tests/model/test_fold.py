@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from tests.model.networks import NETWORKS, clips, network, parts, scramble
 from torch import Tensor, nn
 
 from stgdn.errors import InputError
@@ -10,8 +11,6 @@ from stgdn.model.network import Network
 from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN
 from stgdn.model.whitening import Whitening
-
-from .networks import NETWORKS, clips, network, parts, scramble
 
 CASES: dict[str, tuple[str, dict]] = {
     **{name: (name, {}) for name in NETWORKS},

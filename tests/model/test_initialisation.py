@@ -4,13 +4,12 @@ import math
 
 import pytest
 import torch
+from tests.model.networks import NETWORKS, network, parts
 from torch import nn
 
 from stgdn.model.block import Block
 from stgdn.model.network import Network
 from stgdn.model.spatial import Adjacency
-
-from .networks import NETWORKS, network, parts
 
 
 @pytest.mark.parametrize("name", ["agcn", "st_gdn"])

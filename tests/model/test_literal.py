@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.model.networks import scramble
+from tests.model.test_imports import imported
 from torch import Tensor, nn
 
 from stgdn.model import literal
@@ -14,9 +16,6 @@ from stgdn.model.graph import adjacency
 from stgdn.model.spatial import GCN, GDCN, GDN
 from stgdn.model.temporal import TCN
 from stgdn.skeleton import Layout
-
-from .networks import scramble
-from .test_imports import imported
 
 C, C_OUT, T, V, K = 3, 8, 5, 4, 3
 CHAIN = Layout("chain", ("a", "b", "c", "d"), ((1, 0), (2, 1), (3, 2)), (), 0, (0, 1), (1, 2))

@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 import torch
+from tests.model.networks import CLASSES, NETWORKS, T, V, clips, network, parts, scramble
 from torch import Tensor, nn
 
 from stgdn.errors import InputError
@@ -16,8 +17,6 @@ from stgdn.model.spatial import GDN
 from stgdn.model.temporal import TDN
 from stgdn.model.whitening import Whitening
 from stgdn.skeleton import layout
-
-from .networks import CLASSES, NETWORKS, T, V, clips, network, parts, scramble
 
 networks = pytest.mark.parametrize("name", NETWORKS)
 

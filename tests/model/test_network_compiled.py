@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+from tests.model.networks import clips, network, same_step, scrambled
 
 from stgdn.errors import InputError
-
-from .networks import clips, network, same_step, scrambled
 
 LAYERS = {"channels": [64, 64], "strides": [1, 2], "blocks": ["gdcn", "gdn_e"], "dropout": 0.0}
 

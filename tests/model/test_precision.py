@@ -6,6 +6,8 @@ import os
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.model.networks import CLASSES, NETWORKS
+from tests.model.test_whitening import features
 from torch import Tensor, nn
 
 from stgdn.model import literal, literal_networks
@@ -14,9 +16,6 @@ from stgdn.model.network import Network
 from stgdn.model.norm import BatchNorm
 from stgdn.model.whitening import Whitening
 from stgdn.skeleton import layout
-
-from .networks import CLASSES, NETWORKS
-from .test_whitening import features
 
 WIDTH = float(os.environ.get("STGDN_PRECISION_WIDTH", "0.0625"))  # 1 takes half an hour
 SHAPES = [(8, 300), (16, 64)]  # clips, frames

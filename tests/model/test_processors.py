@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.model.networks import CLASSES, NETWORKS
 from torch import Tensor, nn
 
 from stgdn.model.network import Network
 from stgdn.model.temporal import FrameConvolution
-
-from .networks import CLASSES, NETWORKS
 
 WIDTHS = (1 / 16, 1 / 8, 1 / 4, 1)
 ROOT = Path(__file__).parents[2]

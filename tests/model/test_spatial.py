@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+from tests.model.networks import scramble
 from torch import Tensor, nn
 
 from stgdn.errors import InputError
 from stgdn.model import literal, literal_networks, literal_weights
 from stgdn.model.spatial import GCN, GDCN, GDN, TERMS, Adjacency, ChannelGDN, MaskedGCN, SubsetMix
 from stgdn.model.whitening import Whitening
-
-from .networks import scramble
 
 C, T, V = 4, 5, 6
 PHYSICAL = torch.rand(3, V, V, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

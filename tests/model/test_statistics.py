@@ -3,13 +3,12 @@
 import pytest
 import torch
 from einops import rearrange
+from tests.model.test_whitening import features, some_seen
 from torch import Tensor
 
 from stgdn.model import literal
 from stgdn.model.statistics import matrix_statistics, sample_statistics
 from stgdn.model.whitening import SAMPLES, WEIGHTS, Whitening
-
-from .test_whitening import features, some_seen
 
 axes = pytest.mark.parametrize("axis", ["node", "frame"])
 

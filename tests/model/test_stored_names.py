@@ -3,11 +3,10 @@
 import inspect
 
 import pytest
+from tests.model.networks import NETWORKS, network
 
 from stgdn.model.network import Network
 from stgdn.model.whitening import Whitening
-
-from .networks import NETWORKS, network
 
 CONVOLUTION = ["weight", "bias"]
 NORM = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]

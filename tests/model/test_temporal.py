@@ -2,13 +2,12 @@
 
 import pytest
 import torch
+from tests.model.networks import scramble
 from torch import Tensor
 
 from stgdn.errors import InputError
 from stgdn.model import literal
 from stgdn.model.temporal import TCN, TDN
-
-from .networks import scramble
 
 C, V = 3, 4
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.recognition.conftest import make_run, run  # noqa: F401 (fixtures)
+from tests.inference.conftest import make_run, run  # noqa: F401 (fixtures)
 
 import stgdn
 from stgdn.data.clip import Clip
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
+from stgdn.inference.trained import TrainedNetwork
 from stgdn.player.prepared import stored_clip
 from stgdn.player.scenes import Reading, Scene
-from stgdn.recognition.trained import TrainedNetwork
 from stgdn.skeleton import NTU25, Layout
 
 

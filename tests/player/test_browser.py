@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.player.conftest import made_up
 
 from stgdn.player.writing import write_page
 from stgdn.skeleton import COCO17
-
-from .conftest import made_up
 
 pytest.importorskip("playwright.sync_api", reason="playwright drives the browser: make install-dev")
 from playwright.sync_api import Browser, Page

@@ -7,16 +7,15 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tests.recognition.conftest import MakeRun
+from tests.inference.conftest import MakeRun
+from tests.player.conftest import joints_of
 
 import stgdn
 from stgdn.data.clip import Clip
+from stgdn.inference.fused import fused
+from stgdn.inference.trained import TrainedNetwork
 from stgdn.player.saliency import saliency
-from stgdn.recognition.fused import fused
-from stgdn.recognition.trained import TrainedNetwork
 from stgdn.skeleton import COCO17, NTU25
-
-from .conftest import joints_of
 
 CLASS = 3
 

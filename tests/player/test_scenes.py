@@ -1,14 +1,14 @@
 """What networks say of a clip as it goes on."""
 
 import numpy as np
-from tests.recognition.conftest import MakeRun
+from tests.inference.conftest import MakeRun
 
 import stgdn
 from stgdn.data.clip import Clip
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
+from stgdn.inference.trained import TrainedNetwork
 from stgdn.player.prepared import prepared_scenes
 from stgdn.player.scenes import Reading, beginning, beginnings, read
-from stgdn.recognition.trained import TrainedNetwork
 from stgdn.skeleton import NTU25
 
 

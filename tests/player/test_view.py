@@ -1,12 +1,11 @@
 """Where joints are for somebody who looks at them."""
 
 import numpy as np
+from tests.player.conftest import joints_of
 
 from stgdn.data.clip import Clip
 from stgdn.player.view import places, turned
 from stgdn.skeleton import COCO17, NTU25
-
-from .conftest import joints_of
 
 
 def clip_of(joints: np.ndarray) -> Clip:

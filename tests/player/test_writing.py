@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from matplotlib import animation
 from PIL import Image
+from tests.player.conftest import made_up
 
 from stgdn.errors import InputError
 from stgdn.player.content import page_content
@@ -17,8 +18,6 @@ from stgdn.player.sheet import evenly, sheet
 from stgdn.player.view import places
 from stgdn.player.writing import expect_kind, page, summary, write_scenes
 from stgdn.skeleton import COCO17
-
-from .conftest import made_up
 
 EVIL = "</script><script>window.hacked = 1</script>"
 

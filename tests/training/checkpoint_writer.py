@@ -5,7 +5,7 @@ from itertools import count
 
 import torch
 
-from stgdn.training.checkpoints import WholeCheckpoints
+from stgdn.training.callbacks.checkpoints import WholeCheckpoints
 
 if __name__ == "__main__":
     for epoch in count():

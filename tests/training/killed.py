@@ -9,7 +9,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 CONTEXT = multiprocessing.get_context("forkserver")
-IMPORTS = ["stgdn.training.building", "stgdn.data.building", "stgdn.results.reporting", "hydra", "webdataset"]
+IMPORTS = ["stgdn.training.trainer", "stgdn.data.build", "stgdn.reports.run_report", "hydra", "webdataset"]
 
 
 def start(script: Path, options: tuple[str, ...], folder: Path, environment: dict[str, str]) -> BaseProcess:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from stgdn.model.norm import BatchNorm
-from stgdn.training.batch_norm import BatchNormOverRanks
+from stgdn.training.sync_norm import BatchNormOverRanks
 
 N, C, T, V = 6, 3, 4, 5
 

@@ -21,8 +21,8 @@ import torch
 from tests.conftest import ROOT
 from tests.training import killed
 
-from stgdn.results.scores import Scores
-from stgdn.training.progress import TIMES
+from stgdn.runs.scores import Scores
+from stgdn.training.callbacks.epoch_report import TIMES
 
 KILLS = int(os.environ.get("STGDN_KILLS", "15"))
 EPOCHS = 4

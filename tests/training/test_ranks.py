@@ -10,7 +10,7 @@ import pytest
 import torch
 from tests.conftest import DEVICES, ROOT, TINY, Door
 
-from stgdn.results.scores import Scores
+from stgdn.runs.scores import Scores
 
 SMALL = (*TINY, "oversmoothing=null", "model=agcn_7l", "optimisation.lr=0.01")
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tests.conftest import DEVICES, TINY, Door
 
-from stgdn.training.progress import TIMES, EpochReport
+from stgdn.training.callbacks.epoch_report import TIMES, EpochReport
 
 THREE_EPOCHS = (*(option for option in TINY if not option.startswith("epochs")), "epochs=3")
 

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
+from stgdn.data.batches.views import rotations
 from stgdn.data.clip import Clip
-from stgdn.data.people import perform, setup_of
-from stgdn.data.store import Header, Store
-from stgdn.data.store_writer import StoreWriter
-from stgdn.data.synthetic import DEMO_ACTIONS, DEMO_SUBJECTS, view
-from stgdn.data.views import rotations
+from stgdn.data.store.store import Header, Store
+from stgdn.data.store.writer import StoreWriter
+from stgdn.data.synthetic.files import DEMO_ACTIONS, DEMO_SUBJECTS, view
+from stgdn.data.synthetic.people import perform, setup_of
 
 Float = NDArray[np.float32]
 

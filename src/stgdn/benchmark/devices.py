@@ -8,7 +8,7 @@ import torch
 
 from stgdn.benchmark.measures import PRECISIONS, Setting
 from stgdn.benchmark.timing import Way, machine, stopwatch
-from stgdn.data.preparation import available_cores
+from stgdn.data.store.prepare import available_cores
 from stgdn.errors import InputError, choose
 
 PRODUCT = {"cpu": 2048, "cuda": 8192}  # rows and columns of the square matrices that are multiplied

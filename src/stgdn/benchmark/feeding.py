@@ -8,13 +8,13 @@ import numpy as np
 from stgdn.benchmark.clips import synthetic_store
 from stgdn.benchmark.plain import plain_batch, plain_parse
 from stgdn.benchmark.timing import interleaved, machine, table, threads
-from stgdn.data.preparation import available_cores, prepare
-from stgdn.data.readers import ntu_text
-from stgdn.data.readers.ntu import NTUReader
-from stgdn.data.settings import ClipSettings
-from stgdn.data.store import Store
-from stgdn.data.synthetic import write_demo
-from stgdn.data.transforms import batch
+from stgdn.data.batches.settings import ClipSettings
+from stgdn.data.batches.transforms import batch
+from stgdn.data.readers.ntu import ntu_text
+from stgdn.data.readers.ntu.ntu_reader import NTUReader
+from stgdn.data.store.prepare import available_cores, prepare
+from stgdn.data.store.store import Store
+from stgdn.data.synthetic.files import write_demo
 
 BATCH = 64
 CHOICES = 100  # batches of other clips

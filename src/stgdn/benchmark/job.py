@@ -12,7 +12,7 @@ from stgdn.benchmark import network_job
 from stgdn.benchmark.clips import CLIPS
 from stgdn.benchmark.feeding import feeding
 from stgdn.benchmark.scale import scale
-from stgdn.data.store import PRECISIONS
+from stgdn.data.store.store import PRECISIONS
 from stgdn.errors import InputError, choose
 from stgdn.files import around
 

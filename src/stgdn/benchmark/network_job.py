@@ -18,7 +18,7 @@ from stgdn.benchmark.scaling import scaling
 from stgdn.benchmark.scaling_table import scaling_table
 from stgdn.benchmark.timing import threads
 from stgdn.errors import InputError, choose
-from stgdn.naming import file_name
+from stgdn.runs.naming import file_name
 
 PLAINEST = "agcn"  # its config tells the clips that all are given
 SIZES = ("frames", "batch", "joints")

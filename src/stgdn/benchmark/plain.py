@@ -8,8 +8,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.settings import ClipSettings
-from stgdn.data.store import Store
+from stgdn.data.batches.settings import ClipSettings
+from stgdn.data.store.store import Store
 
 Float = NDArray[np.float32]
 

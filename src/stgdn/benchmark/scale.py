@@ -15,8 +15,8 @@ import torch
 from stgdn.benchmark.clips import synthetic_store
 from stgdn.benchmark.feeding import BATCH, TRAINING
 from stgdn.benchmark.timing import interleaved, machine, table
-from stgdn.data.store import Store
-from stgdn.data.transforms import batch
+from stgdn.data.batches.transforms import batch
+from stgdn.data.store.store import Store
 from stgdn.errors import InputError
 
 PATIENCE = 600  # seconds that a process waits for the others

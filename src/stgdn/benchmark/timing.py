@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from stgdn.data.preparation import available_cores
+from stgdn.data.store.prepare import available_cores
 
 Way = Callable[[int], object]
 Name = TypeVar("Name")

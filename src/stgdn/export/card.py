@@ -3,7 +3,7 @@
 from typing import Any
 
 from stgdn.data.protocols import PROTOCOLS
-from stgdn.recognition.weights_folder import FACTS, WEIGHTS
+from stgdn.inference.weights_folder import FACTS, WEIGHTS
 
 DRAWN = ("crop", "jitter", "rotate", "moving_camera")
 HEADER = """---

@@ -9,10 +9,10 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from stgdn.data.building import build_data
-from stgdn.data.shards import is_sharded
+from stgdn.data.build import build_data
+from stgdn.data.store.shards import is_sharded
+from stgdn.inference.trained import TrainedNetwork
 from stgdn.model.network import Network
-from stgdn.recognition.trained import TrainedNetwork
 
 
 class Clips(NamedTuple):

@@ -15,9 +15,9 @@ from stgdn.export.onnx_file import open_onnx, write_onnx
 from stgdn.export.torch_file import open_torch, write_torch
 from stgdn.export.weights_files import open_folder, write_folder
 from stgdn.files import replacing, replacing_folder
-from stgdn.naming import file_name
-from stgdn.recognition.trained import TrainedNetwork
-from stgdn.recognition.weights_folder import is_weights_folder
+from stgdn.inference.trained import TrainedNetwork
+from stgdn.inference.weights_folder import is_weights_folder
+from stgdn.runs.naming import file_name
 
 
 class Format(NamedTuple):

@@ -8,9 +8,9 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from stgdn.errors import InputError
+from stgdn.inference.trained import TrainedNetwork
+from stgdn.inference.weights_folder import WEIGHTS, read_facts
 from stgdn.model.network import Network
-from stgdn.recognition.trained import TrainedNetwork
-from stgdn.recognition.weights_folder import WEIGHTS, read_facts
 
 # What of a run's config is about the network and not about the machine that trained it.
 KEPT = ("seed", "recipe_name", "epochs", "batch_size", "width", "optimisation", "data", "model", "origin")

@@ -9,16 +9,16 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from stgdn.data.building import complete
+from stgdn.data.build import complete
 from stgdn.data.facts import names as listed
-from stgdn.data.shards import open_prepared
+from stgdn.data.store.shards import open_prepared
 from stgdn.errors import InputError
 from stgdn.export.published_file import digest, read_published
 from stgdn.export.published_names import ORIGINS, Origin
+from stgdn.inference.preprocessing import Preprocessing
+from stgdn.inference.trained import TrainedNetwork, class_names
 from stgdn.model.network import Network
 from stgdn.model.spatial import MaskedGCN
-from stgdn.recognition.preprocessing import Preprocessing
-from stgdn.recognition.trained import TrainedNetwork, class_names
 
 SHOWN = 6  # differences of a kind
 UNCOUNTED = ".num_batches_tracked"  # a number that nothing here uses, and that files of before PyTorch 0.4.1 lack

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from stgdn.export.facts import as_strings, facts_of
 from stgdn.export.tracing import quiet, trace
-from stgdn.recognition.trained import TrainedNetwork
+from stgdn.inference.trained import TrainedNetwork
 
 OPSET = 18
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import Tensor
 
 from stgdn.errors import InputError
-from stgdn.weights_file import read_weights
+from stgdn.runs.weights_file import read_weights
 
 WRAPPED = "module."  # what torch.nn.DataParallel puts before every name
 NESTED = ("state_dict", "model_state_dict", "model")

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from stgdn.export.facts import facts_of
 from stgdn.export.tracing import quiet, trace
-from stgdn.recognition.trained import TrainedNetwork
-from stgdn.recognition.weights_folder import FACTS
+from stgdn.inference.trained import TrainedNetwork
+from stgdn.inference.weights_folder import FACTS
 
 
 def write_torch(network: TrainedNetwork, path: Path) -> None:

@@ -10,8 +10,8 @@ from torch import Tensor
 from stgdn.export.card import card
 from stgdn.export.facts import facts_of
 from stgdn.export.tracing import folded as without_statistics
-from stgdn.recognition.trained import TrainedNetwork, load
-from stgdn.recognition.weights_folder import FACTS, WEIGHTS
+from stgdn.inference.trained import TrainedNetwork, load
+from stgdn.inference.weights_folder import FACTS, WEIGHTS
 
 
 def write_folder(network: TrainedNetwork, folder: Path, *, folded: bool) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from stgdn.data.clip import Clip
-from stgdn.data.store import Store
+from stgdn.data.store.store import Store
 from stgdn.errors import InputError
+from stgdn.inference.fused import Recogniser
 from stgdn.player.scenes import Scene, scene
-from stgdn.recognition.fused import Recogniser
 
 
 def prepared_scenes(

@@ -5,13 +5,13 @@ from itertools import islice
 from pathlib import Path
 
 from stgdn.data.clip import Clip, ClipError, ClipFile
-from stgdn.data.synthetic import MANIFEST
+from stgdn.data.readers.detect import Source
+from stgdn.data.readers.find_clips import Found, read_clip
+from stgdn.data.readers.single_clip import CustomFiles, truth
+from stgdn.data.synthetic.files import MANIFEST
+from stgdn.inference.fused import Recogniser
+from stgdn.inference.trained import TrainedNetwork
 from stgdn.player.scenes import Scene, scene
-from stgdn.recognition.formats import Source
-from stgdn.recognition.fused import Recogniser
-from stgdn.recognition.readers import CustomFiles, truth
-from stgdn.recognition.sources import Found, read_clip
-from stgdn.recognition.trained import TrainedNetwork
 
 
 def raw_scenes(

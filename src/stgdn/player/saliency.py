@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from stgdn.data.batches.frame_times import Moments, moments
+from stgdn.data.batches.joint_map import weights
 from stgdn.data.clip import Clip
-from stgdn.data.mapping import weights
-from stgdn.data.moments import Moments, moments
-from stgdn.recognition.fused import FusedNetworks, Recogniser
-from stgdn.recognition.trained import TrainedNetwork
+from stgdn.inference.fused import FusedNetworks, Recogniser
+from stgdn.inference.trained import TrainedNetwork
 from stgdn.skeleton import Layout
 
 Float = NDArray[np.float32]
@@ -31,7 +31,7 @@ def saliency(network: Recogniser, clip: Clip, layout: Layout, number: int) -> Fl
       joints that they are made from. So several streams can be fused: by the weighted mean of their own sizes.
     - A frame that the network sees several times gets the sum of its gradients. Frames between those that it sees get
       what lies between, frames that it does not see (outside of a window) nothing.
-    - A joint that others are made from (see `stgdn.data.mapping`) gets its share of theirs.
+    - A joint that others are made from (see `stgdn.data.batches.joint_map`) gets its share of theirs.
     - Where a body is not present there is nothing, nor are there empty bodies; nor for bodies that are one too many.
 
     Args:
@@ -85,7 +85,7 @@ def to_joints(gradient: NDArray[np.float64], stream: str, layout: Layout, seen: 
 
     Args:
         gradient: of the stream.
-        stream: joint, bone, joint_motion or bone_motion, as `stgdn.data.transforms` makes them.
+        stream: joint, bone, joint_motion or bone_motion, as `stgdn.data.batches.transforms` makes them.
         layout: of the W joints.
         seen: (M, S), whether a body is there.
     """

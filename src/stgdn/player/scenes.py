@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip
+from stgdn.inference.fused import Recogniser
+from stgdn.inference.preprocessing import UNKNOWN
 from stgdn.player.saliency import saliency
-from stgdn.recognition.fused import Recogniser
-from stgdn.recognition.preprocessing import UNKNOWN
 from stgdn.skeleton import Layout
 
 Float = NDArray[np.float32]

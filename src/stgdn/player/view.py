@@ -1,14 +1,14 @@
 """Where a clip's joints are for somebody who looks at them: to the right, up, and away, around the clip's middle.
 
-Kinect's x grows to the camera's left (see `stgdn.data.mapping`), a picture's y downward; both become right and up here,
-so that a clip is first seen as its camera saw it.
+Kinect's x grows to the camera's left (see `stgdn.data.batches.joint_map`), a picture's y downward; both become right and
+up here, so that a clip is first seen as its camera saw it.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stgdn.data.batches.joint_map import ASPECT
 from stgdn.data.clip import Clip
-from stgdn.data.mapping import ASPECT
 from stgdn.skeleton import Layout
 
 

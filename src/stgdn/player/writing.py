@@ -6,9 +6,9 @@ from pathlib import Path
 
 from stgdn.errors import choose
 from stgdn.files import replacing
-from stgdn.html_file import HtmlFile
 from stgdn.player.content import page_content
 from stgdn.player.film import expect_encoder, write_film
+from stgdn.player.html_file import HtmlFile
 from stgdn.player.scenes import Scene
 from stgdn.player.sheet import write_sheet
 

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
-from stgdn.data.module import Batch
+from stgdn.data.batches.datamodule import Batch
 from stgdn.errors import InputError
 from stgdn.model.network import Network
 

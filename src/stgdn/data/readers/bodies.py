@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError
-from stgdn.data.readers.denoise import SEAM, Track, assemble, join, most_active, succession
-from stgdn.data.readers.tracking import GAP, GATE
+from stgdn.data.readers.kinetics.tracking import GAP, GATE
+from stgdn.data.readers.ntu.denoise import SEAM, Track, assemble, join, most_active, succession
 from stgdn.skeleton import Layout
 
 Bodies = tuple[NDArray[np.float32], NDArray[np.bool_]]

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
 from stgdn.data.facts import names
+from stgdn.data.readers.archives import find, read_bytes
 from stgdn.data.readers.bodies import lay_out, tracks_of
-from stgdn.data.readers.denoise import Track
+from stgdn.data.readers.ntu.denoise import Track
 from stgdn.data.readers.repair import fill_missing
-from stgdn.data.readers.sources import find, read_bytes
 from stgdn.errors import InputError
 from stgdn.skeleton import KINECT20, Layout
 

@@ -1,0 +1,1 @@
+"""Commands: options, messages and their start."""

@@ -1,0 +1,107 @@
+"""For notebooks: the config that a door (`src/*.py`) would have, a door run as a command, and small pictures."""
+
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from matplotlib.figure import Figure
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from PIL import Image
+
+from stgdn.cli.entry import explanation, unknown_option
+from stgdn.errors import InputError, choose
+
+ROOT = Path(__file__).resolve().parents[3]  # the folder that has src/ and conf/
+COLOURS = 256  # of a picture, so that a byte a dot is enough
+
+
+def composed(door: str, *options: str) -> DictConfig:
+    """The config that `python src/DOOR.py OPTIONS` has, but for what only a run knows, such as its `folder`.
+
+    Args:
+        door: name of a script, `train`.
+        options: as on the command line, `data=nw_ucla`.
+
+    Raises:
+        InputError: no such script, option or choice.
+    """
+    script(door)
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        try:
+            return hydra.compose(door, list(options))
+        except (HydraException, OmegaConfBaseException) as error:
+            mistyped = re.search(r"[Cc]ould not override '([\w.]+)'", str(error))
+            reason = explanation(error)
+    raise InputError(unknown_option(mistyped[1], ROOT / "conf", door) if mistyped else reason)
+
+
+def run(door: str, *options: str) -> None:
+    """Run `python src/DOOR.py OPTIONS` in the current folder; what it says is printed line by line.
+
+    Args:
+        door: name of a script, `train`.
+        options: as on the command line; nothing has to be quoted.
+
+    Raises:
+        InputError: no such script, or the command failed: with its last line.
+    """
+    place, last = script(door), ""
+    print(f"$ python src/{place.name} {shlex.join(options)}".rstrip(), flush=True)
+    command = [sys.executable, str(place), *options]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "encoding": "utf-8"}
+    with subprocess.Popen(command, env=plain_environment(), **streams) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            last = line.strip() or last
+            print(line, end="", flush=True)
+    if process.returncode:
+        raise InputError(f"src/{place.name} ended with exit code {process.returncode}: {last.removeprefix('error: ')}")
+
+
+def plain_environment() -> dict[str, str]:
+    """What a command gets that is to print neither colours, as notebooks ask for, nor the place of this Python."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "CLICOLOR_FORCE")}
+    found = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {"COLUMNS": "140"} | kept | {"NO_COLOR": "1", "TERM": "dumb", "PYTHONUTF8": "1", "PATH": found}
+
+
+def script(door: str) -> Path:
+    """The file of a door.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    doors = {path.stem: path for path in sorted((ROOT / "src").glob("*.py"))}
+    return doors[choose(door, doors, "door")]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure, shown as the last value of a cell: small enough for a notebook that is kept with its outputs.
+
+    Attributes:
+        figure: what is shown.
+        dpi: dots an inch.
+    """
+
+    figure: Figure
+    dpi: int = 80
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows."""
+        drawn, small = io.BytesIO(), io.BytesIO()
+        self.figure.savefig(drawn, dpi=self.dpi, facecolor="white")
+        image = Image.open(drawn).convert("RGB")
+        image = image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)  # also rare colours
+        image.save(small, "png", optimize=True)
+        return small.getvalue()

@@ -1,0 +1,1 @@
+"""From stores to the network's batches."""

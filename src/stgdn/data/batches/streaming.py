@@ -1,0 +1,182 @@
+"""Batches of a store in shards, made from what streams by.
+
+An epoch is one order of all clips of a split: in training the shards in random order, in evaluation as they are, and
+in each the clips as they lie there. Every process takes an unbroken part of that order, and of this every worker
+process another one, its stream. Parts are counted in clips and may end in the middle of a shard, so that all processes
+make equally many batches and no clip is seen twice, however many shards there are. In training WebDataset then shuffles
+the clips of a stream within a window.
+
+What is made of a clip is the same as from a store in one piece: see `stgdn.data.batches.datamodule`.
+"""
+
+import io
+import random
+from collections.abc import Iterator
+from itertools import islice
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from stgdn.data.batches.datamodule import DRAWS, Batch, EpochBatches, SkeletonData
+from stgdn.data.batches.joint_map import JointMap
+from stgdn.data.batches.settings import ClipSettings
+from stgdn.data.batches.transforms import batch
+from stgdn.data.store.in_memory import ClipsInMemory
+from stgdn.data.store.shards import BLOCK, ShardedStore
+from stgdn.data.store.storage import telling, webdataset
+from stgdn.data.store.store import Store
+
+WINDOW = 2048  # clips that a stream's shuffle chooses from
+
+Streamed = tuple[int, NDArray[np.floating]]  # index of a clip, and its (rows, V, C)
+
+
+class EpochStreams(EpochBatches):
+    """Yields (epoch, [stream, number of the batch in its stream]); streams take turns, as worker processes do.
+
+    Args:
+        size: number of clips.
+        batch_size: clips in a batch over all ranks.
+        seed: None for evaluation: all clips, in batches of nearly the same size.
+        rank, ranks: which part of the epoch this process takes.
+        streams: how many this process reads at the same time.
+    """
+
+    def __init__(
+        self, size: int, batch_size: int, seed: int | None = None, rank: int = 0, ranks: int = 1, streams: int = 1
+    ) -> None:
+        super().__init__(size, batch_size, seed, rank, ranks)
+        self.streams = streams
+
+    def __iter__(self) -> Iterator[tuple[int, list[int]]]:
+        """The batches of this epoch."""
+        epoch = self.epoch
+        for step in range(len(self)):
+            yield epoch, [step % self.streams, step // self.streams]
+
+    def share(self, stream: int) -> tuple[int, list[int]]:
+        """Where a stream begins in the epoch's order, and how many clips each of its batches has."""
+        taken = self.size if self.seed is None else len(self) * self.batch_size
+        first, last = taken * self.rank // self.ranks, taken * (self.rank + 1) // self.ranks
+        least, over = divmod(last - first, len(self))
+        sizes = [least + (step < over) for step in range(len(self))]
+        before = sum(sum(sizes[other :: self.streams]) for other in range(stream))
+        return first + before, sizes[stream :: self.streams]
+
+
+def laid_together(store: ShardedStore, streamed: list[Streamed]) -> ClipsInMemory:
+    """Streamed clips in memory, in their order."""
+    clips = store.clips[[index for index, _ in streamed]]
+    frames = clips["frames"].astype(np.int64)
+    clips["row"] = np.where(frames > 0, frames.cumsum().reshape(frames.shape) - frames, 0)
+    return ClipsInMemory(clips, np.concatenate([rows for _, rows in streamed]), store.layout)
+
+
+class StreamedBatches(Dataset[Batch]):
+    """Makes the batches that `EpochStreams` names, each from what its stream brings next.
+
+    A stream is read in order; asked for any other batch than the next one, it is begun anew and read up to there.
+    """
+
+    def __init__(
+        self,
+        store: ShardedStore,
+        indices: NDArray[np.integer],
+        settings: ClipSettings,
+        seed: int | None,
+        mapping: JointMap | None,
+        epochs: EpochStreams,
+    ) -> None:
+        self.store, self.settings, self.seed, self.mapping, self.epochs = store, settings, seed, mapping, epochs
+        places = store.places[indices]
+        self.indices = indices[np.lexsort((places["offset"], places["shard"]))]  # shard by shard
+        self.counts = np.bincount(places["shard"], minlength=len(store.shards))
+        self.firsts = self.counts.cumsum() - self.counts
+        self._next: tuple[int, int, int] | None = None
+        self._batches: Iterator[Batch] = iter(())
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        return len(self.indices)
+
+    def __getitem__(self, key: tuple[int, list[int]]) -> Batch:
+        """The batch that `EpochStreams` names.
+
+        Raises:
+            StorageError: a shard cannot be read, or is damaged.
+        """
+        epoch, (stream, number) = key
+        if self._next != (epoch, stream, number):
+            self._batches = islice(self._stream(epoch, stream), number, None)
+        self._next = epoch, stream, number + 1
+        return next(self._batches)
+
+    def _stream(self, epoch: int, stream: int) -> Iterator[Batch]:
+        first, sizes = self.epochs.share(stream)
+        clips = self._clips(epoch, first, first + sum(sizes))
+        if self.seed is not None:
+            rng = random.Random(f"{self.seed} {epoch} {self.epochs.rank} {stream}")
+            clips = iter(webdataset().shuffle(WINDOW, initial=WINDOW, rng=rng)(clips))
+        for size in sizes:
+            yield self._batch(epoch, list(islice(clips, size)))
+
+    def _clips(self, epoch: int, first: int, last: int) -> Iterator[Streamed]:
+        """Clips `first` to `last` (exclusive) of an epoch's order."""
+        shards = np.arange(len(self.counts))
+        if self.seed is not None:
+            shards = np.random.default_rng([self.seed, epoch]).permutation(shards)
+        ends = self.counts[shards].cumsum()
+        for shard, end in zip(shards.tolist(), ends.tolist(), strict=True):
+            begin = end - self.counts[shard]
+            low, high = max(first, begin) - begin, min(last, end) - begin
+            if low < high:
+                yield from self._shard(shard, self.indices[self.firsts[shard] :][low:high])
+
+    def _shard(self, shard: int, indices: NDArray[np.integer]) -> Iterator[Streamed]:
+        """These clips of a shard, which lie there in this order; nothing before and behind them is read."""
+        store, offsets = self.store, self.store.places["offset"][indices]
+        wanted = {f"{index:09}.rows": index for index in indices.tolist()}
+        place = f"{store.place}, {store.shards[shard]['name']}"
+        with telling(place):
+            content = store.read(shard, offsets[0] - BLOCK, offsets[-1] + store.size(indices[-1]))
+            members = webdataset().tariterators.tar_file_iterator(io.BytesIO(content), select_files=wanted.__contains__)
+            for member in islice(members, len(wanted)):
+                index = wanted.pop(member["fname"])
+                yield index, store.rows(index, member["data"])
+        if wanted:
+            raise store.damaged(shard, f"{len(wanted)} of its clips are not to be found")
+
+    def _batch(self, epoch: int, streamed: list[Streamed]) -> Batch:
+        chosen = np.array([index for index, _ in streamed], np.int64)
+        clips = cast(Store, laid_together(self.store, streamed))
+        draws = None if self.seed is None else draws_at(self.seed, epoch, chosen)
+        made = batch(clips, np.arange(len(chosen)), self.settings, draws, self.mapping)
+        labels = torch.from_numpy(clips.clips["label"].astype(np.int64))
+        return Batch(clips=torch.from_numpy(made), labels=labels, indices=torch.from_numpy(chosen), epoch=epoch)
+
+
+def draws_at(seed: int, epoch: int, indices: NDArray[np.integer]) -> NDArray[np.float64]:
+    """The rows `indices` of `default_rng([seed, epoch]).random((clips, DRAWS))`, without making the others."""
+    bits, at = np.random.PCG64([seed, epoch]), 0
+    generator = np.random.Generator(bits)
+    drawn = np.empty((len(indices), DRAWS))
+    for row, index in zip(drawn, indices.tolist(), strict=True):
+        bits.advance((index - at) * DRAWS)
+        generator.random(out=row)
+        at = index + 1
+    return drawn
+
+
+class StreamedData(SkeletonData):
+    """Training, held-out and test clips of a store in shards: as for one in one piece, but in the order of streams."""
+
+    def batches(
+        self, indices: NDArray[np.integer], seed: int | None, rank: int, ranks: int
+    ) -> tuple[Dataset[Batch], EpochBatches]:
+        """What makes the batches of a split, and their order."""
+        assert isinstance(self.store, ShardedStore)
+        epochs = EpochStreams(len(indices), self.batch_size, seed, rank, ranks, max(self.workers, 1))
+        return StreamedBatches(self.store, indices, self.settings, seed, self.mapping, epochs), epochs

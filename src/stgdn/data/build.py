@@ -1,0 +1,247 @@
+"""From the `data` part of a config to a prepared store and to batches."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from stgdn.data.batches.datamodule import SkeletonData
+from stgdn.data.batches.streaming import StreamedData
+from stgdn.data.batches.transforms import ClipSettings
+from stgdn.data.clip import Reader
+from stgdn.data.protocols import check_counts
+from stgdn.data.store.prepare import available_cores, prepare
+from stgdn.data.store.shards import ShardedStore, is_sharded, open_prepared
+from stgdn.data.store.store import Store
+from stgdn.data.synthetic.files import write_demo
+from stgdn.errors import InputError
+from stgdn.skeleton import layout, plain
+
+
+def prepare_data(config: DictConfig) -> str:
+    """Make the store that `config.data` names (a synthetic source is written first); returns a summary.
+
+    Raises:
+        InputError: the source is missing or unusable.
+    """
+    data = config.data
+    keys = ("workers", "overwrite", "bad_share", "precision", "scale")
+    store = _prepare(data, **{key: config[key] for key in keys})
+    if config.verify:
+        store.verify()
+    complete(data, store)
+    return summary(store, data.dataset, data.protocol)
+
+
+def _prepare(data: DictConfig, overwrite: bool = False, **options: Any) -> Store:  # noqa: ANN401
+    if data.synthetic and (overwrite or not (Path(data.store) / "store.json").exists()):
+        write_demo(Path(data.source))
+    reader: Reader = instantiate(data.reader)
+    store = prepare(
+        reader,
+        data.store,
+        data.dataset,
+        source=data.source,
+        synthetic=data.synthetic,
+        settings=reader_settings(data),
+        overwrite=overwrite,
+        **options,
+    )
+    expect_reader(store, data)
+    return store
+
+
+def reader_settings(data: DictConfig) -> dict[str, Any]:
+    """What a data config tells its reader, but for the place of the files."""
+    settings = OmegaConf.to_container(data.reader, resolve=True)
+    assert isinstance(settings, dict)
+    return {str(key): value for key, value in settings.items() if key not in ("_target_", "source")}
+
+
+def expect_reader(store: Store, data: DictConfig) -> None:
+    """Check that a store was read the way that the config says; null leaves it open.
+
+    Raises:
+        InputError: it was read another way.
+    """
+    for key, value in reader_settings(data).items():
+        before = store.header.reader.get(key)
+        if before != value and None not in (before, value):
+            raise InputError(
+                f"the store {store.folder} was made with data.reader.{key}={before}, not {value}: prepare it again "
+                "with overwrite=true, or name another folder with data.store"
+            )
+
+
+def summary(store: Store, dataset: str, protocol: str) -> str:
+    """What a store holds, what was left out and why, and how the protocol splits it."""
+    header = store.header
+    training = store.training(protocol)
+    lines = [
+        f"{'synthetic ' if header.synthetic else ''}{dataset}: {len(store):,} clips of {len(header.classes)} classes, "
+        f"{header.rows:,} body frames, {store.coordinates.nbytes / 1e6:.0f} MB in {store.folder}",
+        f"read from {header.source}",
+        f"{protocol}: {training.sum():,} training and {(~training).sum():,} test clips",
+    ]
+    lines += [f"left out {count:,}: {reason}" for reason, count in header.skipped.items()]
+    lines += [f"note: {count:,} kept: {remark} (remarks.tsv)" for remark, count in header.remarks.items()]
+    if header.expected is not None and header.expected != len(store):
+        lines.append(f"note: {len(store):,} clips where the official lists leave {header.expected:,}")
+    if difference := check_counts(dataset, protocol, int(training.sum()), int((~training).sum())):
+        lines.append(f"note: {difference}")
+    return "\n".join(lines)
+
+
+def open_store(data: DictConfig) -> Store:
+    """The prepared store that the user's own data config names; a synthetic one is prepared when it is missing.
+
+    Raises:
+        InputError: see `read_store`.
+    """
+    if data.synthetic and not _is_there(data):
+        _prepare(data)
+    return read_store(data)
+
+
+def read_store(data: DictConfig) -> Store:
+    """The prepared store that a data config names, which is completed. Nothing is made or written.
+
+    Raises:
+        InputError: no store (the sentence says how to make one and where the raw data comes from), or of another set.
+    """
+    if not _is_there(data):
+        name = shlex.quote(str(data.name))
+        source = "" if data.synthetic else " data.source=PATH"
+        after = "" if data.synthetic else f" with the path of the raw files; {data.obtain}"
+        raise InputError(
+            f"data={name} is not prepared ({data.store} is missing): type `python src/prepare.py data={name}{source}`"
+            f"{after}; if it is prepared elsewhere, say data_root=FOLDER"
+        )
+    store = open_prepared(data.store)
+    expect_reader(store, data)
+    complete(data, store)
+    expect_store(store, data)
+    return store
+
+
+def _is_there(data: DictConfig) -> bool:
+    return is_sharded(data.store) or (Path(data.store) / "store.json").exists()
+
+
+def complete(data: DictConfig, store: Store) -> None:
+    """Fill in what a data config leaves to its store (null).
+
+    These are layout, classes and their names, bodies, protocol and the length of the training clips.
+    """
+    classes = list(store.header.classes)
+    found = {"layout": plain(store.layout), "num_classes": len(classes), "bodies": store.header.max_bodies}
+    found["classes"] = classes  # so that a run's config and checkpoints know them without the store
+    if store.protocols:
+        found["protocol"] = next(iter(store.protocols))
+    for key, value in found.items():
+        if data.get(key) is None:  # older runs do not have all of them
+            data[key] = value
+    if data.get("median_frames") is None:
+        data.median_frames = median_frames(store, data.protocol)
+
+
+def median_frames(store: Store, protocol: str) -> int | None:
+    """The median length of the clips that a protocol trains on; None if it trains on none, or cannot split them."""
+    try:
+        lengths = store.clips["length"][store.training(protocol)]
+    except InputError:
+        return None  # who trains or tests is told
+    return round(float(np.median(lengths))) if len(lengths) else None
+
+
+def build_data(
+    config: DictConfig, other: str | None = None, protocol: str | None = None, *, own: bool = False
+) -> SkeletonData:
+    """Batches of the prepared store that `config.data` names.
+
+    Args:
+        config: what a door was given, or what a run was made with.
+        other: the folder of another store to take clips from, whatever its joints.
+        protocol: how to split that one; None for as the config says.
+        own: the user has typed the config: synthetic data are prepared where it says when they are missing.
+
+    Raises:
+        InputError: see `read_store`; another store with another number of classes.
+    """
+    data = config.data
+    opened = open_store if own else read_store
+    store = opened(data) if other is None else _like(open_prepared(other), data)
+    kind = StreamedData if isinstance(store, ShardedStore) else SkeletonData
+    return kind(
+        store,
+        protocol or data.protocol,
+        clip_settings(data),
+        layout=layout(data.input_layout),
+        batch_size=config.batch_size,
+        holdout=tuple(data.holdout) if isinstance(data.holdout, ListConfig) else (data.holdout,),
+        workers=loader_workers(config) if config.workers is None else config.workers,
+        seed=config.seed,
+    )
+
+
+def loader_workers(config: DictConfig) -> int:
+    """Processes that make batches beside a GPU, up to 8; on a CPU none, the cores are busy training."""
+    on_cpu = OmegaConf.select(config, "trainer.accelerator") == "cpu" or not torch.cuda.is_available()
+    return 0 if on_cpu else min(8, available_cores() - 1)
+
+
+def expect_store(store: Store, data: DictConfig) -> None:
+    """Check that a store is the one that the config means.
+
+    Raises:
+        InputError: another data set, joint layout or number of classes.
+    """
+    header = store.header
+    meant = layout(data.layout)
+    found = (header.dataset, store.layout, len(header.classes))
+    if found != (data.dataset, meant, data.num_classes):
+        raise InputError(
+            f"the store {data.store} holds {found[2]} classes of layout {store.layout.name} from {found[0]}, "
+            f"data={data.name} means {data.num_classes} of {meant.name} from {data.dataset}: point data.store "
+            "elsewhere, or prepare it again with overwrite=true"
+        )
+
+
+def _like(store: Store, data: DictConfig) -> Store:
+    if (found := len(store.header.classes)) != data.num_classes:
+        raise InputError(
+            f"the store {store.folder} has {found} classes and the network was trained for {data.num_classes} of "
+            f"{data.name}: only clips of the same classes can be tried"
+        )
+    return store
+
+
+def clip_settings(data: DictConfig) -> ClipSettings:
+    """The part of a data config that says how clips become inputs."""
+    keys = ClipSettings.__dataclass_fields__
+    options: dict[str, Any] = {str(key): data[key] for key in data if key in keys}
+    options["rotate"] = tuple(data.rotate) if isinstance(data.rotate, ListConfig) else (data.rotate,)
+    return ClipSettings(**options)
+
+
+def trivial_accuracy(data: SkeletonData) -> float:
+    """Test accuracy of the nearest class mean of the average pose: what needs no network and no motion."""
+    store, splits = data.store, data.splits
+    root = store.layout.centre
+    poses = np.stack([_average_pose(store.joints(index), root) for index in range(len(store))])
+    labels = store.clips["label"]
+    train = np.union1d(splits["train"], splits["holdout"])
+    means = np.stack([poses[train][labels[train] == label].mean(axis=0) for label in np.unique(labels[train])])
+    distances = np.linalg.norm(poses[splits["test"], None] - means[None], axis=2)
+    nearest = np.unique(labels[train])[distances.argmin(axis=1)]
+    return float((nearest == labels[splits["test"]]).mean())
+
+
+def _average_pose(joints: np.ndarray, root: int) -> np.ndarray:
+    seen = (joints != 0).any(axis=(2, 3))
+    centred = joints - joints[:, :, root : root + 1]
+    return (centred.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)[:, None, None]).ravel()

@@ -1,0 +1,1 @@
+"""Read the arrays that 2s-AGCN, ST-GCN and CTR-GCN prepare."""

@@ -1,0 +1,138 @@
+"""2s-AGCN and ST-GCN: a folder of arrays, each with a pickle of names and labels.
+
+`train_data_joint.npy` (Shi et al. 2019; ST-GCN, Yan et al. 2018: `train_data.npy`) is float32 (N, 3, T, V, M) with T of
+300, `train_label.pkl` the pair (names of the clips, labels); the same for `val`. V is 25 for NTU RGB+D, in metres, and
+18 for Kinetics-Skeleton: x and y in shares of the picture, from its middle, and the confidence.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
+from stgdn.data.readers.arrays.agcn_preparation import restore
+from stgdn.data.readers.arrays.mapped import map_array, read_row
+from stgdn.data.readers.arrays.prepared_arrays import PreparedArrays
+from stgdn.data.readers.ntu.ntu_reader import parse_name
+from stgdn.data.readers.pyskl.pyskl_reader import TEST, TRAINING
+from stgdn.data.readers.pyskl.restricted_pickle import load_plain
+from stgdn.errors import InputError
+from stgdn.skeleton import LAYOUTS, OPENPOSE18
+
+SPLITS = {"train": TRAINING, "val": TEST}
+DATA = ("_data_joint.npy", "_data.npy")  # as 2s-AGCN and as ST-GCN call it
+MAX_FRAMES = 3_000  # of a clip; published arrays have 300
+
+
+class AGCNArrayReader(PreparedArrays):
+    """Reads the folder of 2s-AGCN or ST-GCN; one of the two splits is enough. Arguments as in `PreparedArrays`."""
+
+    def survey(self) -> Survey:
+        """List the clips of both splits; those without a name are skipped.
+
+        Raises:
+            InputError: the folder has no such array, an array or a pickle is missing, damaged, of another shape or of
+                another number of clips than the other.
+        """
+        survey = Survey([])
+        for split in SPLITS:
+            path = next((path for name in DATA if (path := self.source / f"{split}{name}").is_file()), None)
+            if path is None:
+                continue
+            for row, name in enumerate(self._open(path)[1]):
+                if name:
+                    survey.files.append(ClipFile(name, str(path), str(row)))
+                else:
+                    survey.skipped.append((f"{split} {row}", "has no name"))
+        if not survey.files:
+            raise InputError(_nothing(self.source))
+        survey.files.sort(key=lambda file: file.name)  # of one name the training clip stays first
+        return survey
+
+    def read(self, file: ClipFile) -> Clip:
+        """Read one clip, see `stgdn.data.readers.arrays.agcn_preparation` for what is undone.
+
+        Raises:
+            ClipError: the files have changed, or the clip has no whole number as its label, a coordinate that is not
+                finite, or nobody in any frame.
+        """
+        path = Path(file.path)
+        try:
+            array, names, labels = self._open(path)
+            row = int(file.member or "")
+            name, label = names[row], labels[row]
+        except (InputError, ValueError, IndexError) as error:
+            raise ClipError(f"cannot be read: {error}") from error
+        if name != file.name:
+            raise ClipError("is not where it was: the files have changed")
+        if type(label) is not int:
+            raise ClipError("has no whole number as its label")
+        joints = read_row(array, row).transpose(3, 1, 2, 0)
+        if self.layout == OPENPOSE18 and path.name.endswith(DATA[0]):
+            joints[..., 1] *= -1  # 2s-AGCN's Kinetics has y up, all other pictures y down
+        joints, present = self.people(restore(joints, self.layout))
+        ntu = parse_name(file.name)
+        subject, camera, replication = (ntu.subject, ntu.camera, ntu.replication) if ntu else (-1, -1, -1)
+        setup = SPLITS[path.name.partition("_")[0]]
+        return Clip(file.name, label, joints, present, subject, camera, setup, replication)
+
+    def _open(self, path: Path) -> tuple[NDArray[Any], list[str], list[Any]]:
+        """The array, the names and the labels of a split."""
+        array, V = map_array(path), self.layout.num_joints
+        if array.ndim != 5 or array.shape[1] != 3 or array.shape[3] != V or not 1 <= array.shape[2] <= MAX_FRAMES:
+            raise InputError(
+                f"'{path}' has the shape {array.shape}, expected (clips, 3, up to {MAX_FRAMES} frames, {V} joints of "
+                f"{self.layout.name}, bodies){_fitting(array.shape[3:4])}"
+            )
+        pickled = path.with_name(f"{path.name.partition('_')[0]}_label.pkl")
+        names, labels = _labels(pickled)
+        if not len(array) == len(names) == len(labels):
+            raise InputError(
+                f"'{pickled}' has {len(names)} names and {len(labels)} labels, but '{path}' {len(array)} clips: they "
+                "do not belong together"
+            )
+        return array, names, labels
+
+
+def _nothing(folder: Path) -> str:
+    below = sorted({str(path.parent) for name in DATA for path in folder.glob(f"*/train{name}")})
+    hint = f"; there are such files in {', '.join(below)}" if below else ""
+    return (
+        f"no train_data_joint.npy or train_data.npy with a clip in the folder '{folder}'{hint}; 2s-AGCN's README "
+        "(https://github.com/lshiwjx/2s-AGCN) says how they are made; then type `python src/prepare.py "
+        "data=agcn_arrays data.source=FOLDER`"
+    )
+
+
+def _fitting(joints: tuple[int, ...]) -> str:
+    """Which layouts have so many joints, as a hint."""
+    names = [name for name, known in LAYOUTS.items() if (known.num_joints,) == joints]
+    return f"; data.layout={' or '.join(names)} has so many joints" if names else ""
+
+
+def _labels(path: Path) -> tuple[list[str], list[Any]]:
+    """Names and labels of a split, read once in every process."""
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise InputError(f"no '{path}', which holds the names and labels of the clips: put it there") from error
+    return _loaded(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=2)
+def _loaded(path: Path, _changed: int, _size: int) -> tuple[list[str], list[Any]]:
+    pair = load_plain(path)
+    if isinstance(pair, list | tuple) and len(pair) == 2:
+        names, labels = (part.tolist() if isinstance(part, np.ndarray) else part for part in pair)
+        if isinstance(names, list | tuple) and isinstance(labels, list | tuple):
+            return [_name(name) for name in names], list(labels)
+    raise InputError(f"'{path}' is not a pair of a list of names and a list of labels")
+
+
+def _name(name: object) -> str:
+    """The clip's name without its file's suffix; '' if it has none."""
+    text = name if isinstance(name, str) and name.isprintable() else ""
+    return text.removesuffix(".skeleton").removesuffix(".json")

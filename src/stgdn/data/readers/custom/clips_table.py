@@ -1,0 +1,139 @@
+"""Who acts in a clip of a person's own data set, and what: from its file, its name, or the table `clips.csv`."""
+
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from stgdn.data.clip import ClipError, ClipFile
+from stgdn.data.readers.archives import read_bytes
+from stgdn.data.readers.custom.csv_clips import table
+from stgdn.data.readers.custom.recording import FACTS, Fact, quoted
+from stgdn.errors import InputError, choose
+
+TABLE = "clips.csv"
+MOST_BYTES = 64 << 20
+MOST_NUMBER = (1 << 31) - 1
+
+
+def name_pattern(pattern: str) -> re.Pattern[str]:
+    """What the names of clips look like, as a regular expression for the whole name.
+
+    Args:
+        pattern: text with one of `FACTS` in braces, such as `{label}/s{subject}_r{replication}`; `{any}` stands for
+            what does not matter. Each may stand there once.
+
+    Raises:
+        InputError: something else in braces, something twice, or nothing in braces.
+    """
+    parts = re.split(r"\{([^{}]*)\}", pattern)
+    fields, expression = parts[1::2], re.escape(parts[0])
+    for name, literal in zip(fields, parts[2::2], strict=True):
+        choose(name, (*FACTS, "any"), f"field of the pattern {quoted(pattern)}")
+        expression += f"(?P<{name}>{'.+?' if name in ('label', 'any') else '[0-9]{1,9}'}){re.escape(literal)}"
+    if not fields or len(set(fields)) < len(fields):
+        raise InputError(f"the pattern {quoted(pattern)} must have fields such as {{label}}, each of them once")
+    return re.compile(expression)
+
+
+def facts_of_name(pattern: re.Pattern[str] | None, name: str) -> dict[str, Fact]:
+    """What a clip's name says.
+
+    Raises:
+        ClipError: it does not fit the pattern.
+    """
+    if pattern is None:
+        return {}
+    if not (match := pattern.fullmatch(name)):
+        raise ClipError("its name does not fit the pattern of dataset.yaml")
+    return {key: found for key, found in match.groupdict().items() if key in FACTS}
+
+
+def read_table(folder: Path) -> dict[str, dict[str, Fact]]:
+    """What `clips.csv` says about the clips, by their names; {} if there is none.
+
+    Raises:
+        InputError: it has no column `name`, an unknown one, a row of another length or a name twice, or cannot be read.
+    """
+    path = folder / TABLE
+    if not path.exists():
+        return {}
+    try:
+        rows = table(read_bytes(ClipFile(TABLE, str(path)), MOST_BYTES))
+        head = [column.strip() for column in next(rows, (1, []))[1]]
+        for column in head:
+            choose(column, ("name", *FACTS), f"column of '{path}'")
+        if "name" not in head or len(set(head)) < len(head):
+            raise ClipError(f"needs a first line such as name,{','.join(FACTS)}, each of them once")
+        clips: dict[str, dict[str, Fact]] = {}
+        for line, row in rows:
+            if len(row) != len(head):
+                raise ClipError(f"line {line} has {len(row)} cells, the first line has {len(head)}")
+            given: dict[str, Fact] = {key: cell.strip() for key, cell in zip(head, row, strict=True) if cell.strip()}
+            name = str(given.pop("name", "")).removesuffix(".npz").removesuffix(".csv")
+            if name in clips or not name:
+                raise ClipError(f"line {line} has {f'{quoted(name)} again' if name else 'no name'}")
+            clips[name] = given
+    except ClipError as error:
+        raise InputError(f"'{path}': {error}") from error
+    return clips
+
+
+def settle(
+    sources: Mapping[str, Mapping[str, Fact]],
+    classes: Sequence[str],
+    first_label: int,
+    needed: Mapping[str, str],
+    *,
+    labelled: bool = True,
+) -> dict[str, int]:
+    """Make numbers of what several sources say about one clip.
+
+    Args:
+        sources: what is said, by who says it.
+        classes: class names in the order of labels.
+        first_label: the number of the first class where labels are numbers.
+        needed: facts that a clip must have besides its label, and what needs them.
+        labelled: whether a clip must have a label.
+
+    Returns:
+        The label, from 0, and those of the other `FACTS` that are known.
+
+    Raises:
+        ClipError: sources that contradict each other, an unknown class, a number out of range, or something missing.
+    """
+    settled: dict[str, int] = {}
+    told_by: dict[str, str] = {}
+    for source, facts in sources.items():
+        for key, fact in facts.items():
+            number = _label(fact, classes, first_label) if key == "label" else _whole(fact, key)
+            if settled.setdefault(key, number) != number:
+                raise ClipError(f"has another {key} in {source} than in {told_by[key]}")
+            told_by.setdefault(key, source)
+    if labelled and "label" not in settled:
+        raise ClipError(f"has no label, neither in its file nor in {TABLE} nor by a pattern for its name")
+    for key, user in needed.items():
+        if key not in settled:
+            raise ClipError(f"has no {key}, which {user} needs")
+    return settled
+
+
+def _label(fact: Fact, classes: Sequence[str], first_label: int) -> int:
+    if fact in classes:
+        return classes.index(str(fact))
+    if not isinstance(fact, int) and not re.fullmatch("-?[0-9]{1,9}", fact):
+        near = get_close_matches(fact[:100], classes, n=1)
+        raise ClipError(f"unknown class {quoted(fact)}" + (f"; is it {quoted(near[0])}?" if near else ""))
+    if not 0 <= int(fact) - first_label < len(classes):
+        raise ClipError(
+            f"label {fact} is outside the {len(classes)} classes, counted from {first_label} "
+            "(`first_label` in dataset.yaml)"
+        )
+    return int(fact) - first_label
+
+
+def _whole(fact: Fact, key: str) -> int:
+    known = isinstance(fact, int) or re.fullmatch("[0-9]{1,10}", fact)
+    if not known or not 0 <= int(fact) <= MOST_NUMBER:
+        raise ClipError(f"its {key} {quoted(fact)} is not a whole number from 0 up")
+    return int(fact)

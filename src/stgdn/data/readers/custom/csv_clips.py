@@ -1,0 +1,160 @@
+"""Clips as `.csv`: a row a frame and body, the joints' coordinates in columns of their names."""
+
+import csv
+import io
+import math
+import re
+from array import array
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stgdn.data.clip import ClipError
+from stgdn.data.readers.custom.recording import (
+    FACTS,
+    MOST_FRAMES,
+    MOST_NUMBERS,
+    Body,
+    Fact,
+    Recording,
+    expect_size,
+    quoted,
+)
+from stgdn.skeleton import Layout
+
+MOST_LINE = 1 << 20  # characters
+MOST_ROWS = 10 * MOST_FRAMES
+
+
+def table(content: bytes) -> Iterator[tuple[int, list[str]]]:
+    """The (line number, cells) of a table with commas, without its empty lines.
+
+    Raises:
+        ClipError: not UTF-8 text, more than `MOST_LINE` characters in a line, or quotes that do not end.
+    """
+    text = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="")
+
+    def lines() -> Iterator[str]:
+        while line := text.readline(MOST_LINE + 1):
+            if len(line) > MOST_LINE:
+                raise ClipError(f"has a line of more than {MOST_LINE:,} characters")
+            yield line
+
+    reader = csv.reader(lines())
+    try:
+        yield from ((reader.line_num, row) for row in reader if row)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ClipError(f"is no UTF-8 text with commas: {quoted(error)}") from error
+
+
+def read_csv(content: bytes, layout: Layout) -> Recording:
+    """Read columns `JOINT_x`, `JOINT_y`, `JOINT_z` (not in the picture), and if they are there `JOINT_confidence`.
+
+    Columns `frame`, `body` and `FACTS` are optional, others are left aside. An empty cell is a number that is not
+    there.
+
+    Raises:
+        ClipError: not UTF-8 text, a column is missing or there twice, a row of another length, a cell that is no
+            number, a body twice in a frame, or larger than a clip may be.
+    """
+    rows = table(content)
+    _, head = next(rows, (1, []))
+    where = _places([name.strip() for name in head])
+    joint_columns = _joint_columns(where, layout)
+    named = {name: where[name] for name in ("frame", "body", *FACTS) if name in where}
+    numbers, words = array("d"), {name: list[str]() for name in named}
+    count = 0
+    for count, (line, row) in enumerate(rows, 1):
+        if len(row) != len(head):
+            raise ClipError(f"line {line} has {len(row)} cells, the first line has {len(head)}")
+        numbers.extend(_numbers([row[column] for column in joint_columns], line))
+        for name, column in named.items():
+            words[name].append(row[column].strip())
+        if count > MOST_ROWS or len(numbers) > MOST_NUMBERS:
+            raise ClipError(f"has more than {MOST_ROWS:,} rows or {MOST_NUMBERS:,} numbers")
+    if not count:
+        raise ClipError("no frame")
+    values = np.array(numbers, np.float64).reshape(count, layout.num_joints, -1)
+    D = 2 if layout.planar else 3
+    sure = values[..., D] if values.shape[-1] > D else np.ones(values.shape[:2])
+    return Recording(_bodies(words, values[..., :D], sure), _facts(words), timed="frame" in words)
+
+
+def _places(head: list[str]) -> dict[str, int]:
+    """Where the columns stand, by their names."""
+    if not any(head):
+        raise ClipError("is empty")
+    if len(head) == 1 and ";" in head[0]:
+        raise ClipError("has columns separated by semicolons, expected commas")
+    where: dict[str, int] = {}
+    for column, name in enumerate(head):
+        if name and where.setdefault(name, column) != column:
+            raise ClipError(f"has column {quoted(name)} twice")
+    return where
+
+
+def _joint_columns(where: Mapping[str, int], layout: Layout) -> list[int]:
+    """Where the numbers of the joints stand: V times x, y, z and perhaps confidence."""
+    axes = ["x", "y"] if layout.planar else ["x", "y", "z"]
+    if any(f"{joint}_confidence" in where for joint in layout.joints):
+        axes.append("confidence")
+    names = [f"{joint}_{axis}" for joint in layout.joints for axis in axes]
+    if missing := [name for name in names if name not in where]:
+        near = get_close_matches(missing[0], [name[:100] for name in list(where)[:1000]], n=1)
+        raise ClipError(f"has no column {quoted(missing[0])}" + (f"; is it {quoted(near[0])}?" if near else ""))
+    return [where[name] for name in names]
+
+
+def _numbers(cells: list[str], line: int) -> list[float]:
+    try:
+        return [float(cell) for cell in cells]
+    except ValueError:
+        return [_number(cell, line) if cell.strip() else math.nan for cell in cells]
+
+
+def _number(cell: str, line: int) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        raise ClipError(f"line {line} has {quoted(cell)} where a number belongs") from None
+
+
+def _bodies(words: dict[str, list[str]], places: NDArray[np.float64], sure: NDArray[np.float64]) -> list[Body]:
+    """Split rows (R, V, D) by body, those of each in the order of their frames."""
+    rows_of: dict[str, list[int]] = {}
+    for row, name in enumerate(words.get("body", [""] * len(places))):
+        rows_of.setdefault(name, []).append(row)
+    expect_size(max(len(rows_of), 1), max(map(len, rows_of.values()), default=0))
+    bodies = []
+    for rows in rows_of.values():
+        frames = np.arange(len(rows))
+        if "frame" in words:
+            frames = np.array([_frame(words["frame"][row]) for row in rows])
+        order = np.argsort(frames, kind="stable")
+        frames, chosen = frames[order], np.array(rows)[order]
+        twice = frames[1:][np.diff(frames) == 0]
+        if len(twice):
+            more = "" if "body" in words else ": a second body needs a column 'body'"
+            raise ClipError(f"has frame {twice[0]} twice{more}")
+        bodies.append(Body(frames, places[chosen], sure[chosen]))
+    return bodies
+
+
+def _frame(cell: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}(\.0*)?", cell):
+        raise ClipError(f"has {quoted(cell)} in column 'frame', which is not a whole number")
+    return int(cell.partition(".")[0])
+
+
+def _facts(words: dict[str, list[str]]) -> dict[str, Fact]:
+    """What columns tell, the same in every row."""
+    facts: dict[str, Fact] = {}
+    for name in FACTS:
+        found = sorted({cell for cell in words.get(name, ()) if cell})
+        if len(found) > 1:
+            raise ClipError(f"has {quoted(found[0])} and {quoted(found[1])} in column '{name}', a clip has one")
+        if found:
+            facts[name] = found[0]
+    return facts

@@ -1,0 +1,239 @@
+"""`dataset.yaml`: what the clips of a person's own data set have in common, see docs/own-data.md."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stgdn.data.protocols import Protocol
+from stgdn.data.readers.custom.clips_table import MOST_NUMBER, name_pattern
+from stgdn.data.readers.custom.recording import MOST_BODIES, quoted
+from stgdn.errors import InputError, choose
+from stgdn.skeleton import Layout, define, layout
+
+FILE = "dataset.yaml"
+MOST_BYTES = 1 << 17
+MOST_DEPTH = 8
+MOST_WORD = 200  # characters
+MOST_JOINTS = 1000
+
+UNITS = {"metres": 1.0, "centimetres": 0.01, "millimetres": 0.001, "picture": 1.0}
+# Which of the file's axes become x, y and z, and with which sign: rotations, so that left stays left.
+UP = {
+    "y": ((0, 1, 2), (1, 1, 1)),
+    "-y": ((0, 1, 2), (1, -1, -1)),
+    "z": ((0, 2, 1), (1, 1, -1)),
+    "-z": ((0, 2, 1), (1, -1, 1)),
+    "x": ((1, 0, 2), (-1, 1, 1)),
+    "-x": ((1, 0, 2), (1, -1, 1)),
+}
+SKELETON = ("joints", "bones", "mirrored", "centre", "spine", "shoulders")
+KEYS = (
+    *("name", "layout", *SKELETON, "units", "picture", "up", "zeros"),
+    *("classes", "first_label", "bodies", "pattern", "splits", "synthetic"),
+)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What `dataset.yaml` says.
+
+    Attributes:
+        layout: the joints; planar if the units are those of a picture.
+        classes: class names in the order of labels.
+        first_label: the first class where labels are numbers, 0 or 1.
+        bodies: the most bodies a clip keeps.
+        unit: what makes coordinates metres.
+        up: the axis that points up, a key of `UP`.
+        picture: width and height in pixels; None for coordinates in shares of the picture.
+        zeros_missing: a joint at exactly zero was not seen.
+        pattern: what names of clips look like, see `name_pattern`.
+        splits: which clips train, the usual split first.
+        synthetic: the clips show nobody who exists.
+    """
+
+    layout: Layout
+    classes: tuple[str, ...]
+    first_label: int
+    bodies: int
+    unit: float
+    up: str
+    picture: tuple[float, float] | None
+    zeros_missing: bool
+    pattern: re.Pattern[str] | None
+    splits: dict[str, Protocol]
+    synthetic: bool
+
+
+def read_dataset(folder: Path) -> Dataset:
+    """Read the `dataset.yaml` of a folder.
+
+    Raises:
+        InputError: it is missing, garbled or too large, has tags or aliases, an unknown key, or a value that does not
+            fit; the sentence says which and what is allowed.
+    """
+    path = folder / FILE
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise InputError(
+            f"'{path}' cannot be read ({error.strerror or error}): data.source=FOLDER names the folder that has it "
+            "beside the clips, docs/own-data.md says what it must hold"
+        ) from error
+    try:
+        if len(content) > MOST_BYTES:
+            raise InputError(f"has more than {MOST_BYTES >> 10} kB")
+        return _dataset(plain_yaml(content))
+    except InputError as error:
+        raise InputError(f"'{path}': {error}") from error
+
+
+def plain_yaml(content: bytes) -> Any:  # noqa: ANN401
+    """Parse YAML into dictionaries, lists and words. Nothing is guessed: `no` is the word no, `1` the word 1.
+
+    Raises:
+        InputError: not YAML, tags, aliases, deeper than `MOST_DEPTH`, a key twice, or characters that do not print.
+    """
+    try:
+        return _plain(_Loader(content.decode("utf-8-sig")).get_single_node())
+    except UnicodeDecodeError:
+        raise InputError("is not UTF-8 text") from None
+    except yaml.YAMLError as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or "such characters"
+        line = "" if mark is None else f" in line {mark.line + 1}"
+        raise InputError(f"is not YAML{line}: {quoted(problem)}") from error
+
+
+class _Loader(yaml.BaseLoader):
+    """Stops where plain data ends, before anything grows or is made."""
+
+    depth = 0
+
+    def get_event(self) -> yaml.Event:
+        event = super().get_event()
+        self.depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        found = getattr(event, "tag", None) and f"the tag {event.tag}"
+        found = "an alias" if isinstance(event, yaml.AliasEvent) else found
+        found = f"more than {MOST_DEPTH} levels" if self.depth > MOST_DEPTH else found
+        if found:
+            line = event.start_mark.line + 1
+            raise InputError(f"line {line} has {quoted(found)[1:-1]}; only plain keys, words and lists are read")
+        return event
+
+
+def _plain(node: yaml.Node | None) -> Any:  # noqa: ANN401
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(part) for part in node.value]
+    if isinstance(node, yaml.MappingNode):
+        made: dict[str, Any] = {}
+        for key, value in node.value:
+            word = _plain(key)
+            if not isinstance(word, str) or word in made:
+                raise InputError(f"line {key.start_mark.line + 1} has a key twice, or one that is no word")
+            made[word] = _plain(value)
+        return made
+    word = "" if node is None else node.value
+    if not word.isprintable() or len(word) > MOST_WORD:
+        raise InputError(f"has {quoted(word)}: more than {MOST_WORD} characters, or one that does not print")
+    return word
+
+
+def _dataset(content: object) -> Dataset:
+    if not isinstance(content, dict):
+        raise InputError("holds no keys; docs/own-data.md says which it needs")
+    for key in content:
+        choose(key, KEYS, "key")
+    given = {key: value for key, value in content.items() if value not in ("", "null", "~")}
+    for key in ("units", "classes", "splits"):
+        if key not in given:
+            raise InputError(f"has no '{key}', which is needed")
+    units, up = _word(given, "units", UNITS, ""), _word(given, "up", UP, "y")
+    planar = units == "picture"
+    if ("up" if planar else "picture") in given:
+        raise InputError("'up' is for coordinates in space, 'picture' for `units: picture`: leave it out")
+    return Dataset(
+        _layout(given, planar),
+        _classes(given["classes"]),
+        _whole(given.get("first_label", "0"), "'first_label'", 0, 1),
+        _whole(given.get("bodies", "1"), "'bodies'", 1, MOST_BODIES),
+        UNITS[units],
+        up,
+        _picture(given["picture"]) if "picture" in given else None,
+        _word(given, "zeros", ("missing", "places"), "missing") == "missing",
+        name_pattern(_one_word(given["pattern"], "pattern")) if "pattern" in given else None,
+        _splits(given["splits"]),
+        _word(given, "synthetic", ("true", "false"), "false") == "true",
+    )
+
+
+def _one_word(value: object, key: str) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"'{key}' must be one word")
+    return value
+
+
+def _word(given: Mapping[str, Any], key: str, allowed: Mapping[str, Any] | tuple[str, ...], default: str) -> str:
+    return choose(_one_word(given.get(key, default), key), allowed, f"value of '{key}'")
+
+
+def _whole(value: object, what: str, least: int, most: int) -> int:
+    if not isinstance(value, str) or not re.fullmatch("[0-9]{1,10}", value) or not least <= int(value) <= most:
+        raise InputError(f"{what} is {quoted(value)}, allowed are whole numbers from {least} to {most:,}")
+    return int(value)
+
+
+def _layout(given: Mapping[str, Any], planar: bool) -> Layout:
+    own = [key for key in SKELETON if key in given]
+    if "layout" in given:
+        if own:
+            raise InputError(f"has both 'layout' and '{own[0]}': name a known layout, or define one")
+        known = layout(_one_word(given["layout"], "layout"))
+        if known.planar != planar:
+            raise InputError(
+                f"layout {known.name} is {'' if known.planar else 'not '}one in the picture: "
+                f"say `units: {'picture' if known.planar else 'metres'}`, or take another layout"
+            )
+        return known
+    for key in ("joints", "bones"):
+        if not isinstance(given.get(key), list) or len(given[key]) > MOST_JOINTS:
+            raise InputError(f"needs '{key}', a list of at most {MOST_JOINTS:,}, or 'layout', a known one")
+    name = _one_word(given.get("name", "own"), "name")
+    return define({key: given[key] for key in own} | {"name": name, "planar": planar})
+
+
+def _classes(value: object) -> tuple[str, ...]:
+    words = [word for word in value if isinstance(word, str) and word] if isinstance(value, list) else []
+    if not isinstance(value, list) or len(words) < max(len(value), 2) or len(set(words)) < len(words):
+        raise InputError("'classes' must be a list of two or more names, each of them once")
+    return tuple(words)
+
+
+def _picture(value: object) -> tuple[float, float]:
+    sizes = [_whole(size, "a size in 'picture'", 1, 1_000_000) for size in value] if isinstance(value, list) else []
+    if len(sizes) != 2:
+        raise InputError("'picture' must be [width, height] in pixels")
+    return sizes[0], sizes[1]
+
+
+def _splits(value: object) -> dict[str, Protocol]:
+    splits = {}
+    for name, rule in value.items() if isinstance(value, dict) else ():
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,40}", name):
+            raise InputError(f"split {quoted(name)} must be called with letters, digits, '_', '-' and '.' only")
+        if not isinstance(rule, dict) or len(rule) != 1:
+            raise InputError(
+                f"split '{name}' must say one thing, which clips train: {{subject: [1, 2, 5]}} for example"
+            )
+        ((by, numbers),) = rule.items()
+        match choose(by, ("subject", "camera", "setup"), f"kind of split '{name}'"):
+            case "subject" | "camera" | "setup" as kind:
+                listed = numbers if isinstance(numbers, list) else [numbers]
+                train = [_whole(number, f"a {kind} of split '{name}'", 0, MOST_NUMBER) for number in listed]
+                splits[name] = Protocol(kind, tuple(train))
+    if not splits or not all(rule.train for rule in splits.values()):
+        raise InputError("'splits' must name at least one and what trains, such as `xsub: {subject: [1, 2, 5]}`")
+    return splits

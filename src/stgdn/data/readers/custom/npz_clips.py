@@ -1,0 +1,115 @@
+"""Clips as `.npz`: NumPy arrays, unpacked and read without trust in what their headers claim."""
+
+import io
+import math
+import warnings
+import zipfile
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stgdn.data.clip import ClipError
+from stgdn.data.readers.archives import BROKEN
+from stgdn.data.readers.custom.recording import (
+    FACTS,
+    MOST_BYTES,
+    MOST_NUMBERS,
+    Body,
+    Fact,
+    Recording,
+    expect_size,
+    quoted,
+)
+from stgdn.skeleton import Layout
+
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+def read_npz(content: bytes, layout: Layout) -> Recording:
+    """Read `joints` (T, V, D) or (M, T, V, D), `confidence` (the same without D) and `FACTS`.
+
+    In the picture D is 2, or 3 with the confidence last.
+
+    Raises:
+        ClipError: not an `.npz`, no array `joints`, another shape or type, or larger than a clip may be.
+    """
+    arrays = _arrays(content)
+    joints, sure = _numbers(arrays["joints"], "joints"), None
+    if "confidence" in arrays:
+        sure = _numbers(arrays["confidence"], "confidence")
+    elif layout.planar and joints.shape[-1:] == (3,):
+        joints, sure = joints[..., :2], joints[..., 2]
+    joints = _shaped(joints, layout)
+    sure = np.ones(joints.shape[:3]) if sure is None else sure[None] if sure.ndim == 2 else sure
+    if sure.shape != joints.shape[:3]:
+        raise ClipError(f"'confidence' has the shape {sure.shape}, expected {joints.shape[:3]}")
+    frames = np.arange(joints.shape[1])
+    facts = {key: _fact(arrays[key], key) for key in FACTS if key in arrays}
+    return Recording([Body(frames, *body) for body in zip(joints, sure, strict=True)], facts)
+
+
+def _arrays(content: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays of an `.npz` that count, at least `joints`."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            there = [name.removesuffix(".npy") for name in archive.namelist()]
+            if "joints" not in there:
+                raise ClipError(f"has no array 'joints', but {', '.join(map(quoted, there[:8])) or 'nothing'}")
+            wanted = [key for key in ("joints", "confidence", *FACTS) if key in there]
+            members = {key: archive.open(archive.namelist()[there.index(key)]) for key in wanted}
+            return {key: _array(member, key) for key, member in members.items()}
+    except BROKEN as error:
+        raise ClipError(f"is no .npz that can be read: {quoted(error)}") from error
+
+
+def _array(member: IO[bytes], key: str) -> NDArray[Any]:
+    """Read an array of numbers or text; its header is believed only if the member is as long as it says."""
+    content = member.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ClipError(f"'{key}' has more than {MOST_BYTES >> 20} MB")
+    head = io.BytesIO(content)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # headers of Python 2 are fine
+            shape, fortran, dtype = _HEADERS[np.lib.format.read_magic(head)](head)
+        count = math.prod(shape)
+    except Exception as error:  # a garbled header fails anywhere, with anything
+        raise ClipError(f"'{key}' is no array that can be read: {quoted(error)}") from error
+    if dtype.kind not in "fiuU":
+        raise ClipError(f"'{key}' is an array of {quoted(dtype)}, expected numbers")
+    if min(shape, default=1) < 0 or count * dtype.itemsize != len(content) - head.tell():
+        raise ClipError(f"'{key}' is truncated or garbled: its header does not tell of what is there")
+    if count > MOST_NUMBERS:
+        raise ClipError(f"'{key}' has more than {MOST_NUMBERS:,} numbers")
+    flat = np.frombuffer(content, dtype, count, head.tell()) if count * dtype.itemsize else np.zeros(count, dtype)
+    return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def _numbers(given: NDArray[Any], key: str) -> NDArray[np.float64]:
+    if given.dtype.kind not in "fiu":
+        raise ClipError(f"'{key}' is an array of {quoted(given.dtype)}, expected numbers")
+    with np.errstate(all="ignore"):
+        return given.astype(np.float64)
+
+
+def _shaped(joints: NDArray[np.float64], layout: Layout) -> NDArray[np.float64]:
+    """Joints as (M, T, V, D)."""
+    V, D = layout.num_joints, 2 if layout.planar else 3
+    if joints.ndim not in (3, 4) or joints.shape[-2:] != (V, D):
+        raise ClipError(
+            f"'joints' has the shape {joints.shape}, expected (frames, {V}, {D}) or (bodies, frames, {V}, {D}) for "
+            f"layout {layout.name}"
+        )
+    joints = joints[None] if joints.ndim == 3 else joints
+    expect_size(*joints.shape[:2])
+    return joints
+
+
+def _fact(given: NDArray[Any], key: str) -> Fact:
+    try:
+        if given.size == 1 and given.dtype.kind != "f":
+            return given.item()
+    except (ValueError, SystemError):  # characters that do not exist
+        pass
+    raise ClipError(f"'{key}' is not one whole number" + (" or class name" if key == "label" else ""))

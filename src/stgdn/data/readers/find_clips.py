@@ -1,0 +1,129 @@
+"""Raw clips by a path or pattern, in any format that `src/prepare.py` reads: their files, and what parses them."""
+
+import glob
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from stgdn.data.clip import Clip, ClipError, ClipFile
+from stgdn.data.readers.bodies import drop_empty_frames
+from stgdn.data.readers.detect import OPENERS, Expected, Source, kind_of
+from stgdn.errors import InputError, choose
+from stgdn.inference.preprocessing import expect_usable
+
+SUFFIXES = {
+    "ntu": (".skeleton", ".zip"),
+    "nw_ucla": (".json", ".zip"),
+    "kinetics": (".json",),
+    "pyskl": (".pkl",),
+    "agcn_arrays": (".npy",),
+    "ctr_gcn_arrays": (".npz",),
+    "custom": (".csv", ".npz"),
+}
+ASIDE = re.compile(r"clips\.csv|.*_label\.(json|pkl)|__MACOSX|\..*")  # what stands beside clips and is none
+MOST_FOLDERS = 4  # how deep clips may lie below a folder
+HEAD = 4096  # bytes in which a clip's JSON names its poses
+
+
+@dataclass
+class Found:
+    """What is at the places that were given.
+
+    Attributes:
+        sources: with clips to read.
+        left_out: (name, reason) of what cannot be used, known before any clip is read.
+    """
+
+    sources: list[Source] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        """Number of clips to read."""
+        return sum(len(source.files) for source in self.sources)
+
+    def files(self) -> Iterator[tuple[Source, ClipFile]]:
+        """Every clip's file with its source."""
+        yield from ((source, file) for source in self.sources for file in source.files)
+
+
+def find_clips(clips: str | Sequence[str], reader: str, expected: Expected) -> Found:
+    """Find raw clips.
+
+    Args:
+        clips: files, folders or patterns.
+        reader: one of `OPENERS`, or `auto` to go by what the files are.
+        expected: what else is known.
+
+    Raises:
+        InputError: nothing there, no clip in it, or a single file that is no clip.
+    """
+    choose(reader, ("auto", *OPENERS), "reader")
+    found, places = Found(), [clips] if isinstance(clips, str) else list(clips)
+    for path in [path for place in places for path in _units(str(place), reader)]:
+        try:
+            source = OPENERS[kind_of(path) if reader == "auto" else reader](path, expected)
+        except InputError as error:
+            found.left_out.append((str(path), str(error)))
+            continue
+        found.sources.append(replace(source, empty_frames=expected.empty_frames is not False))
+        found.left_out += source.left_out
+    if not len(found) and len(found.left_out) == 1:
+        raise InputError(": ".join(found.left_out[0]))
+    if not len(found) and not found.left_out:
+        known = SUFFIXES.get(reader) or sorted({suffix for suffixes in SUFFIXES.values() for suffix in suffixes})
+        raise InputError(f"no clip in {', '.join(places)}: looked for files that end in {', '.join(known)}")
+    return found
+
+
+def read_clip(source: Source, file: ClipFile, scale: float = 1.0) -> Clip:
+    """Parse a clip and check it; `scale` makes metres of its unit.
+
+    Raises:
+        ClipError: it cannot be used; the message is the reason.
+    """
+    try:
+        clip = source.reader.read(file)
+        clip = clip if source.empty_frames else drop_empty_frames(clip)
+        if scale != 1 and not source.reader.layout.planar:
+            clip.joints = clip.joints * clip.joints.dtype.type(scale)
+        expect_usable(clip, source.reader.layout)
+    except InputError as error:
+        raise ClipError(str(error)) from None
+    return clip
+
+
+def _units(given: str, reader: str) -> Iterator[Path]:
+    """What a name or pattern stands for: files, and folders that are clips only together."""
+    path = Path(given).expanduser()
+    if path.exists() or not glob.has_magic(given):
+        if not path.exists():
+            raise InputError(f"{given} is not there: give a file, a folder, or a pattern in quotes")
+        found = [path]
+    else:
+        found = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207 (absolute patterns)
+        if not found:
+            raise InputError(f"nothing is called {given}: give a file, a folder, or a pattern in quotes")
+        found = [path for path in found if not ASIDE.fullmatch(path.name)]
+    for each in found:
+        if each.is_file() or kind_of(each) == reader or (reader == "auto" and kind_of(each)):
+            yield each
+        else:
+            yield from _below(each, reader)
+
+
+def _below(folder: Path, reader: str) -> Iterator[Path]:
+    """Files that may be clips in a folder and the folders in it, in the order of their names."""
+    suffixes = SUFFIXES.get(reader) or [suffix for known in SUFFIXES.values() for suffix in known]
+    for path in sorted(folder.rglob("*")):
+        parts, suffix = path.relative_to(folder).parts, path.suffix.lower()
+        hidden = len(parts) > MOST_FOLDERS + 1 or any(ASIDE.fullmatch(part) for part in parts)
+        if suffix in suffixes and not hidden and (suffix != ".json" or reader != "auto" or _has_poses(path)):
+            yield path
+
+
+def _has_poses(path: Path) -> bool:
+    """Whether a JSON file that nobody named begins like a clip: others, such as manifests, often lie beside clips."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    return any(key in head for key in (b'"data"', b'"skeletons"', b'"skeleton"'))

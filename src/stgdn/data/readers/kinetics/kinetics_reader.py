@@ -1,0 +1,242 @@
+"""Kinetics-Skeleton: the poses that OpenPose found in the videos of Kinetics-400, as ST-GCN's authors released them.
+
+A folder holds `kinetics_train/` and `kinetics_val/`, one JSON file a clip, beside `kinetics_train_label.json` and
+`kinetics_val_label.json`, which say the label of every clip and whether anybody was found in it. A clip is
+`{"data": [{"frame_index": 1, "skeleton": [{"pose": [x0, y0, .., x17, y17], "score": [s0, .., s17]}, ..]}, ..],
+"label": "parkour", "label_index": 207}`: coordinates in shares of the picture's width and height, y down, (0, 0) with
+score 0 for a joint not found. Any number of people may be in a frame, in any order; nothing says who is who.
+
+Who is who is found here (`track`), and the two people of highest total confidence are the bodies of a clip.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
+from stgdn.data.facts import names
+from stgdn.data.protocols import COUNTS
+from stgdn.data.readers.archives import read_bytes
+from stgdn.data.readers.kinetics.tracking import Float, Rows, bodies, rank, track
+from stgdn.errors import InputError
+from stgdn.skeleton import OPENPOSE18, Layout
+
+SPLITS = {"kinetics_train": 1, "kinetics_val": 2}  # folder -> the `setup` of its clips
+CLIPS = sum(COUNTS["kinetics", "kinetics_val"])
+MAX_BYTES = 16 << 20  # eleven people in a frame make 0.8 MB
+MAX_FRAMES = 10_000  # released clips have up to 300
+MAX_PEOPLE = 200  # in a frame
+
+
+@dataclass
+class KineticsReader:
+    """Reads the released folder.
+
+    A clip's `setup` is the split it was released in, 1 for training and 2 for validation. Its time is the video's:
+    frames in which nobody was found are part of it.
+
+    Attributes:
+        source: the folder with `kinetics_train`, `kinetics_val` and their label files; one of the two is enough.
+        tracking: True for bodies that are one person each, see `track`; False for ST-GCN's, see `rank`.
+        layout: OpenPose's 18 joints; x and y are counted from the middle of the picture, the third is the confidence.
+        classes: class names in order of the label.
+        max_bodies: 2, as ST-GCN takes them.
+    """
+
+    source: str | Path
+    tracking: bool = True
+    layout: Layout = field(default=OPENPOSE18, init=False)
+    classes: tuple[str, ...] = field(init=False)
+    max_bodies: int = field(default=2, init=False)
+
+    def __post_init__(self) -> None:
+        self.classes = names("actions_kinetics400")
+
+    def survey(self) -> Survey:
+        """List the clips of both splits; `expected` is set if at least 95 % of the official number are there.
+
+        Raises:
+            InputError: there is no clip with a label at `source`, or a label file is garbled.
+        """
+        source = Path(self.source).expanduser()
+        survey = Survey([])
+        for split in SPLITS:
+            self._add(survey, source, split)
+        if not survey.files:
+            raise InputError(
+                f"no clip of Kinetics-Skeleton in '{source}': looked for kinetics_train_label.json and "
+                "kinetics_val_label.json beside the folders kinetics_train and kinetics_val of .json files; get the "
+                "release of ST-GCN's authors (the README of https://github.com/yysijie/st-gcn links it), unpack it, "
+                "and type `python src/prepare.py data=kinetics data.source=FOLDER`"
+            )
+        survey.files.sort(key=lambda file: file.name)  # of one name the training clip stays first
+        if len({file.name for file in survey.files}) >= 0.95 * CLIPS:
+            survey.expected = CLIPS
+        return survey
+
+    @staticmethod
+    def _add(survey: Survey, source: Path, split: str) -> None:
+        labels = source / f"{split}_label.json"
+        if not labels.is_file():
+            return
+        try:
+            content = json_object(labels.read_bytes())
+        except (OSError, ClipError) as error:
+            raise InputError(
+                f"'{labels}' cannot be used: {error}; get the release of ST-GCN's authors again (the README of "
+                "https://github.com/yysijie/st-gcn links it)"
+            ) from error
+        folder = source / split
+        there = {path.stem for path in folder.glob("*.json")}
+        for name, facts in sorted(content.items()):
+            if not isinstance(facts, dict) or not _whole(facts.get("label_index")):
+                reason = f"has no whole number 'label_index' in {labels.name}"
+            elif facts.get("has_skeleton") is False:
+                reason = f"without skeletons, says {labels.name}"
+            elif name not in there:
+                reason = f"listed in {labels.name}, but not in the folder {split}"
+            else:
+                reason = ""
+            if reason:
+                survey.skipped.append((name, reason))
+            else:
+                survey.files.append(ClipFile(name, str(folder / f"{name}.json")))
+        survey.skipped += [(name, f"not listed in {labels.name}") for name in sorted(there - content.keys())]
+
+    def read(self, file: ClipFile) -> Clip:
+        """Parse one clip and find its two bodies.
+
+        Raises:
+            ClipError: the file cannot be read or is garbled, its label is not that of the label file or no class, a
+                person has not 36 coordinates and 18 scores, one of them is not finite, or nobody is in any frame.
+        """
+        path = Path(file.path)
+        label = _label(path.parent.with_name(f"{path.parent.name}_label.json"), file.name)
+        content = json_object(read_bytes(file, MAX_BYTES))
+        stated = content.get("label_index")
+        if not _whole(stated):
+            raise ClipError("has no whole number 'label_index'")
+        if stated != label:
+            raise ClipError(f"has label {stated}, but label {label} in {path.parent.name}_label.json")
+        if not 0 <= label < len(self.classes):
+            raise ClipError(f"label {label} is outside the {len(self.classes)} classes")
+        joints, present = self.bodies(content)
+        return Clip(file.name, label, joints, present, setup=SPLITS.get(path.parent.name, -1))
+
+    def bodies(self, content: Mapping[str, object]) -> tuple[Float, NDArray[np.bool_]]:
+        """The bodies of a clip's JSON, (M, T, V, 3) and (M, T) as a clip has them, whatever it says about its label.
+
+        Raises:
+            ClipError: see `read`.
+        """
+        frames, people, length = _people(content.get("data"))
+        who = track(frames, people) if self.tracking else rank(frames, people)
+        return bodies(frames, people, who, length, self.max_bodies, bridge=self.tracking)
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _label(path: Path, name: str) -> int:
+    try:
+        label = _labels(path, path.stat().st_mtime_ns).get(name)
+    except OSError as error:
+        raise ClipError(f"its label file cannot be read: {error}") from error
+    if label is None:
+        raise ClipError(f"has no label in {path.name}")
+    return label
+
+
+@lru_cache(maxsize=2)
+def _labels(path: Path, _changed: int) -> dict[str, int]:
+    """Labels by clip; kept, as the file of the training split has 240,000 of them."""
+    facts = json_object(path.read_bytes()).items()
+    return {name: fact["label_index"] for name, fact in facts if isinstance(fact, dict) and "label_index" in fact}
+
+
+def json_object(text: bytes) -> dict[str, object]:
+    """Parse JSON that is one object.
+
+    Raises:
+        ClipError: it is something else.
+    """
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ClipError(f"is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ClipError("is JSON, but not one object with names and values")
+    return content
+
+
+def _people(data: object) -> tuple[Rows, Float, int]:
+    """Check the value of 'data' and return everybody in it, frame by frame.
+
+    Returns:
+        (P,) frames, ascending, the first frame of the clip is 0; (P, 18, 3) x and y, from the middle of the picture,
+        and confidence, all three 0 for a joint not found; the number of frames. P >= 1: who has no joint is nobody.
+
+    Raises:
+        ClipError: see `KineticsReader.read`.
+    """
+    if not isinstance(data, list) or not all(isinstance(frame, dict) for frame in data):
+        raise ClipError("has no list 'data' of frames")
+    if not data:
+        raise ClipError("no frame")
+    numbers = [frame.get("frame_index") for frame in data]
+    if not all(_whole(number) and 0 <= number <= MAX_FRAMES for number in numbers):
+        raise ClipError(f"has a frame without a whole number 'frame_index' from 1 to {MAX_FRAMES}")
+    if len(set(numbers)) < len(numbers):
+        raise ClipError("has two frames of one 'frame_index'")
+    first = min(1, *numbers)  # counted from 1, and from 0 by tools that came later
+    rows = [(n - first, *_numbers(one, n)) for n, frame in zip(numbers, data, strict=True) for one in _listed(frame, n)]
+    rows.sort(key=lambda row: row[0])
+    if not rows:
+        raise ClipError("nobody in any frame")
+    frames = np.array([row[0] for row in rows])
+    try:
+        pose, score = (np.array([row[k] for row in rows], dtype=np.float64) for k in (1, 2))
+    except (ValueError, TypeError, OverflowError):
+        raise ClipError("a 'pose' or 'score' is not numbers") from None
+    if pose.ndim != 2 or score.ndim != 2:
+        raise ClipError("a 'pose' or 'score' is not numbers")
+    with np.errstate(over="ignore"):
+        people = np.dstack([pose.reshape(len(rows), -1, 2) - 0.5, score]).astype(np.float32)
+    bad = np.argwhere(~np.isfinite(people))
+    if len(bad):
+        raise ClipError(f"joint {bad[0, 1]} in frame {frames[bad[0, 0]] + first} is not finite")
+    people[people[..., 2] <= 0] = 0
+    somebody = np.asarray(people.any(axis=(1, 2)))
+    if not somebody.any():
+        raise ClipError("nobody in any frame")
+    return frames[somebody], people[somebody], max(numbers) - first + 1
+
+
+def _listed(frame: dict[str, object], number: int) -> list[object]:
+    """Who is listed in a frame."""
+    skeletons = frame.get("skeleton")
+    if not isinstance(skeletons, list):
+        raise ClipError(f"frame {number} has no list 'skeleton'")
+    if len(skeletons) > MAX_PEOPLE:
+        raise ClipError(f"frame {number} has {len(skeletons)} people, more than {MAX_PEOPLE}")
+    return skeletons
+
+
+def _numbers(skeleton: object, number: int) -> tuple[list[object], list[object]]:
+    """The coordinates and the scores of a person."""
+    if not isinstance(skeleton, dict):
+        raise ClipError(f"a person in frame {number} is not an object with 'pose' and 'score'")
+    V = OPENPOSE18.num_joints
+    for key, length in (("pose", 2 * V), ("score", V)):
+        values = skeleton.get(key)
+        if not isinstance(values, list):
+            raise ClipError(f"a person in frame {number} has no list '{key}'")
+        if len(values) != length:
+            raise ClipError(f"a person in frame {number} has {len(values)} numbers in '{key}', expected {length}")
+    return skeleton["pose"], skeleton["score"]

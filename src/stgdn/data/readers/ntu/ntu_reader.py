@@ -1,0 +1,151 @@
+"""NTU RGB+D 60 and 120: text files `SsssCcccPpppRrrrAaaa.skeleton` of Kinect v2 (25 joints, 30 frames a second)."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
+from stgdn.data.facts import names
+from stgdn.data.readers.archives import find, read_bytes
+from stgdn.data.readers.ntu.denoise import Sightings, select_bodies
+from stgdn.data.readers.ntu.denoise_published import agcn, ctr_gcn
+from stgdn.data.readers.ntu.ntu_text import parse
+from stgdn.errors import InputError, choose
+from stgdn.skeleton import NTU25, Layout
+
+NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})", re.ASCII)
+SETUPS = {60: 17, 120: 32}
+RECORDED = {60: 56_880, 120: 114_480}  # clips, those without useful skeletons included
+USABLE = {60: 56_578, 120: 113_945}
+
+MAX_BYTES = 16 << 20  # 5,700 frames of one body; the longest clips have 300 frames, the largest 6 MB
+
+# Which bodies of a clip are its people: (bodies of all frames, at most so many) -> (M, T, V, 3), (M, T).
+DENOISINGS: dict[str, Callable[[Sightings, int], tuple[NDArray[np.float32], NDArray[np.bool_]]]] = {
+    "stgdn": partial(select_bodies, centre=NTU25.centre),
+    "ctr_gcn": ctr_gcn,
+    "agcn": agcn,
+}
+
+
+class ClipName(NamedTuple):
+    """What a file name says, every number counted from 1."""
+
+    setup: int
+    camera: int
+    subject: int
+    replication: int
+    action: int
+
+
+def parse_name(name: str) -> ClipName | None:
+    """Read `SsssCcccPpppRrrrAaaa`; None if `name` is not of this form."""
+    match = NAME.fullmatch(name)
+    return ClipName(*map(int, match.groups())) if match else None
+
+
+@dataclass
+class NTUReader:
+    """Reads `.skeleton` files, from folders or straight from the official zips.
+
+    Attributes:
+        source: a folder of files or of zips (files may also lie one level down), or one zip.
+        num_actions: 60 or 120, which of the two sets to take from the folder.
+        actions: keep only these action numbers; a clip's label is then its action's position here.
+        max_bodies: the most bodies a clip keeps.
+        denoise: one of `DENOISINGS`, how people are told from chairs and reflections.
+        layout: the 25 joints of Kinect v2.
+        classes: class names in order of the label.
+
+    Raises:
+        InputError: `num_actions`, `actions` or `max_bodies` is out of range, or no such `denoise`.
+    """
+
+    source: str | Path
+    num_actions: int = 60
+    actions: Sequence[int] | None = None
+    max_bodies: int = 2
+    denoise: str = "stgdn"
+    layout: Layout = field(default=NTU25, init=False)
+    classes: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.num_actions not in RECORDED:
+            raise InputError(f"NTU RGB+D has 60 or 120 actions, not num_actions={self.num_actions}")
+        if self.max_bodies < 1:
+            raise InputError(f"max_bodies must be 1 or more, not {self.max_bodies}")
+        choose(self.denoise, DENOISINGS, "data.reader.denoise")
+        every = tuple(range(1, self.num_actions + 1))
+        self.actions = None if self.actions is None else tuple(self.actions)
+        chosen = every if self.actions is None else self.actions
+        if not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(every):
+            raise InputError(f"actions must be different numbers from 1 to {self.num_actions}, not {list(chosen)}")
+        self._labels = {action: label for label, action in enumerate(chosen)}
+        self.classes = tuple(names("actions_ntu120")[action - 1] for action in self._labels)
+
+    def survey(self) -> Survey:
+        """List the clips of the set; those on the official list of missing skeletons are skipped.
+
+        `expected` is set if at least 95 % of the recorded clips are there and no `actions` are chosen.
+
+        Raises:
+            InputError: there is no `.skeleton` file at `source`.
+        """
+        missing = set(names(f"missing_ntu{self.num_actions}"))
+        survey, recorded = Survey([]), set[str]()
+        for file in self._find():
+            reason = self._outside(file.name)
+            if not reason:
+                recorded.add(file.name)
+                if file.name in missing:
+                    reason = "on the official list of missing or useless skeletons"
+            if reason:
+                survey.skipped.append((file.name, reason))
+            else:
+                survey.files.append(file)
+        if self.actions is None and len(recorded) >= 0.95 * RECORDED[self.num_actions]:
+            survey.expected = USABLE[self.num_actions]
+        return survey
+
+    def _find(self) -> list[ClipFile]:
+        found = find(self.source, ".skeleton")
+        if not found:
+            raise InputError(
+                f"no .skeleton file in '{self.source}', the folders or the zips in it; NTU RGB+D is obtained by "
+                "request from its owners (ROSE Lab, https://rose1.ntu.edu.sg/dataset/actionRecognition/): put the "
+                "zips of its skeletons, or the files, into a folder, e.g. data/raw/ntu, and type `python "
+                f"src/prepare.py data=ntu{self.num_actions}_xsub data.source=FOLDER`"
+            )
+        return found
+
+    def _outside(self, stem: str) -> str:
+        """Say why a file is not of the set, '' if it is."""
+        name, count = parse_name(stem), self.num_actions
+        if name is None:
+            return "not named SsssCcccPpppRrrrAaaa.skeleton"
+        if not 1 <= name.action <= count:
+            return f"an action beyond NTU RGB+D's {count}"
+        if not 1 <= name.setup <= SETUPS[count]:
+            return f"setup {name.setup} is not among the {SETUPS[count]} of NTU RGB+D's {count} actions"
+        if name.action not in self._labels:
+            return "an action that was not chosen"
+        return ""
+
+    def read(self, file: ClipFile) -> Clip:
+        """Parse one file and choose its bodies.
+
+        Raises:
+            ClipError: the file cannot be read or is too large, see `ntu_text.parse`, or no body is left in it.
+        """
+        name = parse_name(file.name)
+        if name is None or name.action not in self._labels:
+            raise ClipError(self._outside(file.name))
+        joints, present = DENOISINGS[self.denoise](parse(read_bytes(file, MAX_BYTES)), self.max_bodies)
+        label = self._labels[name.action]
+        return Clip(file.name, label, joints, present, name.subject, name.camera, name.setup, name.replication)

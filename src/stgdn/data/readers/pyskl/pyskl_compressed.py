@@ -1,0 +1,124 @@
+"""Compressed annotations of PYSKL's Kinetics-400: a list of poses instead of bodies, mostly in files of their own.
+
+`keypoint` is (P, V, 3) x and y in pixels and the score of P poses, `frame_inds` (P,) the frame of each; nothing says
+who is who. In `k400_hrnet.pkl` the poses are not there: `raw_file` names the one of many pickles
+`{frame_dir: {"keypoint": ..}}` that has them. PYSKL's own feeder takes the poses of a frame in the order of their
+scores; here people are followed through the clip, as in Kinetics-Skeleton.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stgdn.data.clip import ClipError
+from stgdn.data.readers.kinetics.tracking import bodies, track
+from stgdn.data.readers.pyskl.restricted_pickle import load_plain
+from stgdn.errors import InputError
+
+MOST_POSES = 100_000  # in a clip; Kinetics' have up to 300 frames
+
+
+def is_compressed(annotation: object) -> bool:
+    """Whether an annotation lists poses by their frames."""
+    return isinstance(annotation, dict) and "frame_inds" in annotation
+
+
+def pose_file(annotation: Mapping[Any, Any], source: Path) -> Path | None:
+    """The pickle with the poses of an annotation; None if it has them itself.
+
+    Looked for by its path as it stands from the folder of `source`, then by its name there and in `kpfiles` beside it.
+
+    Raises:
+        ClipError: it is nowhere.
+    """
+    named = annotation.get("raw_file")
+    if "keypoint" in annotation or not isinstance(named, str):
+        return None
+    name = PurePosixPath(named).name
+    places = (source.parent / named, source.parent / "kpfiles" / name, source.parent / name)
+    for place in places:
+        if place.resolve().is_relative_to(source.parent.resolve()) and place.is_file():
+            return place
+    raise ClipError(f"its poses are in '{ascii(name)[1:-1]}', which is not in the folder 'kpfiles' beside the pickle")
+
+
+def poses_of(annotation: Mapping[Any, Any], name: str, source: Path) -> object:
+    """The value of 'keypoint', from the annotation or from its file of poses.
+
+    Raises:
+        ClipError: the file is missing, cannot be used, or lacks the clip.
+    """
+    path = pose_file(annotation, source)
+    if path is None:
+        return annotation.get("keypoint")
+    try:
+        content = _poses(str(path), path.stat().st_mtime_ns)
+    except (InputError, OSError) as error:
+        raise ClipError(f"its poses cannot be read: {error}") from error
+    found = content.get(name)
+    if not isinstance(found, dict):
+        raise ClipError(f"has no poses in '{path.name}'")
+    return found.get("keypoint")
+
+
+@lru_cache(maxsize=2)
+def _poses(path: str, _changed: int) -> Mapping[Any, Any]:
+    content = load_plain(path)
+    if not isinstance(content, dict):
+        raise InputError(f"'{path}' is not a dict of clips")
+    return content
+
+
+def people(
+    frames: object, poses: object, joints: int, picture: NDArray[np.float32], max_bodies: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Follow people through the poses of a clip and keep those of most confidence.
+
+    Args:
+        frames: the value of 'frame_inds'.
+        poses: the value of 'keypoint'.
+        joints: V.
+        picture: (width, height) in pixels.
+        max_bodies: the most bodies to keep.
+
+    Returns:
+        (M, T, V, 3) float32, x and y in shares of the picture from its middle and the score, surest body first, and
+        (M, T) bool; T counts the frames in which a kept body is seen.
+
+    Raises:
+        ClipError: something else than numbers of these shapes, a number that is not finite, or nobody.
+    """
+    when, found = _numbers(frames, "frame_inds", "iu"), _numbers(poses, "keypoint", "fiu")
+    if found.ndim != 3 or found.shape[1:] != (joints, 3) or when.shape != found.shape[:1]:
+        raise ClipError(
+            f"'keypoint' has the shape {found.shape} and 'frame_inds' {when.shape}, expected (poses, {joints}, 3) and "
+            "(poses,)"
+        )
+    if len(when) > MOST_POSES or (len(when) and not 0 <= when.min() <= when.max() < MOST_POSES):
+        raise ClipError(f"has more than {MOST_POSES} poses, or a frame beyond that")
+    with np.errstate(over="ignore"):
+        found = found.astype(np.float32)
+    if not np.isfinite(found).all():
+        raise ClipError("'keypoint' has NaN or infinite numbers")
+    missing = (found[..., 2] <= 0) | ~found[..., :2].any(axis=-1)
+    found[..., :2] = found[..., :2] / picture - 0.5
+    found[missing] = 0
+    somebody = ~missing.all(axis=1)
+    if not somebody.any():
+        raise ClipError("no body in any frame")
+    order = np.argsort(when[somebody], kind="stable")
+    when, found = when[somebody][order].astype(np.int64), found[somebody][order]
+    when -= when[0]
+    kept, present = bodies(when, found, track(when, found), int(when[-1]) + 1, max_bodies, bridge=True)
+    seen = present.any(axis=0)
+    return kept[:, seen], present[:, seen]
+
+
+def _numbers(value: object, key: str, kinds: str) -> NDArray[Any]:
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in kinds:
+        raise ClipError(f"has no array '{key}' of numbers")
+    return np.array(value, subok=False)

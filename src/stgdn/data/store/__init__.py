@@ -1,0 +1,1 @@
+"""Prepared stores: what they hold, how they are written, read and described."""

@@ -1,0 +1,83 @@
+"""What every store relies on, whatever the source: shapes, finite joints, labels, unbroken runs, metres."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stgdn.data.clip import Clip, ClipError, Reader, valid_runs
+from stgdn.data.store.store import NAME_LENGTH
+from stgdn.errors import InputError
+from stgdn.runs.naming import name_problem
+from stgdn.skeleton import Layout
+
+MAX_BONE = 3.0  # metres
+SMALLEST, LARGEST = 0.1, 10.0  # metres from end to end
+FARTHEST = 60_000.0  # what float16 holds; nobody is there, whatever the unit
+
+
+def check(clip: Clip, reader: Reader) -> None:
+    """Check name, shape, joints, label and values of a clip.
+
+    Raises:
+        ClipError: saying what is wrong.
+    """
+    if len(clip.name) > NAME_LENGTH:
+        raise ClipError(f"a name of more than {NAME_LENGTH} characters")
+    problem = next(filter(None, (name_problem(part, first=".") for part in clip.name.split("/"))), None)
+    if problem:
+        raise ClipError(f"a name that cannot be that of a file: {problem}")
+    if not 0 <= clip.label < len(reader.classes):
+        raise ClipError(f"label {clip.label} is outside the {len(reader.classes)} classes")
+    check_bodies(clip, reader.layout, reader.max_bodies)
+
+
+def check_bodies(clip: Clip, layout: Layout, max_bodies: int) -> None:
+    """Check shape, joints and values of a clip, whatever its name and label.
+
+    Raises:
+        ClipError: saying what is wrong.
+    """
+    if clip.joints.ndim != 4:
+        raise ClipError(f"an array of {clip.joints.ndim} axes, expected bodies, frames, joints, coordinates")
+    M, T, V, C = clip.joints.shape
+    if (layout.num_joints, layout.channels) != (V, C):
+        raise ClipError(
+            f"{V} joints with {C} numbers, layout {layout.name} has {layout.num_joints} with {layout.channels}"
+        )
+    if clip.present.shape != (M, T) or not clip.present[:max_bodies].any():
+        raise ClipError("nobody in any frame")
+    lengths = [frames for _, frames in valid_runs(clip.present)]
+    if lengths != clip.present.sum(axis=1).tolist() or not lengths[0]:
+        raise ClipError("a body with gaps, or no first body")
+    if not np.isfinite(clip.joints).all():
+        raise ClipError("NaN or infinite joints")
+    if np.abs(clip.joints).max() > FARTHEST:
+        raise ClipError(f"a coordinate beyond {FARTHEST:,.0f}")
+
+
+def remark(joints: NDArray[np.float32], layout: Layout) -> str:
+    """What is odd about the joints (M, T, V, 3) of a clip, in metres; '' for nothing.
+
+    A bone longer than a person is told but kept: it mostly is one joint lost for a frame.
+    """
+    if layout.planar:
+        return ""
+    bones = joints - joints[:, :, list(layout.parents)]
+    return f"has a bone of more than {MAX_BONE:g} m" if np.square(bones).sum(axis=-1).max() > MAX_BONE**2 else ""
+
+
+def expect_metres(poses: NDArray[np.floating], layout: Layout, scale: float) -> None:
+    """Check that poses (n, V, 3) are people: half of them measure 0.1 to 10 m from end to end.
+
+    Raises:
+        InputError: saying how large they are and what to type if they are in another unit.
+    """
+    if layout.planar:
+        return
+    size = float(np.median(np.linalg.norm(np.ptp(poses.astype(np.float64), axis=1), axis=-1)))
+    if not SMALLEST <= size <= LARGEST:
+        guess = min((0.001, 0.01, 1, 1000), key=lambda unit: abs(np.log(max(size, 1e-9) * unit / 1.5)))
+        raise InputError(
+            f"the median body is {size:,.3g} metres from end to end, people measure {SMALLEST:g} to {LARGEST:g}: say "
+            f"what makes metres of the source's unit, scale={scale * guess:g} for example (own data: `units` in "
+            "dataset.yaml)"
+        )

@@ -1,0 +1,39 @@
+"""Clips laid together in memory: the part of a store that `stgdn.data.batches.transforms.batch` asks for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stgdn.data.clip import Clip, valid_runs
+from stgdn.data.store.store import clip_dtype
+from stgdn.skeleton import Layout
+
+
+@dataclass(frozen=True)
+class ClipsInMemory:
+    """Clips of one joint layout.
+
+    Attributes:
+        clips: (N,) records; their rows are those of `coordinates`.
+        coordinates: (rows, V, C).
+        layout: the joint layout.
+    """
+
+    clips: NDArray[np.void]
+    coordinates: NDArray[np.floating]
+    layout: Layout
+
+    @classmethod
+    def of(cls, clips: Sequence[Clip], layout: Layout) -> "ClipsInMemory":
+        """Lay clips together, in their order; each needs a first body that is seen in a frame."""
+        records = np.zeros(len(clips), clip_dtype(max(len(clip.joints) for clip in clips)))
+        rows, row = [], 0
+        for record, clip in zip(records, clips, strict=True):
+            record["name"], record["label"], record["length"] = clip.name, clip.label, clip.present.shape[1]
+            for body, (start, frames) in enumerate(valid_runs(clip.present)):
+                record["row"][body], record["start"][body], record["frames"][body] = row, start, frames
+                rows.append(clip.joints[body, start : start + frames])
+                row += frames
+        return cls(records, np.concatenate(rows), layout)

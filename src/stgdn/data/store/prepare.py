@@ -1,0 +1,201 @@
+"""From raw files to a prepared store: every file once, on all cores, interruptible."""
+
+import math
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from stgdn.data.clip import Clip, ClipError, ClipFile, Reader, first_of_each_name
+from stgdn.data.store.checks import check, expect_metres, remark
+from stgdn.data.store.store import Header, Store
+from stgdn.data.store.writer import StoreWriter
+from stgdn.errors import InputError
+from stgdn.skeleton import plain
+
+CHUNK = 16  # files a worker process takes at a time
+SECOND = "another clip has this name and is used, skipped.tsv says where both are"
+
+_reader: Reader  # what a worker process reads with
+_scale: float
+
+
+def prepare(
+    reader: Reader,
+    folder: str | Path,
+    dataset: str,
+    *,
+    source: str,
+    synthetic: bool = False,
+    settings: dict[str, Any] | None = None,
+    precision: str = "float32",
+    scale: float = 1.0,
+    workers: int | None = None,
+    overwrite: bool = False,
+    bad_share: float = 0.2,
+) -> Store:
+    """Read every clip of a source into the store at `folder`.
+
+    A store that is there is returned as it is; an interrupted preparation goes on where it stopped. Of several clips of
+    one name the first that can be used is stored, in the order of the reader's survey; the others are listed as left
+    out.
+
+    Args:
+        reader: of the raw source.
+        folder: where the store goes.
+        dataset: name of the data set.
+        source: where the raw files lie, for the record.
+        synthetic: the clips show nobody who exists.
+        settings: of the reader, for the record.
+        precision: `float32` or `float16`, how the store keeps coordinates.
+        scale: what makes the source's coordinates metres, 0.001 for millimetres; layouts in the picture have none.
+        workers: processes that parse; None for one a core.
+        overwrite: prepare again although there is a store.
+        bad_share: more unusable files than this share of the source is an error.
+
+    Raises:
+        InputError: no source, too many bad files, no usable clip, or bodies that are no people in metres.
+    """
+    folder = Path(folder)
+    if (folder / "store.json").exists() and not overwrite:
+        return Store(folder)
+    survey = reader.survey()
+    header = Header(
+        dataset,
+        plain(reader.layout),
+        list(reader.classes),
+        reader.max_bodies,
+        source,
+        synthetic or survey.synthetic,
+        survey.expected,
+        precision,
+        (settings or {}) | dict(survey.described),
+        float(scale),
+        {name: asdict(protocol) for name, protocol in survey.protocols.items()},
+    )
+    writer = StoreWriter(folder, header)
+    try:
+        for name, reason in survey.skipped:
+            writer.skip(name, reason)
+        bad, files = _write_first_usable(writer, reader, survey.files, workers)
+        skipped = writer.listed("skipped")
+        last = "".join(f" (the last: {name}, {reason})" for name, reason in skipped[-1:])
+        if files and bad / files > bad_share:
+            raise InputError(
+                f"{bad} of {files} files of {source} cannot be used{last}: "
+                f"check the source, or allow more with bad_share={math.ceil(100 * bad / files) / 100}"
+            )
+        if len(skipped) == len(writer.entries):
+            raise InputError(f"no clip of {source} can be used{last}: check that it is what data={dataset} means")
+        expect_metres(writer.first_poses(1000), reader.layout, scale)
+        return writer.finish()
+    finally:
+        writer.close()
+
+
+def _write_first_usable(
+    writer: StoreWriter, reader: Reader, files: list[ClipFile], workers: int | None
+) -> tuple[int, int]:
+    """Of every name store the first clip that can be used, skip the others; returns how many of how many are bad."""
+    bad = tried = 0
+    while files:
+        chosen, others = first_of_each_name(files)
+        bad += _write_clips(writer, reader, chosen, workers)
+        tried += len(chosen)
+        for file in others:
+            if file.name in writer.stored:
+                writer.skip(file.name, SECOND, f"used: {writer.stored[file.name]}, left out: {file.place}")
+        files = [file for file in others if file.name not in writer.stored]
+    return bad, tried
+
+
+def _write_clips(writer: StoreWriter, reader: Reader, files: list[ClipFile], workers: int | None) -> int:
+    """Parse and append all clips that are not there yet; returns how many are unusable."""
+    left = [file for file in files if file.name not in writer.stored]
+    bad = 0
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(force_jupyter=False)) as progress:  # no widgets in notebooks
+        task = progress.add_task(f"reading {writer.header.dataset}", total=len(files), completed=len(files) - len(left))
+        for file, clip in _parse(reader, left, workers, writer.header.scale):
+            if isinstance(clip, Clip):
+                writer.add(clip, file.place)
+            else:
+                writer.skip(file.name, clip)
+                bad += 1
+            progress.advance(task)
+    return bad
+
+
+def _parse(
+    reader: Reader, files: list[ClipFile], workers: int | None, scale: float
+) -> Iterator[tuple[ClipFile, Clip | str]]:
+    """Clips, or the reasons why not, in the order of the files."""
+    workers = min(workers if workers is not None else available_cores(), -(-len(files) // CHUNK))
+    if workers <= 1:
+        yield from ((file, read_checked(reader, file, scale)) for file in files)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_take, initargs=(reader, scale)) as pool:
+        try:
+            with _interrupts_ignored():
+                clips = pool.map(_read_here, files, chunksize=CHUNK)
+            yield from zip(files, clips, strict=True)
+        except BrokenProcessPool:
+            raise InputError(
+                "a process that parses was killed, perhaps for want of memory: the same command with workers=1 goes on"
+            ) from None
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _take(reader: Reader, scale: float) -> None:
+    """Keep the reader in a worker process: it may be large, so it is sent once and not with every chunk of files."""
+    global _reader, _scale
+    _reader, _scale = reader, scale
+
+
+def _read_here(file: ClipFile) -> Clip | str:
+    return read_checked(_reader, file, _scale)
+
+
+def available_cores() -> int:
+    """Cores that this process may use, which on a cluster are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Processes started in here ignore Ctrl-C, which a terminal sends to all of them: the first one ends the others."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def read_checked(reader: Reader, file: ClipFile, scale: float = 1.0) -> Clip | str:
+    """Read one clip and check what every store relies on; returns the reason if it cannot be used."""
+    try:
+        clip = reader.read(file)
+        check(clip, reader)
+    except ClipError as error:
+        return str(error)
+    if scale != 1 and not reader.layout.planar:
+        clip.joints = clip.joints * np.float32(scale)
+    clip.remark = clip.remark or remark(clip.joints, reader.layout)
+    return clip

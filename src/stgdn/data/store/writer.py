@@ -1,0 +1,196 @@
+"""Writing a prepared store: next to its final place, with a journal, and renamed when complete.
+
+An interrupted preparation goes on where it stopped; a store that is there is whole.
+"""
+
+import json
+import os
+import shutil
+import sys
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stgdn.data.clip import Clip, valid_runs
+from stgdn.data.store.store import CONTENT, FILES, PRECISIONS, Header, Store, checksum, clip_dtype
+from stgdn.errors import InputError, choose
+from stgdn.files import flush
+from stgdn.skeleton import layout
+
+if sys.platform != "win32":
+    import fcntl
+
+
+class StoreWriter:
+    """Writes a store clip by clip into `FOLDER.partial`, going on from what an interrupted run left there.
+
+    Coordinates are appended before the journal's line that tells of them, so a kill at any moment loses one clip at
+    most. A partial store of other settings is started anew.
+
+    Attributes:
+        stored: where each clip that is in it was read, by its name. A name that was skipped is not in it: another clip
+            of this name may be usable.
+
+    Raises:
+        InputError: the folder holds something else than a store, which finishing would delete, or another process is
+            writing this store.
+    """
+
+    def __init__(self, folder: str | Path, header: Header) -> None:
+        self.folder = Path(folder)
+        self.partial = self.folder.with_name(self.folder.name + ".partial")
+        self.header = header
+        skeleton, self.dtype = layout(header.layout), np.dtype(choose(header.precision, PRECISIONS, "precision"))
+        self.row_shape = (skeleton.num_joints, skeleton.channels)
+        self.row_size = skeleton.num_joints * skeleton.channels * self.dtype.itemsize
+        self._check_place()
+        self.lock = self._lock()
+        self.entries = self._resume() if self._same_settings() else self._start()
+        self.stored: dict[str, str] = {entry["name"]: entry.get("place", "") for entry in self.entries}
+        self.journal: IO[str] = (self.partial / "journal.jsonl").open("a")
+        self.coordinates: IO[bytes] = (self.partial / "coordinates.bin").open("ab")
+
+    def add(self, clip: Clip, place: str = "") -> None:
+        """Append a clip whose name is not stored yet; `place` is where it was read."""
+        body_runs = list(valid_runs(clip.present[: self.header.max_bodies]))
+        for joints, (start, frames) in zip(clip.joints, body_runs, strict=False):
+            self.coordinates.write(np.ascontiguousarray(joints[start : start + frames], self.dtype).tobytes())
+        self.coordinates.flush()
+        facts = {key: int(getattr(clip, key)) for key in ("label", "subject", "camera", "setup", "replication")}
+        remark = ({"remark": clip.remark} if clip.remark else {}) | ({"place": place} if place else {})
+        self._note({"name": clip.name} | facts | {"length": clip.present.shape[1], "runs": body_runs} | remark)
+        self.stored[clip.name] = place
+
+    def skip(self, name: str, reason: str, detail: str = "") -> None:
+        """Remember that a clip was left out, and why; clips are counted by reason, `detail` is about this one only."""
+        self._note({"name": name, "skipped": reason} | ({"detail": detail} if detail else {}))
+
+    def listed(self, kind: str) -> list[tuple[str, str]]:
+        """(name, reason) of all clips `skipped`, or (name, what is odd) of all with a `remark`."""
+        return [(entry["name"], entry[kind]) for entry in self.entries if kind in entry]
+
+    def first_poses(self, most: int) -> NDArray[np.floating]:
+        """The first row (n, V, C) of up to `most` stored clips, evenly among all."""
+        rows = [sum(frames for _, frames in entry["runs"]) for entry in self.entries if "skipped" not in entry]
+        firsts = np.concatenate([[0], np.cumsum(rows[:-1])]).astype(np.int64)
+        chosen = firsts[np.linspace(0, len(firsts) - 1, min(most, len(firsts))).astype(np.int64)]
+        stored = np.memmap(self.partial / "coordinates.bin", self.dtype, "r").reshape(-1, *self.row_shape)
+        return stored[chosen]
+
+    def close(self) -> None:
+        """Close the files; what is written stays for the next run to go on from."""
+        with ExitStack() as closing:
+            for file in (self.lock, self.coordinates, self.journal):
+                closing.callback(file.close)
+
+    def finish(self) -> Store:
+        """Write index and header, and move the store to its place."""
+        with self.lock:
+            return self._finish()
+
+    def _finish(self) -> Store:
+        self.journal.close()
+        self.coordinates.close()
+        clips = self._index()
+        np.save(self.partial / "clips.npy", clips, allow_pickle=False)
+        self.header.clips, self.header.rows = len(clips), int(clips["frames"].sum())
+        self.header.skipped = self._list("skipped", "skipped.tsv")
+        self.header.remarks = self._list("remark", "remarks.tsv")
+        self.header.checksums = {name: checksum(self.partial / name) for name in CONTENT}
+        (self.partial / "store.json").write_text(json.dumps(asdict(self.header), indent=1))
+        for path in (*self.partial.iterdir(), self.partial):
+            flush(path)
+        if self.folder.exists():
+            (self.folder / "store.json").unlink(missing_ok=True)
+            shutil.rmtree(self.folder)
+        self.partial.rename(self.folder)
+        flush(self.folder.parent)
+        for name in ("journal.jsonl", "settings.json"):  # until here an interrupted run can go on
+            (self.folder / name).unlink()
+        Path(self.lock.name).unlink()
+        return Store(self.folder)
+
+    def _list(self, kind: str, name: str) -> dict[str, int]:
+        """Write the clips of a kind into a file; returns how many there are of each reason."""
+        listed = [entry for entry in self.entries if kind in entry]
+        columns = ((entry["name"], entry[kind], *([entry["detail"]] if "detail" in entry else [])) for entry in listed)
+        lines = "".join("\t".join(line) + "\n" for line in columns)
+        (self.partial / name).write_text(lines, "utf-8", "backslashreplace")
+        return dict(sorted(Counter(entry[kind] for entry in listed).items()))
+
+    def _check_place(self) -> None:
+        found = list(self.folder.iterdir()) if self.folder.is_dir() else [self.folder] if self.folder.exists() else []
+        if strangers := [path for path in found if path.name not in FILES]:
+            raise InputError(
+                f"{self.folder} cannot become a prepared store, {strangers[0]} is there and is not part of one: "
+                "point data.store elsewhere"
+            )
+
+    def _lock(self) -> IO[str]:
+        """Keep other processes from the partial store until `close`."""
+        self.partial.mkdir(parents=True, exist_ok=True)
+        lock = self.partial.with_name(self.partial.name + ".lock").open("w")
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                raise InputError(f"another process is preparing {self.folder}: wait for it to end") from None
+        return lock
+
+    def _note(self, entry: dict[str, Any]) -> None:
+        self.journal.write(json.dumps(entry) + "\n")
+        self.journal.flush()
+        self.entries.append(entry)
+
+    def _same_settings(self) -> bool:
+        path = self.partial / "settings.json"
+        try:
+            return json.loads(path.read_text()) == json.loads(json.dumps(asdict(self.header)))
+        except (OSError, ValueError):
+            return False
+
+    def _start(self) -> list[dict[str, Any]]:
+        shutil.rmtree(self.partial, ignore_errors=True)
+        self.partial.mkdir(parents=True)
+        (self.partial / "settings.json").write_text(json.dumps(asdict(self.header)))
+        return []
+
+    def _resume(self) -> list[dict[str, Any]]:
+        """Keep the journal's entries whose coordinates are all there, and cut both files behind the last of them."""
+        journal, coordinates = self.partial / "journal.jsonl", self.partial / "coordinates.bin"
+        available = coordinates.stat().st_size // self.row_size if coordinates.exists() else 0
+        entries, rows, length = [], 0, 0
+        for line in journal.read_bytes().splitlines(keepends=True) if journal.exists() else ():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                break
+            grown = rows + sum(frames for _, frames in entry.get("runs", ()))
+            if not line.endswith(b"\n") or grown > available:
+                break
+            if "skipped" not in entry:  # the file may have been mended meanwhile
+                entries.append(entry)
+            rows, length = grown, length + len(line)
+        for path, size in ((journal, length), (coordinates, rows * self.row_size)):
+            path.touch()
+            os.truncate(path, size)
+        return entries
+
+    def _index(self) -> NDArray[np.void]:
+        """Records of the stored clips, sorted by name."""
+        stored = [entry for entry in self.entries if "skipped" not in entry]
+        clips = np.zeros(len(stored), clip_dtype(self.header.max_bodies))
+        row = 0
+        for clip, entry in zip(clips, stored, strict=True):
+            for key in ("name", "label", "subject", "camera", "setup", "replication", "length"):
+                clip[key] = entry[key]
+            for body, (start, frames) in enumerate(entry["runs"]):
+                clip["row"][body], clip["start"][body], clip["frames"][body] = row, start, frames
+                row += frames
+        return clips[np.argsort(clips["name"])]

@@ -1,0 +1,1 @@
+"""Synthetic people who act: the demo's data set."""

@@ -1,0 +1,1 @@
+"""Recognition of a stream, a decision every so many frames."""

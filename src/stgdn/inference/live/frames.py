@@ -1,0 +1,169 @@
+"""Frames one at a time: of clips that are replayed, or as lines of JSON from a pipe or a socket.
+
+A line is a frame, `{"bodies": [{"id": 7, "joints": [[x, y, z], ...]}, ...]}`: V joints in metres, y up (in a picture x,
+y and confidence, see docs/data.md). Who is not in it is not there.
+"""
+
+import errno
+import json
+import os
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator
+
+import numpy as np
+
+from stgdn.data.batches.gather import Float
+from stgdn.data.clip import Clip
+from stgdn.data.store.checks import FARTHEST
+from stgdn.errors import InputError
+from stgdn.inference.live.window import People
+from stgdn.skeleton import Layout
+
+MOST_LINE = 1 << 20  # bytes; a frame of two bodies has some 2,000
+MOST_PEOPLE = 100
+BLOCK = 1 << 16
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class BadLineError(Exception):
+    """A line is no frame; the message is the kind of mistake."""
+
+
+def replay(clips: Iterable[Clip], fps: float | None) -> Iterator[People]:
+    """The frames of clips, one clip after the other; `fps` a second, or as fast as they are taken if None."""
+    began, count = time.perf_counter(), 0
+    for number, clip in enumerate(clips):
+        for frame in range(clip.present.shape[1]):
+            if fps is not None:
+                time.sleep(max(began + count / fps - time.perf_counter(), 0))
+            count += 1
+            yield {(number, body): joints for body, joints in enumerate(clip.joints[:, frame])}
+
+
+class JsonFrames:
+    """Frames of lines; those that are none are skipped and counted.
+
+    Args:
+        blocks: bytes as they come, until b"" is the end.
+        layout: of the joints.
+
+    Attributes:
+        skipped: how many lines of each kind of mistake.
+    """
+
+    def __init__(self, blocks: Iterable[bytes], layout: Layout) -> None:
+        self.blocks, self.layout = blocks, layout
+        self.skipped: Counter[str] = Counter()
+
+    def __iter__(self) -> Iterator[People]:
+        """The people of every line that is a frame."""
+        for line in lines(self.blocks):
+            try:
+                if line is None:
+                    raise BadLineError(f"more than {MOST_LINE:,} bytes")
+                if line.strip():
+                    yield parse_frame(line, self.layout)
+            except BadLineError as error:
+                self.skipped[str(error)] += 1
+
+
+def lines(blocks: Iterable[bytes]) -> Iterator[bytes | None]:
+    """Lines of blocks of bytes; None for one of more than `MOST_LINE` bytes, which is not kept."""
+    begun, too_long = b"", False
+    for block in blocks:
+        *whole, begun = (begun + block).split(b"\n")
+        for line in whole:
+            yield None if too_long or len(line) > MOST_LINE else line
+            too_long = False
+        if len(begun) > MOST_LINE:
+            begun, too_long = b"", True
+    if begun or too_long:
+        yield None if too_long else begun
+
+
+def parse_frame(line: bytes, layout: Layout) -> dict[Hashable, Float]:
+    """The people of a line, by their ids.
+
+    Raises:
+        BadLineError: it is no frame, or of other joints.
+    """
+    try:
+        content = json.loads(line)
+    except (ValueError, RecursionError):
+        raise BadLineError("not JSON") from None
+    bodies = content.get("bodies") if isinstance(content, dict) else None
+    if not isinstance(bodies, list) or len(bodies) > MOST_PEOPLE:
+        raise BadLineError("no list 'bodies'" if not isinstance(bodies, list) else f"more than {MOST_PEOPLE} bodies")
+    people: dict[Hashable, Float] = {}
+    for body in bodies:
+        name = body.get("id") if isinstance(body, dict) else None
+        if type(name) not in (int, str):
+            raise BadLineError("a body without an 'id', a whole number or a word")
+        if name in people:
+            raise BadLineError("an 'id' twice")
+        people[name] = _joints(body.get("joints"), layout)
+    return people
+
+
+def _joints(given: object, layout: Layout) -> Float:
+    """Joints (V, C) of a body."""
+    try:
+        joints = np.array(given, np.float64)
+    except (ValueError, TypeError, OverflowError):
+        raise BadLineError("'joints' that are not lists of numbers") from None
+    if joints.ndim != 2 or joints.shape[1] != layout.channels:
+        raise BadLineError(f"'joints' that are not a list of {layout.channels} numbers each")
+    if len(joints) != layout.num_joints:
+        raise BadLineError(f"a body of {len(joints)} joints, {layout.name} has {layout.num_joints}")
+    if not (np.abs(joints) <= FARTHEST).all():
+        raise BadLineError(f"a coordinate that is not finite, or beyond {FARTHEST:,.0f}")
+    return joints.astype(np.float32)
+
+
+def standard_input() -> Iterator[bytes]:
+    """What comes through the pipe, as it comes; unlike `sys.stdin` it can be left in the middle of a read."""
+    return iter(lambda: os.read(0, BLOCK), b"")
+
+
+def listen(address: str, told: Callable[[str], None]) -> Iterator[bytes]:
+    """What the first who connects to a port of this machine sends, until they hang up.
+
+    Nobody is asked who they are, so no other machine can connect.
+
+    Args:
+        address: `127.0.0.1:PORT`; port 0 is any that is free.
+        told: told the address when it can be connected to.
+
+    Raises:
+        InputError: not an address of this machine alone, or a port in use.
+    """
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    if host not in LOOPBACK or not port.isdigit() or int(port) > 65_535:
+        raise InputError(
+            f"listen={address} is not 127.0.0.1:PORT with a port from 0 to 65535: only this machine may connect"
+        )
+    try:
+        server = socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        used = error.errno == errno.EADDRINUSE
+        reason = "is in use by another program" if used else f"cannot be listened to ({error.strerror})"
+        raise InputError(f"port {port} of {host} {reason}: give another one, or 0 for any that is free") from None
+    told(f"{host}:{server.getsockname()[1]}")
+    return _received(server)
+
+
+def _received(server: socket.socket) -> Iterator[bytes]:
+    with server:
+        connection, _ = server.accept()
+    with connection:
+        while True:
+            try:
+                block = connection.recv(BLOCK)
+            except ConnectionError:
+                return
+            if not block:
+                return
+            yield block

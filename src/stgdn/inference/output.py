@@ -1,0 +1,90 @@
+"""Predictions for people and for programs: a table, JSON or CSV."""
+
+import csv
+import io
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Column, Table
+
+from stgdn.inference.predict import Prediction, Predictions
+from stgdn.inference.preprocessing import UNKNOWN
+
+FORMATS = ("table", "json", "csv")
+NARROW, LONGEST = 20, 32  # columns that a class needs, and that a clip's name gets
+
+
+def written(predictions: Predictions, form: str, top: int) -> str:
+    """Predictions in one of `FORMATS`, the `top` likeliest classes of every clip."""
+    if form == "table":
+        return as_table(predictions, top)
+    return as_json(predictions, top) if form == "json" else as_csv(predictions, top)
+
+
+def as_table(predictions: Predictions, top: int) -> str:
+    """A row a clip and the classes side by side; the right one, where it is known, is marked with ✓."""
+    top = min(top, len(predictions.classes))
+    known = predictions.labelled > 0
+    longest = min(max(len(clip.name) for clip in predictions.clips), LONGEST)
+    name = Column("clip", min_width=longest, overflow="fold")
+    table = Table(name, *(["is"] if known else []), *map(str, range(1, top + 1)))
+    for clip in predictions.clips:
+        said = [predictions.classes[clip.label] if clip.label != UNKNOWN else "–"] if known else []
+        table.add_row(clip.name, *said, *(_cell(predictions, clip, number) for number in clip.top(top)))
+    console = Console(markup=False, emoji=False, highlight=False)
+    console.width = max(console.width, longest + NARROW * (top + known))
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get() + summary(predictions)
+
+
+def _cell(predictions: Predictions, clip: Prediction, number: int) -> str:
+    mark = " ✓" if number == clip.label else ""
+    return f"{predictions.classes[number]}\n{100 * clip.probabilities[number]:.1f} %{mark}"
+
+
+def summary(predictions: Predictions) -> str:
+    """How many clips are right, of those that say what they show; '' if none says it."""
+    count, top1, top5 = predictions.labelled, predictions.accuracy(), predictions.accuracy(5)
+    if top1 is None or top5 is None:
+        return ""
+    more = f", top-5 {100 * top5:.1f}" if len(predictions.classes) > 5 else ""
+    clips = "1 clip" if count == 1 else f"{count:,} clips"
+    return f"top-1 {100 * top1:.1f}{more} ({clips} of a known class)\n"
+
+
+def as_json(predictions: Predictions, top: int) -> str:
+    """One object: the clips, those that cannot be used, and the accuracy."""
+    clips = [
+        {"clip": clip.name, "file": clip.file, "is": _said(predictions, clip), "top": _top(predictions, clip, top)}
+        for clip in predictions.clips
+    ]
+    content: dict[str, Any] = {"clips": clips, "labelled": predictions.labelled}
+    content |= {"top1": predictions.accuracy(), "top5": predictions.accuracy(5)}
+    content["unusable"] = [{"clip": name, "reason": reason} for name, reason in predictions.unusable]
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def as_csv(predictions: Predictions, top: int) -> str:
+    """A row a clip: its name and file, what it is said to show, and class and probability by rank."""
+    top = min(top, len(predictions.classes))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    ranks = [f"{what}_{rank}" for rank in range(1, top + 1) for what in ("class", "probability")]
+    writer.writerow(["clip", "file", "is", *ranks])
+    for clip in predictions.clips:
+        pairs = (value for each in _top(predictions, clip, top) for value in each.values())
+        writer.writerow([clip.name, clip.file, _said(predictions, clip) or "", *pairs])
+    return text.getvalue()
+
+
+def _said(predictions: Predictions, clip: Prediction) -> str | None:
+    return None if clip.label == UNKNOWN else predictions.classes[clip.label]
+
+
+def _top(predictions: Predictions, clip: Prediction, top: int) -> list[dict[str, Any]]:
+    return [
+        {"class": predictions.classes[number], "probability": round(float(clip.probabilities[number]), 6)}
+        for number in clip.top(top)
+    ]

@@ -1,0 +1,142 @@
+"""From raw clips to a network's input, by the config of the run that trained it.
+
+Glossary of shapes: N clips, M bodies, T frames, V joints, C coordinates. Coordinates are metres, y up; those of flat
+layouts are x and y in shares of the picture, from its middle and y down, and the confidence.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from omegaconf import DictConfig
+
+from stgdn.data.batches.gather import Float
+from stgdn.data.batches.joint_map import JointMap
+from stgdn.data.batches.settings import ClipSettings
+from stgdn.data.batches.transforms import batch
+from stgdn.data.build import clip_settings
+from stgdn.data.clip import Clip, ClipError
+from stgdn.data.readers.bodies import clip_bodies, keeps_empty_frames, tracks_of
+from stgdn.data.readers.ntu.denoise import Track
+from stgdn.data.store.checks import check_bodies, expect_metres
+from stgdn.data.store.in_memory import ClipsInMemory
+from stgdn.data.store.store import Store
+from stgdn.errors import InputError
+from stgdn.skeleton import Layout, layout
+
+UNKNOWN = -1  # the label of a clip of which nobody says what it shows
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Makes clips what they were in the run's test: sampling, alignment, stream, bodies; nothing is drawn at random.
+
+    Attributes:
+        layout: joints of the run's data, and of clips of which nothing else is said.
+        input_layout: joints that the network sees.
+        settings: the run's.
+        empty_frames: keep the frames in which nobody is seen, as clips had them in training.
+    """
+
+    layout: Layout
+    input_layout: Layout
+    settings: ClipSettings
+    empty_frames: bool = False
+
+    @classmethod
+    def of(cls, data: DictConfig) -> "Preprocessing":
+        """What the `data` part of a run's config says."""
+        empty_frames = keeps_empty_frames(data.get("reader") or {})
+        return cls(layout(data.layout), layout(data.input_layout), clip_settings(data), empty_frames)
+
+    def __call__(self, clips: Sequence[Clip | ArrayLike], joints: Layout | None = None) -> Float:
+        """The network's input (N, C, T, V, M) for clips, or arrays (M, T, V, C), of the layout `joints`.
+
+        Raises:
+            InputError: no clip, one that cannot be used (see `clip`), or joints that the network's cannot be made of.
+        """
+        joints = joints or self.layout
+        mapping = self.mapping(joints)
+        if not len(clips):
+            raise InputError("no clip was given: give a list of one or more, each a Clip or an array (M, T, V, C)")
+        made = [self._made(given, number, joints) for number, given in enumerate(clips)]
+        store = cast(Store, ClipsInMemory.of(made, joints))
+        return batch(store, np.arange(len(made)), self.settings, None, mapping)
+
+    def mapping(self, joints: Layout) -> JointMap | None:
+        """What makes the network's joints of others; None where they are the network's.
+
+        Raises:
+            InputError: a joint that cannot be made of those that there are.
+        """
+        return None if joints == self.input_layout else joint_map(joints, self.input_layout)
+
+    def clip(self, joints: ArrayLike, of: Layout | None = None, name: str = "") -> Clip:
+        """An array as a clip of unknown label, of the bodies and frames that a file of it would have.
+
+        Args:
+            joints: (M, T, V, C), zeros where a body is not seen.
+            of: their layout, `self.layout` if None.
+            name: for whoever looks at the clip.
+
+        Raises:
+            ClipError: another shape, no frame, nobody in it, or values that are not finite.
+            InputError: a body that does not measure 0.1 to 10 metres.
+        """
+        try:
+            array = np.asarray(joints, dtype=np.float32)
+        except (ValueError, TypeError):
+            raise ClipError("is no array of numbers (bodies, frames, joints, coordinates)") from None
+        if array.ndim == 4:
+            array = array[array.any(axis=(1, 2, 3))]
+        made = Clip(name, UNKNOWN, array, presence(array) if array.ndim == 4 else np.zeros((0, 0), np.bool_))
+        expect_usable(made, of or self.layout)
+        return self.select(tracks_of(array), array.shape[1], of, name)
+
+    def select(self, tracks: Sequence[Track], length: int, of: Layout | None = None, name: str = "") -> Clip:
+        """Choose and lay out bodies as a file's, see `stgdn.data.readers.bodies`.
+
+        Args:
+            tracks: of everybody, at least one.
+            length: frames of the recording.
+            of: layout of the joints, `self.layout` if None.
+            name: for whoever looks at the clip.
+        """
+        kept = clip_bodies(tracks, self.settings.bodies, of or self.layout, length if self.empty_frames else None)
+        return Clip(name, UNKNOWN, *kept)
+
+    def _made(self, given: Clip | ArrayLike, number: int, joints: Layout) -> Clip:
+        try:
+            if not isinstance(given, Clip):
+                return self.clip(given, joints)
+            check_bodies(given, joints, len(given.joints))
+            return given
+        except (ClipError, InputError) as error:
+            raise InputError(f"clip {number} cannot be used: {error}") from None
+
+
+def presence(joints: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """(M, T), from the first to the last frame in which a body of (M, T, V, C) is not all zeros."""
+    seen = np.asarray(joints.any(axis=(2, 3)))
+    return np.logical_or.accumulate(seen, axis=1) & np.logical_or.accumulate(seen[:, ::-1], axis=1)[:, ::-1]
+
+
+def expect_usable(clip: Clip, joints: Layout) -> None:
+    """Check a clip of whatever label.
+
+    Raises:
+        ClipError: the joints are not those of the layout, nobody in any frame, or values that are not finite.
+        InputError: a body that does not measure 0.1 to 10 metres.
+    """
+    check_bodies(clip, joints, len(clip.joints))
+    first = int(clip.present[0].argmax())
+    expect_metres(clip.joints[:1, first], joints, 1.0)
+
+
+@lru_cache(maxsize=16)
+def joint_map(source: Layout, target: Layout) -> JointMap:
+    """The map from a layout to another, made once."""
+    return JointMap(source, target)

@@ -1,0 +1,41 @@
+"""How much each stream counts where several are fused: given weights, or the published ones."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from stgdn.data.batches.settings import STREAMS
+from stgdn.errors import InputError
+
+FOUR = {"joint": 0.6, "bone": 0.6, "joint_motion": 0.4, "bone_motion": 0.4}  # CTR-GCN's ensemble
+
+
+def default_weights(streams: Sequence[str]) -> list[float]:
+    """Of the four streams 0.6 for joint and bone and 0.4 for their motion, as CTR-GCN; of any others 1 each."""
+    return [FOUR[stream] for stream in streams] if set(streams) == set(FOUR) else [1.0] * len(streams)
+
+
+def choose_weights(streams: Sequence[str], given: Mapping[str, float | None]) -> list[float]:
+    """The weight of every stream.
+
+    Raises:
+        InputError: one is not positive, or for a stream that is not among `streams`.
+    """
+    for stream, weight in given.items():
+        if weight is None:
+            continue
+        if stream not in streams:
+            raise InputError(
+                f"weights.{stream}={weight}, but {stream} is not fused: the runs are of {', '.join(streams)}"
+            )
+        number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        if not (number and math.isfinite(weight) and weight > 0):
+            raise InputError(
+                f"weights.{stream}={weight} is not a positive number; to leave a stream out, do not give it"
+            )
+    chosen = zip(streams, default_weights(streams), strict=True)
+    return [default if (weight := given.get(stream)) is None else float(weight) for stream, default in chosen]
+
+
+def rank(stream: str) -> tuple[int, str]:
+    """Where a stream stands among others."""
+    return STREAMS.index(stream) if stream in STREAMS else len(STREAMS), stream

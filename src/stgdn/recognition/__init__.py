@@ -1,1 +1,0 @@
-"""Using trained networks: a run or a checkpoint becomes one object that tells what raw clips show."""

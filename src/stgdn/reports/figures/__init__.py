@@ -1,0 +1,1 @@
+"""Figures of runs, stores and networks."""

@@ -1,0 +1,123 @@
+"""The letter's Fig. 2 from two runs: their joints in the plane, and how far apart each layer keeps them."""
+
+import re
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from stgdn.data.batches.datamodule import SkeletonData
+from stgdn.data.build import build_data
+from stgdn.errors import InputError, choose
+from stgdn.reports.figures.embedding import joint_features, plane
+from stgdn.reports.figures.embedding_figure import Panel
+from stgdn.reports.fusion.pairs import Pair, names, other_differences
+from stgdn.runs.naming import file_name
+from stgdn.runs.result import Result
+from stgdn.runs.run import Run
+from stgdn.training.callbacks.over_smoothing import MEASURES, measure, sample_clips
+from stgdn.training.trainer import build_recognizer, load_weights
+
+
+def panels(pair: Pair, chosen: str, device: torch.device, *, clips: int, seed: int) -> list[Panel]:
+    """Lay out the joints of both runs in the test clips of the class `chosen`, on `device`.
+
+    Args:
+        pair: the runs.
+        chosen: name of the class.
+        device: where to compute.
+        clips: of the class to measure over-smoothing on, at most.
+        seed: of t-SNE.
+
+    Raises:
+        InputError: a number out of range, no such class, no test clip of it, no prepared data, or other clips in one
+            store than in the other.
+    """
+    for option, value, least in (("clips", clips, 1), ("seed", seed, 0)):
+        if value < least:
+            raise InputError(f"{option}={value} must be a whole number from {least} up")
+    found = [
+        _panel(run, result, name, chosen, device, clips, seed)
+        for (run, result), name in zip(pair, names(pair), strict=True)
+    ]
+    first, second = (set(panel.features.clips.tolist()) for panel in found)
+    if first != second:
+        raise InputError(
+            f"the runs' stores hold different clips of this class ({len(first)} and {len(second)}, "
+            f"{len(first & second)} in both): prepare the data once for both, and say with data_root= where it is"
+        )
+    return found
+
+
+def _panel(run: Run, result: Result, name: str, chosen: str, device: torch.device, clips: int, seed: int) -> Panel:
+    data = build_data(run.config)
+    label = class_label(data, chosen)
+    recognizer = build_recognizer(run.config)
+    load_weights(recognizer, run.last_checkpoint)
+    features = joint_features(recognizer.network, data, label, device)
+    bodies, joints = features.values.shape[:2]
+    print(f"{name}: {len(set(features.clips.tolist()))} clips, {bodies} bodies, {bodies * joints:,} joints to lay out")
+    smoothing = measure(recognizer.network, sample_clips(data, clips, label).to(device), data.layout.bones)
+    title = f"{name}: recipe {result.recipe}, {result.epochs} epochs, seed {result.seed}, test top-1 {result.top1:.1f}"
+    return Panel(name, title, data.layout, features, plane(features, seed), smoothing)
+
+
+def class_label(data: SkeletonData, name: str) -> int:
+    """The label of a class, from 0.
+
+    Raises:
+        InputError: no such class (the sentence has the nearest one), or no test clip of it.
+    """
+    classes = list(data.store.header.classes)
+    label = classes.index(choose(name, classes, "class"))
+    if not (data.store.clips["label"][data.splits["test"]] == label).any():
+        raise InputError(f"no test clip is of class '{name}': choose another one")
+    return label
+
+
+def title(pair: Pair, chosen: str) -> str:
+    """What the picture shows; synthetic data are called so."""
+    result = pair[0][1]
+    synthetic = " (synthetic people)" if result.synthetic else ""
+    return (
+        f"{result.data}{synthetic}, stream {result.stream}, class '{chosen}': joints at the last graph layer, by t-SNE"
+    )
+
+
+def caption(pair: Pair, drawn: Sequence[Panel], clips: int) -> str:
+    """How the features and the figures were made, and what else than the network differs between the runs."""
+    measured = min(clips, len(set(drawn[0].features.clips.tolist())))
+    sentences = [
+        "Features behind the last graph layer's ReLU, averaged over the frames in which a body is seen; t-SNE of each "
+        f"run by itself. Over-smoothing was measured on {measured} of these clips."
+    ]
+    if found := other_differences(pair):
+        sentences.append(f"Besides the networks these differ: {'; '.join(found)}.")
+    return " ".join(sentences)
+
+
+def default_path(outputs: str, pair: Pair, chosen: str, suffix: str) -> Path:
+    """OUTPUTS/DATA/figure2/STREAM-CLASS-RUN-RUN, by what the picture shows."""
+    result = pair[0][1]
+    file_name(result.data, "data")
+    words = [result.stream, chosen, *(f"{part.model}-seed{part.seed}" for _, part in pair)]
+    folder = Path(outputs) / result.data / "figure2"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / (re.sub(r"[^\w.-]+", "_", "-".join(words)) + suffix)
+
+
+def print_smoothing(panels: Sequence[Panel], note: str) -> None:
+    """Print the over-smoothing figures of all runs, one row a run and measure, one column a layer."""
+    depth = max(len(layers) for panel in panels for layers in panel.smoothing.values())
+    table = Table("measure", "run", title="over-smoothing by layer", title_style="bold")
+    for number in range(1, depth + 1):
+        table.add_column(str(number), justify="right")
+    for name in MEASURES:
+        for panel in panels:
+            *layers, last = (f"{value:.3g}" for value in panel.smoothing[name])
+            table.add_row(name, panel.name, *layers, f"[bold]{last}[/bold]", end_section=panel is panels[-1])
+    Console(width=120, highlight=False).print(table)
+    print(textwrap.fill(note, 120))

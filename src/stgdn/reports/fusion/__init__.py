@@ -1,0 +1,1 @@
+"""Fusion of scores, and how networks disagree."""

@@ -1,0 +1,178 @@
+"""Files of a fusion: the runs it is made from, found by name or pattern, and the folder it is written to."""
+
+import glob
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from stgdn.errors import InputError
+from stgdn.files import write_json
+from stgdn.reports.fusion.alignment import Part, load_part
+from stgdn.reports.fusion.score_fusion import Fusion
+from stgdn.runs.naming import file_name
+from stgdn.runs.result import Result, read_result
+
+HOW = "scores before the softmax, weighted and added"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A stream to fuse.
+
+    Attributes:
+        part: its scores and where they are from.
+        run: the finished run that they are the test scores of; None for a score file that stands alone.
+    """
+
+    part: Part
+    run: Result | None
+
+
+def find_sources(runs: str | Sequence[str]) -> list[Source]:
+    """Open finished runs or score files.
+
+    Args:
+        runs: folders or `.npz` files, or patterns of them such as `outputs/demo/st_gdn/*/demo-seed1`. What a pattern
+            finds that is itself a fusion is left aside.
+
+    Raises:
+        InputError: nothing there, an unfinished run, or a file without scores.
+    """
+    return [_open(path) for given in ([runs] if isinstance(runs, str) else runs) for path in _find(str(given))]
+
+
+def fusion_folder(outputs: str | Path, sources: Sequence[Source], fusion: Fusion) -> Path:
+    """Where the fusion of runs goes, named by its content: `outputs/DATA/MODEL/fused-joint+bone/RECIPE-seedN`.
+
+    Raises:
+        InputError: a score file without a run, which does not say what it is of; names that are none of files.
+    """
+    runs = [source.run for source in sources if source.run is not None]
+    if len(runs) < len(sources):
+        alone = next(source.part.place for source in sources if source.run is None)
+        raise InputError(f"{alone} does not belong to a run: say with folder= where the fusion is to be written")
+    weights = "" if fusion.default else "+weights" + "".join(f"-{each.weight:g}" for each in fusion.contributions)
+    names = {
+        "data": _joined(run.data for run in runs),
+        "model": _joined(run.model for run in runs),
+        "stream": f"fused-{fusion.scores.stream}",
+        "recipe": _joined(run.folder.absolute().name for run in runs) + weights,
+    }
+    return Path(outputs, *(file_name(name, what) for what, name in names.items()))
+
+
+def write_fusion(folder: Path, sources: Sequence[Source], fusion: Fusion) -> None:
+    """Write `scores.npz` and `fusion.json` into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fusion.scores.save(folder / "scores.npz")
+    write_json(folder / "fusion.json", as_json(sources, fusion))
+
+
+def as_json(sources: Sequence[Source], fusion: Fusion) -> dict[str, Any]:
+    """The figures of a fusion as plain numbers, percentages under the names that a run's summary has them by."""
+    split = fusion.scores.split
+    content: dict[str, Any] = {
+        "stream": fusion.scores.stream,
+        "how": HOW,
+        "default_weights": fusion.default,
+        f"{split}_top1": fusion.top1,
+        **({} if fusion.top5 is None else {f"{split}_top5": fusion.top5}),
+        "clips": len(fusion.scores.names),
+        "streams": [vars(each) | {"adds": fusion.top1 - each.without} for each in fusion.contributions],
+        "command": fusion_command(fusion),
+    }
+    runs = [source.run for source in sources if source.run is not None]
+    if len(runs) < len(sources):
+        return content
+    seeds = sorted({run.seed for run in runs})
+    return content | {
+        "data": _joined(run.data for run in runs),
+        "synthetic": any(run.synthetic for run in runs),
+        "model": _joined(run.model for run in runs),
+        "recipe": _joined(run.recipe for run in runs),
+        "seed": seeds[0] if len(seeds) == 1 else seeds,
+        "epochs": max(run.epochs for run in runs),
+        "parameters": sum(run.parameters for run in runs),
+        "flops": sum(run.flops for run in runs),
+        "clip_shape": list(runs[0].clip_shape),
+    }
+
+
+def fusion_command(fusion: Fusion) -> str:
+    """The command that makes a fusion."""
+    given = [] if fusion.default else [f"weights.{each.stream}={each.weight:g}" for each in fusion.contributions]
+    places = ",".join(each.place for each in fusion.contributions)
+    return shlex.join(["python", "src/fuse.py", f"runs=[{places}]", *given])
+
+
+def print_fusion(sources: Sequence[Source], fusion: Fusion) -> None:
+    """Print top-1 and top-5 of every stream and of the fusion, and what each stream adds to the others."""
+    console = Console(width=120, markup=False, emoji=False, highlight=False)
+    scores = fusion.scores
+    synthetic = " of synthetic people" if any(source.run and source.run.synthetic for source in sources) else ""
+    table = Table(
+        "stream", "weight", "top-1", "top-5", "adds", title=f"{len(scores.names):,} {scores.split} clips{synthetic}"
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for each in fusion.contributions:
+        table.add_row(
+            each.stream, f"{each.weight:g}", *_percents(each.top1, each.top5), f"{fusion.top1 - each.without:+.2f}"
+        )
+    table.add_section()
+    table.add_row(scores.stream, "", *_percents(fusion.top1, fusion.top5), "", style="bold")
+    console.print(table)
+    console.print(f"fused: {HOW}; adds: top-1 over that of the other streams fused")
+    for name, values in _mixtures(sources):
+        console.print(f"of several {name}: {values}")
+
+
+def _mixtures(sources: Sequence[Source]) -> list[tuple[str, str]]:
+    """What the runs do not have in common although streams of one network would."""
+    runs = [source.run for source in sources if source.run is not None]
+    kinds = {
+        "networks": [run.model for run in runs],
+        "recipes": [run.recipe for run in runs],
+        "seeds": [str(run.seed) for run in runs],
+    }
+    return [(name, ", ".join(dict.fromkeys(values))) for name, values in kinds.items() if len(set(values)) > 1]
+
+
+def _find(given: str) -> list[Path]:
+    """The folders and files that a name or pattern stands for."""
+    if not glob.has_magic(given):
+        return [Path(given)]
+    matching = sorted(map(Path, glob.glob(given)))  # noqa: PTH207 (Path.glob takes no absolute patterns)
+    found = [path for path in matching if not (path / "fusion.json").exists()]
+    if not found:
+        raise InputError(f"nothing is called {given}: run folders are outputs/DATA/MODEL/STREAM/RECIPE-seedN")
+    return found
+
+
+def _open(path: Path) -> Source:
+    """A run's test scores, or a score file."""
+    if not path.exists():
+        raise InputError(f"no run or score file {path}: run folders are outputs/DATA/MODEL/STREAM/RECIPE-seedN")
+    if not path.is_dir():
+        run = (
+            read_result(path.parent) if path.name == "scores.npz" and (path.parent / "summary.json").exists() else None
+        )
+        return Source(load_part(path), run)
+    if (path / "fusion.json").exists():
+        raise InputError(f"{path} is a fusion itself: give the runs that it was made from")
+    if not (path / "summary.json").exists():
+        raise InputError(f"{path} is no finished run: finish it with its command and resume=true, or leave it out")
+    return Source(load_part(path / "scores.npz", str(path)), read_result(path))
+
+
+def _joined(values: Iterable[str]) -> str:
+    return "+".join(dict.fromkeys(values))
+
+
+def _percents(top1: float, top5: float | None) -> tuple[str, str]:
+    return f"{top1:.2f}", "" if top5 is None else f"{top5:.2f}"

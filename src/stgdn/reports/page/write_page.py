@@ -1,0 +1,80 @@
+"""The page as a file: template, style, scripts, tables and data put into one, which asks the network for nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from stgdn.files import replacing
+from stgdn.player import writing as player
+from stgdn.player.html_file import HtmlFile
+from stgdn.reports.page.run_section import page_content
+from stgdn.reports.page.table_section import html_list, html_tables
+from stgdn.reports.tables.rows import Comparison
+from stgdn.runs.result import Result
+
+FEW = 3
+PARTS = ("dom", "data", "colours", "lists", "chart", "heat_map", "skeleton")
+SECTIONS = ("runs", "curves", "smoothing", "classes", "mistakes", "covariances", "layers", "comparison")
+PAGE = HtmlFile.read("stgdn.reports.page", (*PARTS, *SECTIONS, "page"))
+PLAYING = replace(PAGE, frames=(player.PAGE,))
+
+
+def write_page(
+    runs: Sequence[Result],
+    tables: Sequence[Comparison],
+    path: Path,
+    problems: Sequence[str] = (),
+    played: Mapping[Path, Any] | None = None,
+) -> list[str]:
+    """Write everything that people look at into one HTML file, whole or not at all.
+
+    Args:
+        runs: finished ones; what a run's folder lacks is left out of the page, what is damaged is named in it too.
+        tables: to stand above the pictures.
+        path: of the file.
+        problems: sentences to stand on top.
+        played: mistakes of runs by their folders, see `stgdn.reports.page.mistake_section`; None if none are
+            to be played.
+
+    Returns:
+        Sentences about damaged files that `problems` does not tell already; they stand on top too.
+    """
+    content, found = page_content(runs, played or {})
+    content["player"] = None if played is None else player.frame()
+    new = [each for each in found if not any(known.startswith(each) for known in problems)]
+    html = page(content, html_tables(tables), [*problems, *new])
+    with replacing(path) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+    return new
+
+
+def page(content: Mapping[str, Any], tables: str, problems: Sequence[str]) -> str:
+    """The page as text."""
+    parts = {
+        "summary": escape(summary(content["runs"])),
+        "problems": notice(problems),
+        "tables": tables or "<p>No tables were asked for.</p>",
+    }
+    file = PAGE if content["player"] is None else PLAYING
+    return file.text(content, parts)
+
+
+def notice(problems: Sequence[str]) -> str:
+    """What is left out or damaged, folded up if it is a lot; nothing if there is nothing."""
+    if not problems:
+        return ""
+    listed, few = html_list(problems, "sentences"), len(problems) <= FEW
+    heading = f"<summary>{len(problems)} things to know about what is shown</summary>"
+    return f'<div class="problems">{listed if few else f"<details>{heading}{listed}</details>"}</div>'
+
+
+def summary(runs: Sequence[Mapping[str, Any]]) -> str:
+    """How many runs there are, and on which data."""
+    if not runs:
+        return "There is no finished run yet."
+    data = dict.fromkeys(f"{run['data']} (synthetic)" if run["synthetic"] else run["data"] for run in runs)
+    fake = " Synthetic people show nobody who exists." if any(run["synthetic"] for run in runs) else ""
+    count = "1 finished run" if len(runs) == 1 else f"{len(runs)} finished runs"
+    return f"{count} on {', '.join(data)}.{fake} Accuracies are those of the last epoch, in per cent."

@@ -1,0 +1,113 @@
+"""What stands in the columns of a comparison, in words and digits that every format shares."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stgdn.reports.tables.letter import BASELINE
+from stgdn.reports.tables.rows import Comparison, Row, Spread, letter
+from stgdn.runs.commands import together
+
+OTHER_RECIPE = "†"
+NOTHING = "–"
+CAPTION = "Test accuracy of the last epoch, in per cent."
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table for people.
+
+    Attributes:
+        heading: what stands above it.
+        cell: what stands in a row; None for nothing.
+        right: whether it is a column of numbers.
+        always: whether it stays when it is empty.
+    """
+
+    heading: str
+    cell: Callable[[Row], str | None]
+    right: bool = True
+    always: bool = False
+
+
+def columns(comparison: Comparison) -> list[Column]:
+    """The columns that a table needs; figures published in it are followed by the letter of their source."""
+    letters = {reference: letter(index) for index, reference in enumerate(comparison.references)}
+
+    def published(attribute: str) -> Callable[[Row], str | None]:
+        def cell(row: Row) -> str | None:
+            figure = getattr(row, attribute)
+            if figure is None:
+                return None
+            sign = "+" if figure.metric == "gain" else ""
+            return f"{figure.value:{sign}.1f} [{letters[figure.reference]}]"
+
+        return cell
+
+    every = [
+        Column("data", data, right=False, always=True),
+        Column("network", lambda row: row.method, right=False, always=True),
+        Column("stream", lambda row: row.stream, right=False, always=True),
+        Column("recipe", lambda row: row.recipe, right=False),
+        Column("seeds", seeds, right=False),
+        Column("top-1", lambda row: figure(row, row.top1), always=True),
+        Column("published", published("published")),
+        Column("difference", lambda row: signed(row, row.difference)),
+        Column("top-5", lambda row: spread(row.top5)),
+        Column("published top-5", published("published5")),
+        Column("difference top-5", lambda row: signed(row, row.difference5)),
+        Column(f"over {BASELINE}", lambda row: spread(row.gain, "+")),
+        Column("published gain", published("published_gain")),
+        Column("parameters", lambda row: None if row.first is None else f"{row.first.parameters:,}"),
+        Column("GFLOP a clip (C, T, V, M)", cost),
+    ]
+    return [column for column in every if column.always or any(column.cell(row) for row in comparison.rows)]
+
+
+def data(row: Row) -> str:
+    """Name of the data, and that nobody in them exists if so."""
+    return f"{row.data} (synthetic)" if row.synthetic else row.data
+
+
+def seeds(row: Row) -> str | None:
+    """The seeds, and that it is one if so."""
+    told = ", ".join(map(str, row.seeds))
+    return f"{told} (one seed)" if len(row.seeds) == 1 else told or None
+
+
+def figure(row: Row, found: Spread | None) -> str:
+    """Top-1, or why there is none."""
+    return spread(found) or (NOTHING if row.status == "published" else row.status)
+
+
+def spread(found: Spread | None, sign: str = "") -> str | None:
+    """Mean and standard deviation: `87.5 ± 0.4`, of one seed `87.5`."""
+    if found is None:
+        return None
+    return minus(f"{found.mean:{sign}.1f}") + ("" if found.deviation is None else f" ± {found.deviation:.1f}")
+
+
+def signed(row: Row, difference: float | None) -> str | None:
+    """A difference to a published figure, marked if that is of another recipe."""
+    if difference is None:
+        return None
+    return minus(f"{difference:+.1f}") + ("" if row.same_recipe else f" {OTHER_RECIPE}")
+
+
+def minus(number: str) -> str:
+    """A number with a minus sign in place of the hyphen."""
+    return number.replace("-", "−")
+
+
+def cost(row: Row) -> str | None:
+    """Operations with the shape of the clip."""
+    if row.first is None:
+        return None
+    return f"{row.first.flops / 1e9:.2f} ({', '.join(map(str, row.first.clip_shape))})"
+
+
+def commands(row: Row) -> str:
+    """The commands of a row's runs in one line, the way a fusion came about behind them."""
+    told = (
+        "; ".join(f"`{' '.join(command.split())}`" for command in together(row.commands)) or "its command was not kept"
+    )
+    return f"{told} ({row.origin})" if row.origin else told

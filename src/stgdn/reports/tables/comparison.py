@@ -1,0 +1,186 @@
+"""Runs beside published figures: the letter's tables, and one for every other data set that was trained on."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from stgdn.errors import InputError, choose
+from stgdn.inference.stream_weights import rank
+from stgdn.reports.tables.fused_rows import fused_results
+from stgdn.reports.tables.letter import BASELINE, LETTER, Layout, other_data, other_runs
+from stgdn.reports.tables.published import figure_of, published
+from stgdn.reports.tables.rows import Comparison, Row
+from stgdn.runs.result import Gathered, Result
+
+Place = tuple[str, str, str]  # data, model, stream
+Runs = dict[Place, dict[str, tuple[Result, ...]]]  # by recipe, one a seed
+
+
+def compare(
+    gathered: Gathered,
+    tables: str | Sequence[str] = "all",
+    only: Mapping[str, str | None] | None = None,
+    *,
+    missing: bool = True,
+) -> tuple[list[Comparison], list[str]]:
+    """Make the tables, and sentences about runs and fusions that are not in them.
+
+    Args:
+        gathered: all runs.
+        tables: `all`, or names: `table1` to `table4`, data that the letter does not have, or `other`.
+        only: what to keep of them, by `data`, `model`, `stream` and `recipe`; None keeps everything.
+        missing: keep rows without a run.
+
+    Raises:
+        InputError: no finished run at all, a table or an entry of `only` that is not there, or nothing left.
+    """
+    if not gathered.results:
+        raise InputError("there is no finished run: train with src/train.py first, or say with outputs= where runs are")
+    fused, notes = fused_results(gathered)
+    runs, doubles = by_place([*gathered.results, *fused])
+    layouts = {layout.name: (layout, places) for layout, places in _layouts(runs)}
+    wanted = list(layouts) if tables == "all" else [tables] if isinstance(tables, str) else tables
+    chosen = [layouts[choose(name, layouts, "table")] for name in wanted]
+    made = [_comparison(layout, places, runs, gathered) for layout, places in chosen]
+    kept = _kept(made, {key: value for key, value in (only or {}).items() if value is not None}, missing)
+    return [_annotated(comparison, layouts[comparison.name][0], gathered) for comparison in kept], notes + doubles
+
+
+def runs_of(comparisons: Iterable[Comparison]) -> list[Result]:
+    """The finished runs in some tables, each once, without fusions."""
+    results = [result for comparison in comparisons for row in comparison.rows for result in row.results]
+    return list({result.folder: result for result in results if not result.origin}.values())
+
+
+def by_place(results: Iterable[Result]) -> tuple[Runs, list[str]]:
+    """Results by data, model and stream, then by recipe, one a seed; and sentences about seeds that are there twice."""
+    seeds: dict[tuple[Place, str], dict[int, Result]] = {}
+    doubles = []
+    for result in results:
+        key = (result.data, result.model, result.stream), result.recipe
+        first = seeds.setdefault(key, {}).setdefault(result.seed, result)
+        if first is not result:
+            doubles.append(f"{result.folder} is in no table: {first.folder} is of the same recipe and seed")
+    runs: Runs = {}
+    for (place, recipe), found in seeds.items():
+        runs.setdefault(place, {})[recipe] = tuple(found[seed] for seed in sorted(found))
+    return runs, doubles
+
+
+def _layouts(runs: Runs) -> Iterator[tuple[Layout, list[Place]]]:
+    """The letter's tables, those of other data, and one for runs that none of them shows, each with what has a row."""
+    shown: set[Place] = set()
+    letters = {data for layout in LETTER for data in layout.data}
+    for layout in (*LETTER, *(other_data(data) for data in sorted({place[0] for place in runs} - letters))):
+        places = _places(layout, runs)
+        shown.update(places)
+        yield layout, places
+    rest = [place for place in runs if place not in shown]
+    if rest:
+        layout = other_runs(tuple(dict.fromkeys(data for data, _, _ in rest)))
+        yield layout, _ordered(layout, rest)
+
+
+def _places(layout: Layout, runs: Runs) -> list[Place]:
+    """What has a row in a table, in order: what it is about, then what else was published or run."""
+    found = [(data, model, stream) for data in layout.data for model in layout.models for stream in layout.streams]
+    for figure in published() if layout.figures else ():
+        if figure.model is not None and figure.data in layout.data and figure.metric != "gain":
+            found.append((figure.data, figure.model, figure.stream))
+    found += [place for place in runs if layout.everything and place[0] in layout.data]
+    return _ordered(layout, found)
+
+
+def _ordered(layout: Layout, places: Sequence[Place]) -> list[Place]:
+    """By data, then by network in the table's order, then single streams before fused ones."""
+    models = list(dict.fromkeys([*layout.models, *(model for _, model, _ in places)]))
+
+    def order(place: Place) -> tuple[int, int, int, tuple[int, str]]:
+        data, model, stream = place
+        return layout.data.index(data), models.index(model), stream.count("+"), rank(stream)
+
+    return sorted(dict.fromkeys(places), key=order)
+
+
+def _comparison(layout: Layout, places: Sequence[Place], runs: Runs, gathered: Gathered) -> Comparison:
+    """All rows of a table: on each data its recipes one after the other, then what was only published."""
+    statuses = {(each.data, each.model, each.stream): each.status for each in gathered.unusable}
+    synthetic = {result.data for result in gathered.results if result.synthetic}
+    rows: list[Row] = []
+    for data in layout.data:
+        here = [place for place in places if place[0] == data]
+        made = [row for place in here for row in _rows(place, runs, layout.gains, statuses, data in synthetic)]
+        recipes = list(dict.fromkeys(row.recipe for row in made if row.recipe is not None))
+        if len(recipes) > 1:
+            made.sort(key=lambda row: recipes.index(row.recipe) if row.recipe is not None else len(recipes))
+        rows += [*made, *(_only_published(data) if layout.figures else ())]
+    return Comparison(layout.name, layout.title, tuple(rows))
+
+
+def _rows(
+    place: Place, runs: Runs, gains: bool, statuses: Mapping[tuple[str | None, ...], str], synthetic: bool
+) -> Iterator[Row]:
+    """A row for every recipe, or the one that says that there is none."""
+    data, model, stream = place
+    row = Row(
+        data,
+        synthetic,
+        model,
+        stream,
+        statuses.get(place, "not run"),
+        published=figure_of(model, data, stream, "top1"),
+        published5=figure_of(model, data, stream, "top5"),
+        published_gain=figure_of(model, data, stream, "gain") if gains else None,
+    )
+    if place not in runs:
+        yield row
+    for recipe, results in runs.get(place, {}).items():
+        baseline = runs.get((data, BASELINE, stream), {}).get(recipe, ()) if gains and model != BASELINE else ()
+        yield replace(row, status="run", results=results, baseline=baseline)
+
+
+def _only_published(data: str) -> Iterator[Row]:
+    """Rows of methods that are not in this suite."""
+    figures = [figure for figure in published() if figure.model is None and figure.data == data]
+    for method, stream in dict.fromkeys((figure.method, figure.stream) for figure in figures):
+        found = {figure.metric: figure for figure in figures if (figure.method, figure.stream) == (method, stream)}
+        yield Row(data, False, method, stream, "published", published=found.get("top1"), published5=found.get("top5"))
+
+
+def _kept(made: Sequence[Comparison], only: Mapping[str, str], missing: bool) -> list[Comparison]:
+    """The tables with the rows that are wanted, those without any left out.
+
+    Raises:
+        InputError: an entry of `only` that no row has, or no row that has them all.
+    """
+    columns = {"data": "data", "model": "method", "stream": "stream", "recipe": "recipe"}
+    for key, value in only.items():
+        there = {getattr(row, columns[key]) for comparison in made for row in comparison.rows} - {None}
+        choose(value, sorted(there), f"only.{key}")
+    kept = []
+    for comparison in made:
+        rows = [row for row in comparison.rows if missing or row.results]
+        rows = [row for row in rows if all(getattr(row, columns[key]) == value for key, value in only.items())]
+        kept += [replace(comparison, rows=tuple(rows))] if rows else []
+    if not kept:
+        wanted = ", ".join(f"only.{key}={value}" for key, value in only.items()) or "the tables asked for"
+        raise InputError(f"no run fits {wanted}; with missing=true also rows without a run are shown")
+    return kept
+
+
+def _annotated(comparison: Comparison, layout: Layout, gathered: Gathered) -> Comparison:
+    """The table with the sentences that belong below it."""
+    rows, notes = comparison.rows, []
+    if comparison.synthetic:
+        notes.append("Synthetic people show nobody who exists; figures on them compare with nothing else.")
+    if len(comparison.recipes) > 1:
+        notes.append(f"Several recipes ({', '.join(comparison.recipes)}): compare rows of one recipe only.")
+    if any(row.results and row.figures and not row.same_recipe for row in rows):
+        notes.append("† The published figure was got by another recipe than the run.")
+    lacking = dict.fromkeys(row.method for row in rows if row.status == "not run" and row.method in layout.models)
+    if lacking:
+        notes.append(f"Not run: `{layout.command}` trains what is missing of {', '.join(lacking)}; fused rows follow.")
+    if any(row.status == "published" for row in rows):
+        notes.append("Of methods that are not in this suite there are published figures only.")
+    data = {row.data for row in rows}
+    notes += [each.reason for each in gathered.unusable if each.status == "damaged" and each.data in (*data, None)]
+    return replace(comparison, notes=tuple(notes))

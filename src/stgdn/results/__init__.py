@@ -1,1 +1,0 @@
-"""Runs to what people look at."""

@@ -1,0 +1,149 @@
+"""Configs that stand in files: of a run, a checkpoint, an exported network. Anybody may have written them.
+
+What a user types, on the command line or in `conf/`, may name any class (`hydra.utils.instantiate`). A stored config
+may not: `build` makes the classes of `CLASSES` and no others, nothing else that such a config names is imported or
+called. Interpolations are refused, as they could read environment variables, and names in it that become names of
+files are checked. `data.reader` is never built from a stored config: it only says how its store was read.
+"""
+
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from stgdn.errors import InputError
+from stgdn.runs.naming import check_names
+
+MOST_BYTES = 1 << 20
+SPECIAL = re.compile(r"_\w+_")  # keys by which Hydra makes objects: _target_, _args_, _partial_, _recursive_, ...
+TARGETS = (("model",), ("data", "reader"))  # where a run's config names classes
+
+OPTIMISERS = (
+    *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "ASGD", "LBFGS", "Muon", "NAdam", "RAdam"),
+    *("RMSprop", "Rprop", "SGD", "SparseAdam"),
+)
+# What a stored config may name, by what it is wanted as.
+CLASSES: Mapping[str, frozenset[str]] = {
+    "network": frozenset({"stgdn.model.network.Network"}),
+    "optimiser": frozenset(f"torch.optim.{name}" for name in OPTIMISERS),
+}
+
+
+def read_config(path: Path, needed: Iterable[str] = ()) -> DictConfig:
+    """Read a stored config from a YAML file, see `stored_config`.
+
+    Raises:
+        InputError: missing, too large, no plain YAML (also aliases, which may grow without bounds), or refused.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise InputError(f"{path} cannot be read: no config has more than {MOST_BYTES >> 20} MB")
+        text = content.decode("utf-8")
+        if "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise InputError(f"{path} cannot be read: it has aliases (*name), and no config is written with any")
+        loaded = OmegaConf.to_container(OmegaConf.load(io.StringIO(text)))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError, OmegaConfBaseException) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"{path} cannot be read: {reason or type(error).__name__}") from None
+    return stored_config(loaded, path, needed)
+
+
+def stored_config(content: object, place: Path, needed: Iterable[str] = ()) -> DictConfig:
+    """Check what was read from a file, and make a config of it.
+
+    Args:
+        content: plain data; how the run was launched (`launcher`) is left out.
+        place: the file, for errors.
+        needed: groups that it must have, such as `data`.
+
+    Raises:
+        InputError: no such groups, something else than plain data, an interpolation, a class where none is named, or
+            a name that cannot be that of a file.
+    """
+    if not isinstance(content, dict) or not all(isinstance(content.get(group), dict) for group in needed):
+        raise InputError(f"{place} does not hold the config of a run: train the run again with this version")
+    content = {key: value for key, value in content.items() if key != "launcher"}  # shell commands, with ${NAME}
+    try:
+        _expect_plain(content, ())
+        config = OmegaConf.create(content)
+        check_names(config)
+    except (InputError, RecursionError, OmegaConfBaseException) as error:
+        raise InputError(f"the config in {place} is not used: {' '.join(str(error).split())[:300]}") from None
+    return config
+
+
+def _expect_plain(content: object, keys: tuple[str, ...]) -> None:
+    """Check plain data with all that is in it.
+
+    Raises:
+        InputError: an interpolation, a key by which Hydra makes an object, or something that is no plain data.
+    """
+    where = ".".join(keys)
+    if isinstance(content, dict):
+        for key, value in content.items():
+            if _interpolates(key):
+                raise InputError(f"{where} has a key with an interpolation, {key!r}, and none is resolved")
+            if isinstance(key, str) and SPECIAL.fullmatch(key) and not any(keys[: len(at)] == at for at in TARGETS):
+                raise InputError(f"it says {key} in {where or 'its first level'}, where nothing is made by a class")
+            _expect_plain(value, (*keys, str(key)))
+    elif isinstance(content, list | tuple):
+        for number, value in enumerate(content):
+            _expect_plain(value, (*keys, str(number)))
+    elif _interpolates(content):
+        raise InputError(f"{where} is the interpolation {content!r}: runs are stored without, and none is resolved")
+    elif not isinstance(content, str | int | float | bool | None):
+        raise InputError(f"{where} is a {type(content).__name__}, and only words, numbers, lists and groups are read")
+
+
+def _interpolates(value: object) -> bool:
+    return isinstance(value, str) and "${" in value
+
+
+def build(config: Mapping[Any, Any], kind: str, *arguments: Any) -> Any:  # noqa: ANN401
+    """Make what a stored config names: `_target_` is one of `CLASSES`, the other entries are its options.
+
+    Args:
+        config: a part of what `stored_config` returned.
+        kind: what it is wanted as, a key of `CLASSES`.
+        arguments: that come before the options.
+
+    Raises:
+        InputError: another class, a class within the options, or options that do not fit.
+    """
+    plain = OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else config
+    assert isinstance(plain, Mapping)
+    options = {str(key): value for key, value in plain.items()}
+    target = options.pop("_target_", None)
+    if not isinstance(target, str) or target not in CLASSES[kind]:
+        raise InputError(
+            f"the config names {target!r} as its {kind}, which is none of this suite's: nothing of it is made; other "
+            "classes are made by src/train.py only, of a config that you have typed"
+        )
+    if found := next(_special(options), None):
+        raise InputError(f"the config of its {kind} says {found}: no part of it may name a class or a call")
+    module, _, name = target.rpartition(".")
+    made = getattr(import_module(module), name)
+    try:
+        return made(*arguments, **options)
+    except InputError:
+        raise
+    except Exception as error:  # options of another version, or made up, fail in whatever way
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"{target} cannot be made as the config says, this version cannot use it: {reason}") from None
+
+
+def _special(content: object) -> Iterator[str]:
+    """Keys by which Hydra would make objects, at any depth."""
+    if isinstance(content, Mapping):
+        yield from (key for key in content if isinstance(key, str) and SPECIAL.fullmatch(key))
+    inner = content.values() if isinstance(content, Mapping) else content if isinstance(content, list | tuple) else ()
+    for value in inner:
+        yield from _special(value)

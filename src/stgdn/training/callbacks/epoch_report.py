@@ -1,0 +1,134 @@
+"""What an epoch leaves behind: a line for people and a row for programs."""
+
+import csv
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from stgdn.data.batches.datamodule import Batch
+from stgdn.files import replacing
+
+TIMES = ("train/clips_per_second", "train/waiting")
+COLUMNS = ("train/loss", "train/top1", "train/top5", "train/lr", *TIMES, "val/loss", "val/top1")
+LONG = 0.03  # share of training spent waiting for data that is worth telling
+FURTHER = "smoothing/"  # what columns that are only sometimes there begin with
+
+
+class EpochReport(Callback):
+    """Prints loss, accuracy, clips per second and the time left after every epoch, and adds a row to `metrics.csv`.
+
+    `train/waiting` there is the share of training in which no batch was ready.
+
+    A resumed run keeps the rows of the epochs before it.
+
+    Args:
+        path: of `metrics.csv`.
+        bar: show a progress bar while an epoch lasts, for terminals.
+    """
+
+    def __init__(self, path: Path, *, bar: bool = False) -> None:
+        self.path = path
+        self.bar = bar
+        self.console = Console(soft_wrap=True, highlight=False)
+        self.progress: Progress | None = None
+        self.started = self.trained = self.waited = 0.0
+        self.clips = 0
+        self.seconds: list[float] = []
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401, ARG002
+        """Start the clock and a bar."""
+        self.started = self.trained = time.perf_counter()
+        self.clips, self.waited = 0, 0.0
+        self._begin(f"epoch {trainer.current_epoch + 1}", trainer.num_training_batches)
+
+    def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
+        """Count the time since the last step: the batch was not there yet."""
+        self.waited += time.perf_counter() - self.trained
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: Any,  # noqa: ANN401, ARG002
+        outputs: Any,  # noqa: ANN401, ARG002
+        batch: Batch,
+        batch_idx: int,  # noqa: ARG002
+    ) -> None:
+        """Count clips, move the bar on."""
+        self.clips += len(batch["labels"]) * trainer.world_size
+        self.trained = time.perf_counter()
+        self._advance()
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401
+        """Log throughput (of training alone, without what was measured after it), print the line, write the row."""
+        self._end()
+        self.seconds.append(time.perf_counter() - self.started)
+        seconds = max(self.trained - self.started, 1e-9)
+        own = dict(zip(TIMES, (self.clips / seconds, self.waited / seconds), strict=True))
+        pl_module.log_dict(own)
+        if trainer.is_global_zero:
+            metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
+            metrics |= own
+            self._print(trainer.current_epoch + 1, trainer.max_epochs or 0, metrics)
+            self._write(trainer.current_epoch + 1, metrics)
+
+    def on_test_epoch_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401, ARG002
+        """Show a bar for the test split."""
+        self._begin("testing", int(sum(trainer.num_test_batches)))
+
+    def on_test_batch_end(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
+        """Move the bar on."""
+        self._advance()
+
+    def on_test_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401, ARG002
+        """Take the bar away."""
+        self._end()
+
+    def on_exception(self, trainer: lightning.Trainer, pl_module: Any, exception: BaseException) -> None:  # noqa: ANN401, ARG002
+        """Give the terminal back."""
+        self._end()
+
+    def _begin(self, what: str, batches: float) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self.progress = Progress(*columns, console=self.console, transient=True, disable=not self.bar)
+        self.progress.add_task(what, total=batches)
+        self.progress.start()
+
+    def _advance(self) -> None:
+        if self.progress is not None:
+            self.progress.advance(self.progress.task_ids[0])
+
+    def _end(self) -> None:
+        if self.progress is not None:
+            self.progress.stop()
+            self.progress = None
+
+    def _print(self, epoch: int, epochs: int, metrics: dict[str, float]) -> None:
+        left = (epochs - epoch) * sum(self.seconds) / len(self.seconds)
+        parts = [
+            f"epoch {epoch:>{len(str(epochs))}}/{epochs}",
+            f"loss {metrics['train/loss']:.3f}",
+            f"train top-1 {100 * metrics['train/top1']:.1f}",
+            *([f"held-out top-1 {100 * metrics['val/top1']:.1f}"] if "val/top1" in metrics else []),
+            f"{metrics['train/clips_per_second']:.0f} clips/s",
+            *([f"{metrics['train/waiting']:.0%} of it waiting for data"] if metrics["train/waiting"] >= LONG else []),
+            f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left",
+        ]
+        self.console.print("  ".join(parts))
+
+    def _write(self, epoch: int, metrics: dict[str, float]) -> None:
+        rows: list[dict[str, Any]] = []
+        if self.path.exists():
+            with self.path.open(newline="") as file:
+                rows = [row for row in csv.DictReader(file) if int(row["epoch"]) < epoch]
+        logged = [*COLUMNS, *(key for key in metrics if key.startswith(FURTHER))]
+        rows.append({"epoch": epoch} | {key: f"{metrics[key]:.6g}" for key in logged if key in metrics})
+        columns = dict.fromkeys(["epoch", *COLUMNS, *(key for row in rows for key in row)])
+        with replacing(self.path) as temporary, temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(columns))
+            writer.writeheader()
+            writer.writerows(rows)

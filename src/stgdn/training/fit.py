@@ -1,0 +1,161 @@
+"""Training, from the start or from a checkpoint, by one process or by several, on a cluster or not."""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.pytorch.callbacks import Callback
+
+from stgdn.data.batches.datamodule import SkeletonData
+from stgdn.errors import InputError
+from stgdn.training.recognizer import Recognizer
+from stgdn.training.trainer import read_checkpoint, set_weights
+
+STARTED_BY = "STGDN_STARTED_BY"  # the process that has started this one, to train with it
+# What Lightning and this module leave in the environment of the process that has started others.
+LEFT_BEHIND = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE", STARTED_BY)
+PARENT_DEATH_SIGNAL = 1  # Linux's PR_SET_PDEATHSIG
+SIGNAL_DELAY = 0.2  # seconds that a signal to several processes takes from one to the next
+
+
+def fit(trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData, checkpoints: Sequence[Path]) -> None:
+    """Train until the last epoch, from the first of `checkpoints` that is whole on, if there are any.
+
+    Raises:
+        InputError: none of the checkpoints is whole, or one belongs to another network.
+    """
+    resumed = None
+    if checkpoints:
+        resumed, content, damaged = first_whole(checkpoints)
+        set_weights(recognizer, content["state_dict"], resumed)
+        if trainer.is_global_zero:
+            done = f"epoch {content['epoch'] + 1} of {trainer.max_epochs}"
+            instead = f"; {', '.join(path.name for path in damaged)} cannot be read" if damaged else ""
+            print(f"resuming {resumed}, after {done}{instead}", flush=True)
+    trainer.fit(recognizer, data, ckpt_path=resumed, weights_only=True)
+
+
+@contextmanager
+def interruptible(trainer: lightning.Trainer) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end training and testing in the same way, and a kill all processes of the run.
+
+    Raises:
+        KeyboardInterrupt: one of the signals came.
+        InputError: a process that makes batches has been killed.
+    """
+    if trainer.world_size > 1:
+        end_together(trainer)
+    leave = LeaveSignal(signal.SIGTERM)
+    trainer.callbacks.append(leave)  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        yield
+    except SystemExit as left:
+        if trainer.received_sigterm or isinstance(left.__context__, KeyboardInterrupt):  # Lightning's way of ending
+            raise KeyboardInterrupt from None
+        raise
+    except (RuntimeError, OSError, EOFError) as error:
+        time.sleep(SIGNAL_DELAY)
+        if trainer.received_sigterm or leave.received:  # another process has it too, and has ended first
+            raise KeyboardInterrupt from None
+        if isinstance(error, ConnectionResetError | ConnectionRefusedError | EOFError) or "DataLoader worker" in str(
+            error
+        ):
+            raise InputError(
+                "a process that makes batches has been killed, perhaps for want of memory: the same command with "
+                "resume=true goes on; workers=0 makes batches without further processes"
+            ) from None
+        raise
+
+
+def end_together(trainer: lightning.Trainer) -> None:
+    """Let the processes that Lightning starts end when the one that starts them is killed; on Linux.
+
+    Those that have not met it yet would wait for it half an hour.
+    """
+    if trainer.is_global_zero:
+        os.environ[STARTED_BY] = str(os.getpid())
+    elif STARTED_BY in os.environ and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != int(os.environ[STARTED_BY]):  # it has been killed before
+            os._exit(1)
+
+
+def first_whole(checkpoints: Sequence[Path]) -> tuple[Path, dict[str, Any], list[Path]]:
+    """The first checkpoint that can be read, what it holds, and those before it, which are damaged.
+
+    Raises:
+        InputError: none can be read.
+    """
+    damaged: list[Path] = []
+    reasons: list[str] = []
+    for path in checkpoints:
+        try:
+            return path, read_checkpoint(path), damaged
+        except InputError as error:
+            damaged.append(path)
+            reasons.append(str(error))
+    raise InputError(f"there is no checkpoint to go on from, {reasons[0]}: start the run again with overwrite=true")
+
+
+class LeaveSignal(Callback):
+    """Takes a signal from Lightning, whose handler must not be the only one.
+
+    Whoever handled it before, if anyone did, does so again. In a job that queues itself again (submitit) SIGTERM
+    announces a preemption, which must not end it: a job that ends by itself is not queued again.
+
+    In a run of several processes it ends the run at the next batch, as Ctrl-C does. Lightning's handler broadcasts from
+    wherever it interrupts, and waits forever if the others are just exchanging something else.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.number, self.before = number, signal.getsignal(number)
+        self.received = False
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401, ARG002
+        """Lightning has taken the signal by now."""
+        if callable(self.before):
+            signal.signal(self.number, self.before)
+        elif trainer.world_size > 1:
+            signal.signal(self.number, self._receive)
+
+    on_test_start = on_train_start
+
+    def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
+        """End if the signal has come.
+
+        Raises:
+            KeyboardInterrupt: it has.
+        """
+        if self.received:
+            raise KeyboardInterrupt
+
+    on_test_batch_start = on_train_batch_start
+
+    def _receive(self, *_: Any) -> None:  # noqa: ANN401
+        self.received = True
+
+
+def part(trainer: lightning.Trainer) -> None:
+    """Forget the other processes of a data-parallel run that Lightning started, so that a sweep's next starts its own.
+
+    Under Slurm they came with the job and end with it.
+    """
+    environment = getattr(trainer.strategy, "cluster_environment", None)
+    if trainer.world_size == 1 or isinstance(environment, SLURMEnvironment):
+        return
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+    for name in LEFT_BEHIND:
+        os.environ.pop(name, None)

@@ -1,0 +1,1 @@
+"""Records at W&B: written, found, uploaded, looked at."""

@@ -1,0 +1,153 @@
+"""The W&B dashboard of the tables, as code: a workspace that groups the seeds of a variant and shows what is compared.
+
+A variant is a network on a stream by a recipe; its line, bar or point is the mean over its seeds. Panels name what
+`training/` logs and `wandb_media.py` adds; of what was not measured they show nothing.
+"""
+
+import json
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import wandb
+from wandb.errors import AuthenticationError, CommError, UsageError
+
+from stgdn.errors import InputError
+from stgdn.files import write_json
+from stgdn.training.callbacks.over_smoothing import MEASURES
+from stgdn.wandb_tools.local import logged_in
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # wandb-workspaces about its own code
+    import wandb_workspaces.reports.v2 as reports
+    import wandb_workspaces.workspaces as workspaces
+    from wandb_workspaces import expr
+
+DEPTH = 10  # layers of the deepest network
+MEDIA = ("confusion", "adjacency", "curves", "figure2")
+COLUMNS = ("test_top1", "test_top5", *(f"last_layer/{name}" for name in MEASURES), "parameters", "flops")
+TITLES = {
+    "mad": "mean average distance between joints",
+    "dirichlet": "Dirichlet energy on the skeleton",
+    "joint_rank": "effective rank over joints",
+    "frame_rank": "effective rank over frames",
+    "between_within": "variance between joints over that within one",
+}
+
+
+def dashboard(
+    project: str, entity: str = "", experiment: str | None = None, data: str | None = None
+) -> workspaces.Workspace:
+    """The workspace, valid and not yet saved.
+
+    Args:
+        project: of W&B.
+        entity: user or team.
+        experiment: whose runs are shown, such as `table1`; None: all.
+        data: whose runs are shown; None: all.
+    """
+    wanted = {"experiment_name": experiment, "data.name": data}
+    shown = [value for value in wanted.values() if value]
+    conditions = [expr.Config(key) == value for key, value in wanted.items() if value]
+    return workspaces.Workspace(
+        entity=entity,
+        project=project,
+        name=f"ST-GDN: {', '.join(shown) or 'all runs'}",
+        sections=[accuracy(), over_smoothing(), *by_layer(), throughput(), training(), pictures()],
+        settings=workspaces.WorkspaceSettings(max_runs=50),
+        runset_settings=workspaces.RunsetSettings(
+            filters=expr.And(*conditions) if conditions else "",
+            groupby=[expr.Metric("Group"), expr.Config("variant")],
+            order=[expr.Ordering(expr.Summary("test_top1"), ascending=False)],
+            pinned_columns=[f"summary:{name}" for name in COLUMNS],
+        ),
+    )
+
+
+def accuracy() -> workspaces.Section:
+    """Test accuracy of the last epoch, in per cent, and what it costs."""
+    top1 = reports.SummaryMetric("test_top1")
+    panels = [
+        _bars("test top-1, last epoch", "test_top1"),
+        _bars("test top-5, last epoch", "test_top5"),
+        reports.ScatterPlot(title="top-1 by parameters", x=reports.SummaryMetric("parameters"), y=top1),
+        reports.ScatterPlot(title="top-1 by FLOPs a clip", x=reports.SummaryMetric("flops"), y=top1, log_x=True),
+    ]
+    return _section("Accuracy by variant", panels, columns=2)
+
+
+def over_smoothing() -> workspaces.Section:
+    """How far apart the last layer keeps joints, by every measure."""
+    panels = [_bars(f"{TITLES[name]}, last layer", f"last_layer/{name}") for name in MEASURES]
+    return _section("Over-smoothing, last layer", panels, columns=3)
+
+
+def by_layer() -> list[workspaces.Section]:
+    """The same by layer while training: a section a measure, a panel a layer."""
+    sections = []
+    for name in MEASURES:
+        layers = [(layer, f"smoothing/{name}/layer{layer}") for layer in range(1, DEPTH + 1)]
+        panels = [reports.LinePlot(title=f"layer {layer}", y=[metric]) for layer, metric in layers]
+        sections.append(_section(f"Over-smoothing by layer: {TITLES[name]}", panels, columns=5, is_open=name == "mad"))
+    return sections
+
+
+def throughput() -> workspaces.Section:
+    """Clips a second in training, by epoch and at the end."""
+    metric = "train/clips_per_second"
+    panels = [reports.LinePlot(title="clips a second", y=[metric]), _bars("clips a second, last epoch", metric)]
+    return _section("Throughput", panels, columns=2)
+
+
+def training() -> workspaces.Section:
+    """Loss, accuracy and learning rate."""
+    keys = ("train/loss", "train/top1", "train/lr", "val/loss", "val/top1")
+    return _section("Training", [reports.LinePlot(title=key, y=[key]) for key in keys], columns=3)
+
+
+def pictures() -> workspaces.Section:
+    """Confusion matrices, learned adjacencies and curves of the runs side by side, and Fig. 2."""
+    panels = [reports.MediaBrowser(title=key, media_keys=[key], num_columns=2) for key in MEDIA]
+    return _section("Pictures", panels, columns=1)
+
+
+def _bars(title: str, metric: str) -> reports.BarPlot:
+    return reports.BarPlot(title=title, metrics=[metric], max_bars_to_show=50)
+
+
+def _section(title: str, panels: Sequence[Any], columns: int, is_open: bool = True) -> workspaces.Section:
+    layout = workspaces.SectionLayoutSettings(columns=columns, rows=-(-len(panels) // columns))
+    return workspaces.Section(name=title, panels=list(panels), is_open=is_open, layout_settings=layout)
+
+
+def specification(workspace: workspaces.Workspace) -> dict[str, Any]:
+    """What saving sends to W&B, as plain Python."""
+    view = workspace._to_model()  # wandb-workspaces has no public way that does without a server
+    return json.loads(view.spec.model_dump_json(by_alias=True, exclude_none=True))
+
+
+def write(workspace: workspaces.Workspace, path: Path) -> None:
+    """Write the specification as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, specification(workspace))
+
+
+def save(workspace: workspaces.Workspace) -> str | None:
+    """Save a workspace at W&B as a new view and return its address; None where nobody is logged in.
+
+    Raises:
+        InputError: W&B is not reached, or refuses.
+    """
+    try:
+        if not logged_in():
+            return None
+        workspace.entity = workspace.entity or wandb.Api().default_entity or ""
+        workspace.save()
+    except (AuthenticationError, CommError, UsageError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"W&B does not save the dashboard ({reason}): check project={workspace.project} and "
+            f"entity={workspace.entity or 'null'}, and that `wandb login` works"
+        ) from None
+    return workspace.url

@@ -1,0 +1,99 @@
+"""What a finished run shows at W&B besides its curves: results that sort, and pictures."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import wandb
+from lightning.pytorch.loggers import WandbLogger
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stgdn.runs.metrics import Metrics, read_metrics
+from stgdn.wandb_tools.logger import reach
+
+
+def tell_wandb(
+    logger: WandbLogger, folder: Path, summary: Mapping[str, Any], figures: Mapping[str, Figure | None]
+) -> None:
+    """Add results and pictures to a run's record, and close it.
+
+    Args:
+        logger: of the run.
+        folder: of the run, with its `metrics.csv`.
+        summary: what `summary.json` will hold.
+        figures: pictures by name; None where there is none.
+    """
+    shown = {**figures, "curves": curves_figure(read_metrics(folder / "metrics.csv"))}
+    media = {name: wandb.Image(figure) for name, figure in shown.items() if figure is not None}
+    logger.experiment.log(media)
+    logger.experiment.summary.update(sortable(summary))
+    logger.experiment.finish()
+
+
+def record_picture(figure: Figure, path: Path, data: str, wanted: str, project: str) -> None:
+    """Record a picture of several runs, such as Fig. 2, as a run of its own beside those of its data.
+
+    Args:
+        figure: the picture.
+        path: where it was saved; its record lies in the folder of that name without the suffix.
+        data: name of the data.
+        wanted: `auto`, `online`, `offline` or `off`, as `logger.wandb`.
+        project: of W&B.
+
+    Raises:
+        InputError: an unknown mode, or `online` where W&B cannot be reached.
+    """
+    if wanted == "off":
+        return
+    folder = path.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    group, settings = f"figure2/{data}", wandb.Settings(silent=True, reinit="finish_previous")
+
+    def start(mode: Any) -> wandb.Run:  # noqa: ANN401
+        return wandb.init(
+            project=project, name=path.stem, dir=folder, group=group, job_type="figure", mode=mode, settings=settings
+        )
+
+    run = reach(wanted, start)
+    run.log({"figure2": wandb.Image(figure)})
+    run.finish()
+
+
+def sortable(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """A summary as W&B's table of runs can sort it: over-smoothing as one number a measure, `last_layer/MEASURE`.
+
+    By layer it is in the curves, as `smoothing/MEASURE/layerL`.
+    """
+    entries = {key: value for key, value in summary.items() if key != "smoothing"}
+    last = {f"last_layer/{measure}": layers[-1] for measure, layers in summary.get("smoothing", {}).items() if layers}
+    return entries | last
+
+
+def curves_figure(metrics: Metrics) -> Figure:
+    """Loss, top-1, throughput and, where it was measured, every layer's mean average distance, by epoch."""
+    layers = [key for key in metrics if key.startswith("smoothing/mad/")]
+    panels: dict[str, list[str]] = {
+        "loss": ["train/loss", "val/loss"],
+        "top-1": ["train/top1", "val/top1"],
+        "clips/s": ["train/clips_per_second"],
+        **({"MAD between joints, by layer": layers} if layers else {}),
+    }
+    figure = Figure(figsize=(4 * len(panels), 3.2), layout="constrained")
+    grid = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (title, keys) in zip(grid, panels.items(), strict=True):
+        _draw(axes, title, metrics, keys)
+    return figure
+
+
+def _draw(axes: Axes, title: str, metrics: Metrics, keys: list[str]) -> None:
+    """One panel; rows in which a metric was not measured are passed over."""
+    for key in keys:
+        if key in metrics and (there := np.isfinite(metrics[key])).any():
+            label = key.rsplit("/", 1)[-1] if key.startswith("smoothing") else key.split("/")[0]
+            axes.plot(metrics["epoch"][there], metrics[key][there], marker=".", label=label.replace("val", "held out"))
+    axes.set(title=title, xlabel="epoch")
+    axes.set_ylim(bottom=0)
+    if axes.lines:
+        axes.legend(fontsize=7)

@@ -1,0 +1,112 @@
+"""The page as a file: whole, closed against everything outside it, and safe against what runs bring along."""
+
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+from tests.reports import made_up
+from tests.reports.page.pages import arrays, results, run
+
+from stgdn.reports.page.write_page import write_page
+
+EVIL = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
+
+
+def write(outputs: Path, problems: tuple[str, ...] = ()) -> str:
+    path = outputs / "page.html"
+    write_page(results(outputs), [], path, problems)
+    return path.read_text(encoding="utf-8")
+
+
+def data_of(html: str) -> dict:
+    (text,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', html, re.DOTALL)
+    return json.loads(text)
+
+
+def test_the_policy_admits_this_script_and_this_style_alone(tmp_path: Path) -> None:
+    run(tmp_path, layers=arrays())
+    html = write(tmp_path)
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="(.*?)"', html)
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    for rule, tag in (("style-src", "<style>(.*?)</style>"), ("script-src", '<script type="module">(.*?)</script>')):
+        (text,) = re.findall(tag, html, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert rules[rule] == f"'sha256-{digest}'"
+
+
+def test_nothing_outside_is_asked_for(tmp_path: Path) -> None:
+    run(tmp_path, layers=arrays())
+    html = write(tmp_path)
+    targets = re.findall(r"""\b(?:src|href|action|data)\s*=\s*["']([^"']*)""", html)
+    assert targets
+    assert all(target.startswith("#") or target == "data:," for target in targets)
+    assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest|WebSocket|\bimport\b", html)
+
+
+def test_names_cannot_leave_the_data(tmp_path: Path) -> None:
+    folder = run(tmp_path, recipe=EVIL.replace("/", "_"), name="evil")
+    classes = made_up.CLASSES.astype("<U200")
+    classes[0] = EVIL
+    made_up.scores(classes=classes).save(folder / "scores.npz")
+    html = write(tmp_path, problems=(EVIL,))
+    assert data_of(html)["classes"][0][0] == EVIL
+    assert "<script>window" not in html
+    assert "<img" not in html
+
+
+def test_a_problem_that_is_told_already_is_not_told_twice(tmp_path: Path) -> None:
+    folder = run(tmp_path)
+    (folder / "metrics.csv").write_text("step\n")
+    told = f"{folder / 'metrics.csv'} is damaged: it has no column 'epoch'; that run's figures are used"
+    assert write(tmp_path, problems=(told,)).count("has no column") == 1
+    assert write(tmp_path).count("has no column") == 1
+    path = tmp_path / "again.html"
+    assert write_page(results(tmp_path), [], path, [told]) == []
+    (found,) = write_page(results(tmp_path), [], path)
+    assert told.startswith(found)
+
+
+def test_many_problems_are_folded_up(tmp_path: Path) -> None:
+    told = tuple(f"file {number} is damaged" for number in range(4))
+    html = write(tmp_path, problems=told)
+    assert "<summary>4 things to know" in html
+    assert all(f"<li>{each}</li>" in html for each in told)
+    assert "<details>" not in write(tmp_path, problems=told[:3]).split("<main>")[0]
+
+
+def test_no_run_makes_a_page_that_says_so(tmp_path: Path) -> None:
+    html = write(tmp_path)
+    assert "There is no finished run yet." in html
+    assert data_of(html)["runs"] == []
+
+
+def test_synthetic_data_is_called_so(tmp_path: Path) -> None:
+    run(tmp_path)
+    run(tmp_path, data="nw_ucla", synthetic=False)
+    assert "2 finished runs on demo (synthetic), nw_ucla. Synthetic people show nobody who exists." in write(tmp_path)
+
+
+def test_a_page_is_the_same_when_it_is_written_again(tmp_path: Path) -> None:
+    run(tmp_path, layers=arrays())
+    assert write(tmp_path) == write(tmp_path)
+
+
+def test_a_run_of_sixty_classes_takes_less_than_a_tenth_of_ten_megabytes(tmp_path: Path) -> None:
+    folder = run(tmp_path, layers=arrays(layers=1, frames=150))
+    empty = len(write(tmp_path))
+    generator = np.random.default_rng(0)
+    clips, size = 8_000, 60
+    made_up.scores(
+        names=np.char.mod("clip%d", np.arange(clips)),
+        labels=generator.integers(0, size, clips),
+        scores=generator.normal(size=(clips, size)).astype(np.float32),
+        classes=np.char.mod("a class with a longer name %d", np.arange(size)),
+    ).save(folder / "scores.npz")
+    html = write(tmp_path)
+    confusion = len(html) - empty
+    layers = len(json.dumps(data_of(html)["runs"][0]["layers"]["layers"]))
+    assert confusion + 10 * layers < 1_000_000

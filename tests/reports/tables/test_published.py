@@ -1,0 +1,60 @@
+"""Published figures: all with a source, of data and networks that this suite knows by these names."""
+
+import pytest
+from tests.conftest import ROOT
+
+from stgdn.data.batches.settings import STREAMS
+from stgdn.reports.tables.letter import ABLATION, LETTER
+from stgdn.reports.tables.published import Figure, figure_of, published
+
+
+def names(group: str) -> set[str]:
+    return {path.stem for path in (ROOT / "conf" / group).glob("*.yaml")}
+
+
+@pytest.mark.parametrize(
+    "figure", published(), ids=lambda each: f"{each.method}-{each.data}-{each.stream}-{each.metric}"
+)
+def test_every_figure_is_whole(figure: Figure) -> None:
+    assert figure.source
+    assert figure.data in names("data")
+    assert figure.model is None or figure.model in names("model")
+    assert figure.metric in ("top1", "top5", "gain")
+    assert (0 < figure.value < 10) if figure.metric == "gain" else (30 < figure.value < 100)
+    assert set(figure.stream.split("+")) <= set(STREAMS) or figure.stream.endswith(" streams")
+    assert 2018 <= figure.year <= 2026
+
+
+def test_none_stands_there_twice() -> None:
+    keys = [(each.method, each.data, each.stream, each.metric) for each in published()]
+    assert len(set(keys)) == len(keys)
+    own = [(each.model, *key[1:]) for each, key in zip(published(), keys, strict=True) if each.model]
+    assert len(set(own)) == len(own)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("st_gdn", "ntu60_xsub", "joint+bone", "top1"), 89.7),
+        (("st_gdn", "ntu60_xview", "joint+bone", "top1"), 95.9),
+        (("st_gdn", "kinetics", "joint+bone", "top1"), 37.3),
+        (("st_gdn", "kinetics", "joint+bone", "top5"), 60.5),
+        (("st_gdn", "ntu60_xsub", "bone", "gain"), 9.1),
+        (("st_gcn", "nw_ucla", "joint", "top1"), 84.2),
+    ],
+)
+def test_the_letters_own_figures(place: tuple[str, str, str, str], value: float) -> None:
+    found = figure_of(*place)
+    assert found is not None
+    assert found.value == value
+
+
+def test_what_was_not_published() -> None:
+    assert figure_of("st_gdn2", "ntu60_xsub", "joint", "top1") is None
+    assert figure_of(None, "ntu60_xsub", "joint", "top1") is None
+
+
+def test_the_letters_tables_name_configs() -> None:
+    assert set(ABLATION) <= names("model")
+    assert {data for layout in LETTER for data in layout.data} <= names("data")
+    assert [layout.name for layout in LETTER] == ["table1", "table2", "table3", "table4"]

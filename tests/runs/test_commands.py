@@ -1,0 +1,69 @@
+"""The command of a run: alone, from its beginning, and making the same run."""
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+from tests.conftest import TINY, Door
+
+from stgdn.runs.commands import retyped, together, training_command
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ([], "python src/train.py"),
+        (["model=st_gdn", "seed=2"], "python src/train.py model=st_gdn seed=2"),
+        (["experiment=table1", "model=agcn", "launcher=slurm", "launcher.time=60"], "python src/train.py model=agcn"),
+        (["resume=true", "overwrite=true", "outputs=elsewhere", "+data.x=1"], "python src/train.py +data.x=1"),
+        (["data.rotate=[0, 30, 0]"], "python src/train.py 'data.rotate=[0, 30, 0]'"),
+    ],
+)
+def test_a_run_without_its_sweep(overrides: list[str], expected: str) -> None:
+    assert retyped(overrides) == expected
+
+
+def test_seeds_become_a_sweep() -> None:
+    train = "python src/train.py"
+    assert together([f"{train} model=agcn seed={seed} epochs=3" for seed in (1, 2, 3)]) == [
+        f"{train} -m model=agcn seed=1,2,3 epochs=3"
+    ]
+    others = [
+        f"{train} model=agcn seed=2",
+        f"{train} model=agcn optimisation.lr=0.05 seed=3",  # another option
+        f"{train} model=agcn",  # the default seed is not known here
+        f"{train} model=agcn data.seed=4",
+        "python src/fuse.py runs=a seed=2",
+        "python src/fuse.py runs=a seed=3",
+        f"{train} 'data.rotate=[0, 30, 0]'",
+    ]
+    assert together(others) == others
+    assert together([f"{train} seed=2", *others, f"{train} seed=12"]) == [f"{train} -m seed=2,12", *others]
+
+
+def test_there_is_none_outside_a_door(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)  # what a door before left behind
+    assert training_command() is None
+
+
+def test_the_command_that_a_run_keeps_makes_the_same_run(door: Door) -> None:
+    small = ("model=agcn_7l", "model.channels=[8]", "model.strides=[1]", "trainer.limit_train_batches=0.2")
+    options = (*small, "data.rotate=[0,20,0]", "oversmoothing=null", *TINY)
+    outcome = door("train", "-m", "resume=true", *options)
+    assert outcome.code == 0, outcome.err
+    (path,) = Path("outputs").rglob("summary.json")
+    command = json.loads(path.read_text())["command"]
+    assert command == shlex.join(["python", "src/train.py", *options])
+    again = door("train", *shlex.split(command)[2:])
+    assert f"{path.parent} holds a finished run" in again.err
+    printed = OmegaConf.create(door("train", *shlex.split(command)[2:], "--cfg", "job").out)
+    OmegaConf.update(printed, "folder", None)  # only Hydra can work it out
+    made = OmegaConf.load(path.with_name("config.yaml"))
+    assert len(made.data.classes) == made.data.num_classes
+    made.data.classes = made.data.median_frames = None  # of the store
+    made = OmegaConf.to_container(made)
+    remade = OmegaConf.to_container(printed, resolve=True)
+    assert remade == {**made, "folder": None, "resume": False}  # pyright: ignore[reportGeneralTypeIssues]

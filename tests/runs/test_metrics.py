@@ -1,0 +1,52 @@
+"""Curves read back: as they were written, and damage told by line."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stgdn.errors import InputError
+from stgdn.runs.metrics import read_metrics
+
+
+def test_columns_by_name_and_empty_entries(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("epoch,train/loss,val/loss\n1,2.5,\n2,1.25,1e-3\n")
+    metrics = read_metrics(path)
+    assert list(metrics) == ["epoch", "train/loss", "val/loss"]
+    np.testing.assert_array_equal(metrics["train/loss"], [2.5, 1.25])
+    np.testing.assert_array_equal(metrics["val/loss"], [np.nan, 1e-3])
+    path.write_text("epoch,train/loss\n")
+    assert read_metrics(path)["train/loss"].shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "no column 'epoch'"),
+        ("loss\n1\n", "no column 'epoch'"),
+        ("epoch,loss\n1,2\n2\n", "line 3 has 1 entries instead of 2"),
+        ("epoch,loss\n1,two\n", "line 2: could not convert"),
+        ("epoch,loss\n1,\x002\n", "damaged"),
+    ],
+)
+def test_damage_is_told(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=told):
+        read_metrics(path)
+
+
+@given(tail=st.binary(max_size=60))
+@settings(max_examples=60, deadline=None)
+def test_any_bytes_are_columns_of_one_length_or_an_input_error(
+    tmp_path_factory: pytest.TempPathFactory, tail: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "metrics.csv"
+    path.write_bytes(b"epoch,loss\n1,2\n" + tail)
+    with suppress(InputError):
+        columns = read_metrics(path).values()
+        assert len({len(column) for column in columns}) == 1

@@ -1,0 +1,98 @@
+"""Records of runs at W&B: what they are called, and that a run has one."""
+
+from pathlib import Path
+
+import pytest
+import wandb
+from tests.wandb_stand_in import open_record, record, run_config
+from wandb.errors import AuthenticationError, CommError, UsageError
+
+from stgdn.errors import InputError
+from stgdn.wandb_tools import logger as wandb_logger
+from stgdn.wandb_tools.local import find_parts, parts_of
+from stgdn.wandb_tools.logger import build_loggers
+
+
+def test_a_sweep_is_grouped_by_experiment_and_data_and_named_by_what_differs(tmp_path: Path) -> None:
+    folder = tmp_path / "demo" / "st_gdn" / "joint" / "letter-seed3+epochs-5"
+    run = open_record(folder, experiment_name="table1", seed=3).experiment
+    assert (run.group, run.job_type, run.name) == ("table1/demo", "train", "st_gdn/joint/seed3")
+    assert set(run.tags) == {"demo", "st_gdn", "joint", "letter", "table1"}
+    assert run.config["data"]["stream"] == "joint"
+    assert run.config["variant"] == "st_gdn/joint/letter+epochs-5"
+    alone = open_record(tmp_path / "alone").experiment
+    assert alone.group == "demo"
+    alone.finish()
+
+
+def test_long_names_are_tags_that_wandb_takes(tmp_path: Path) -> None:
+    run = open_record(tmp_path, data={"name": "n" * 100}).experiment
+    assert max(map(len, run.tags)) == 64
+    run.finish()
+
+
+def test_a_resumed_run_goes_on_with_its_record(tmp_path: Path) -> None:
+    first = record(tmp_path, range(3))
+    assert record(tmp_path, range(3, 5)) == first
+    assert [part.run_id for part in parts_of(tmp_path)] == [first, first]
+
+
+def test_a_run_trained_anew_has_a_new_record_and_the_old_one_is_forgotten(tmp_path: Path) -> None:
+    first = record(tmp_path, range(2))
+    second = record(tmp_path, range(2), overwrite=True)
+    assert second != first
+    assert [part.run_id for part in find_parts(tmp_path.parent) if part.run == tmp_path] == [second]
+
+
+def test_without_a_checkpoint_there_is_nothing_to_go_on_with(tmp_path: Path) -> None:
+    first = record(tmp_path, range(1))
+    (tmp_path / "checkpoints" / "last.ckpt").unlink()
+    assert record(tmp_path, range(1)) != first
+
+
+def test_a_failed_run_is_closed_and_the_next_of_the_sweep_has_its_own(tmp_path: Path) -> None:
+    failed = open_record(tmp_path / "a")
+    failed.log_metrics({"train/loss": 1.0}, 0)
+    failed.finalize("failed")
+    assert wandb.run is None
+    following = open_record(tmp_path / "b").experiment
+    assert following.id != failed.experiment.id
+    unclosed = open_record(tmp_path / "c").experiment
+    assert unclosed.id != following.id
+    unclosed.finish()
+
+
+def test_success_leaves_the_record_open_for_results(tmp_path: Path) -> None:
+    logger = open_record(tmp_path)
+    logger.finalize("success")
+    assert wandb.run is logger.experiment
+    logger.experiment.finish()
+
+
+@pytest.mark.parametrize("error", [AuthenticationError("no route to host"), CommError("timed out")])
+def test_a_key_without_a_network_records_offline_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    def refuse() -> bool:
+        raise error
+
+    monkeypatch.setattr(wandb_logger, "logged_in", refuse)
+    run = open_record(tmp_path, logger={"wandb": "auto"}).experiment
+    assert run.offline
+    run.finish()
+    assert f"W&B is not reached ({error})" in capsys.readouterr().out
+
+
+def test_online_without_a_login_is_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise UsageError("No API key configured")
+
+    monkeypatch.setattr(wandb_logger, "begin", refuse)
+    config = run_config(tmp_path, logger={"wandb": "online"})
+    with pytest.raises(InputError, match=r"=online .* \(No API key configured\): .*`wandb login`.*`make sync`"):
+        build_loggers(config, tmp_path)
+
+
+def test_off_records_nothing(tmp_path: Path) -> None:
+    assert build_loggers(run_config(tmp_path, logger={"wandb": "off"}), tmp_path) == []
+    assert not (tmp_path / "wandb").exists()
