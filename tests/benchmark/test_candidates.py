@@ -6,8 +6,7 @@ import pytest
 import torch
 from hydra import initialize_config_dir
 from tests.conftest import ROOT
-from tests.model.networks import clips, network, parts
-from tests.model.weights import scramble
+from tests.model.networks import clips, network, parts, scramble
 from torch import nn
 
 from stgdn.benchmark import literal
@@ -49,15 +48,9 @@ def test_published_networks_compute_the_same(name: str, training: bool) -> None:
 def test_literal_rows_have_the_weights_of_ours(name: str) -> None:
     config, x = compose(name, SMALL), clips().float()
     ours, theirs = Variant(name, config).build().eval(), Literal(name, config).build().eval()
-    assert type(theirs).__module__ == "tests.model.published"
+    assert type(theirs).__module__ == "stgdn.model.literal_networks"
     torch.testing.assert_close(ours(x), theirs(x))
     assert sum(p.numel() for p in ours.parameters()) == sum(p.numel() for p in theirs.parameters())
-
-
-def test_published_networks_need_the_tests(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:  # noqa: ANN001
-    monkeypatch.setattr(literal, "ROOT", tmp_path)
-    with pytest.raises(InputError, match="which this installation lacks: run in a full checkout"):
-        Literal("agcn", compose("agcn", SMALL)).build()
 
 
 def test_only_what_was_published_is_literal() -> None:

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.model.networks import CLASSES, clips, network
-from tests.model.weights import scramble
+from tests.model.networks import CLASSES, clips, network, scramble
 from torch import nn
 
 from stgdn.benchmark.measures import MOMENTUM, WEIGHT_DECAY, Batch, Setting, batches, folded, fused_sgd, measure

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 from tests.conftest import Door
-from tests.model import published
 from tests.model.networks import CLASSES, T, clips, network
 from torch import Tensor, nn
 
@@ -14,6 +13,7 @@ from stgdn.errors import InputError
 from stgdn.export.importing import expect_same_graph, renamed
 from stgdn.export.published_file import read_published
 from stgdn.export.published_names import AGCN, ST_GCN
+from stgdn.model import literal_networks as published
 from stgdn.model.network import Network
 from stgdn.skeleton import layout
 

@@ -16,7 +16,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 from tests.conftest import DEVICES, ROOT
-from tests.model.weights import scramble
+from tests.model.networks import scramble
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 

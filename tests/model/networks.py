@@ -1,4 +1,4 @@
-"""The eight networks, narrow and for short clips, and clips for them."""
+"""The eight networks, narrow and for short clips, clips for them, and weights at which no term can hide."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from stgdn.model.network import Network
+from stgdn.model.norm import BatchNorm
 
 SEVEN = {"channels": [64, 64, 64, 64, 128, 256, 256], "strides": [1, 1, 1, 1, 2, 2, 1]}
 TEN = {"channels": [64, 64, 64, 64, 128, 128, 128, 256, 256, 256], "strides": [1, 1, 1, 1, 2, 1, 1, 2, 1, 1]}
@@ -46,3 +47,46 @@ def clips(N: int = 3, *, frames: int = T, seed: int = 0) -> Tensor:
 def parts(net: Network, kind: type[nn.Module]) -> list[Any]:
     """All modules of a kind."""
     return [part for part in net.modules() if isinstance(part, kind)]
+
+
+@torch.no_grad()
+def scramble(module: nn.Module, seed: int = 0) -> None:
+    """Give every parameter, and every BatchNorm's running state, a value of its own.
+
+    Untrained networks have 1e-6 in front of their graph filters, which would hide any mistake in them.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in module.parameters():
+        scale = parameter[0].numel() ** -0.5 if parameter.ndim > 1 else 0.2
+        parameter.copy_(scale * torch.randn(parameter.shape, generator=generator))
+    for part in module.modules():
+        if isinstance(part, BatchNorm):
+            assert part.running_mean is not None
+            assert part.running_var is not None
+            part.weight.copy_(0.5 + torch.rand(part.weight.shape, generator=generator))
+            part.running_mean.copy_(0.1 * torch.randn(part.running_mean.shape, generator=generator))
+            part.running_var.copy_(0.5 + torch.rand(part.running_var.shape, generator=generator))
+
+
+def scrambled(name: str, **options: Any) -> Network:  # noqa: ANN401
+    """A narrow network whose weights all matter."""
+    net = network(name, **options)
+    scramble(net)
+    return net
+
+
+def same_step(ours: Network, theirs: Network, N: int) -> None:
+    """Scores, gradients and running statistics of one step in training."""
+    x = clips(N)
+    x[: N - 2, ..., 1] = 0
+    scores = []
+    for net in (ours, theirs):
+        net.train().zero_grad()
+        torch.manual_seed(1)
+        scores.append(net(x))
+        scores[-1].sin().sum().backward()
+    torch.testing.assert_close(*scores, atol=1e-11, rtol=0)
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, other.grad, atol=1e-10, rtol=1e-8)
+    for mine, other in zip(ours.buffers(), theirs.buffers(), strict=True):
+        torch.testing.assert_close(mine, other, atol=1e-11, rtol=0)

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 import torch
-from tests.model import published, weights
+from tests.model.networks import scramble
 from torch import Tensor, nn
 
-from stgdn.model.block import BLOCKS, Block, projection
+from stgdn.model import literal_networks, literal_weights
+from stgdn.model.block import BLOCKS, Block, make_projection
 from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN
 from stgdn.model.temporal import TCN, TDN, FrameConvolution
@@ -55,7 +56,7 @@ def block(name: str, C_in: int = 8, C_out: int = 8, stride: int = 1, **options: 
         stride,
         **options,
     ).double()
-    weights.scramble(made)
+    scramble(made)
     return made
 
 
@@ -78,8 +79,10 @@ def same_function(
 def test_blocks_are_2s_agcns_layer(name: str, C_in: int, C_out: int, stride: int, residual: bool) -> None:
     ours = block(name, C_in, C_out, stride, residual=residual)
     sources, frames = LITERAL[name]
-    theirs = published.Unit(C_in, C_out, PHYSICAL, stride, residual=residual, sources=sources, frames=frames).double()
-    weights.unit(theirs, ours)
+    theirs = literal_networks.Unit(
+        C_in, C_out, PHYSICAL, stride, residual=residual, sources=sources, frames=frames
+    ).double()
+    literal_weights.copy_unit(theirs, ours)
     inputs = features(C_in).requires_grad_(), features(C_in).requires_grad_()
     same_function(ours, theirs, inputs, ((seen(),), (seen().flatten(0, 1),)))
 
@@ -87,12 +90,12 @@ def test_blocks_are_2s_agcns_layer(name: str, C_in: int, C_out: int, stride: int
 @shapes
 def test_st_gcn_block_is_st_gcns_layer(C_in: int, C_out: int, stride: int, residual: bool) -> None:
     ours = block("st_gcn", C_in, C_out, stride, residual=residual, spatial_residual=False)
-    theirs = published.STGCNUnit(C_in, C_out, PHYSICAL, stride, residual=residual).double()
-    weights.st_gcn_unit(theirs, ours)
+    theirs = literal_networks.STGCNUnit(C_in, C_out, PHYSICAL, stride, residual=residual).double()
+    literal_weights.copy_st_gcn_unit(theirs, ours)
     same_function(ours, theirs, (features(C_in).requires_grad_(), features(C_in).requires_grad_()), ((), ()))
 
 
-def test_the_table_is_the_letters() -> None:
+def test_blocks_are_those_of_the_letter() -> None:
     assert {name: (filters.spatial, filters.temporal) for name, filters in BLOCKS.items()} == {
         "gcn": (GCN, TCN),
         "gdn2": (GDN, TCN),
@@ -136,15 +139,15 @@ def test_dropout_acts_in_training_only() -> None:
     torch.testing.assert_close(ours.eval()(x), plain.eval()(x))
 
 
-def test_dropout_leaves_the_residual_alone() -> None:
+def test_dropout_does_not_change_the_residual() -> None:
     ours, x = block("gcn", dropout=1.0), features()
     torch.testing.assert_close(ours(x), x.relu())
 
 
 def test_projection_is_the_identity_where_shapes_agree() -> None:
-    assert isinstance(projection(8, 8), nn.Identity)
+    assert isinstance(make_projection(8, 8), nn.Identity)
     for shape in ((8, 4, 1), (8, 8, 2)):
-        convolution, norm = projection(*shape).children()
+        convolution, norm = make_projection(*shape).children()
         assert isinstance(convolution, FrameConvolution)
         assert (convolution.stride, convolution.frame_step) == ((1, 1), shape[2])  # oneDNN miscounts with a stride
         assert isinstance(norm, BatchNorm)

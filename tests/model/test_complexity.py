@@ -92,12 +92,12 @@ def test_frozen_parameters_are_not_counted() -> None:
     assert complexity(net).parameters == PARAMETERS - 5 * 17
 
 
-def test_one_line_for_people() -> None:
+def test_one_line_of_text() -> None:
     text = str(complexity(chain_network(["gcn", "gcn"])))
     assert text == f"{PARAMETERS:,} parameters, 0.00 GFLOP a clip (C, T, V, M) = (3, 6, 3, 2)"
 
 
-@pytest.mark.parametrize("way", ["dedup", "padded", "masked"])
-def test_all_bodies_count_however_empty_ones_are_treated(way: str) -> None:
-    network = Network([8, 16], [1, 2], "gcn", num_classes=5, frames=6, layout="chain", kernel_size=3, empty_bodies=way)
+@pytest.mark.parametrize("mode", ["dedup", "padded", "masked"])
+def test_all_bodies_count_however_empty_ones_are_treated(mode: str) -> None:
+    network = Network([8, 16], [1, 2], "gcn", num_classes=5, frames=6, layout="chain", kernel_size=3, empty_bodies=mode)
     assert complexity(network).flops == complexity(chain_network(["gcn", "gcn"])).flops

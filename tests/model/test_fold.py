@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-from tests.model import weights
-from tests.model.networks import NETWORKS, clips, network, parts
+from tests.model.networks import NETWORKS, clips, network, parts, scramble
 from torch import Tensor, nn
 
 from stgdn.errors import InputError
@@ -27,7 +26,7 @@ def trained(case: str) -> Network:
     """A network that has seen two batches."""
     name, options = CASES[case]
     net = network(name, **options)
-    weights.scramble(net)
+    scramble(net)
     for seed in range(2):
         net(clips(4, seed=seed)[..., : net.clip_shape[3]])
     return net
@@ -74,14 +73,14 @@ def test_training_mode_changes_nothing() -> None:
     torch.testing.assert_close(net.train()(clips()), scores)
 
 
-def test_what_cannot_be_folded_is_told() -> None:
+def test_networks_that_cannot_be_folded_raise() -> None:
     with pytest.raises(InputError, match="statistics=instance"):
         fold(network("st_gdn", whitening={"statistics": "instance"}))
     with pytest.raises(InputError, match="folded already"):
         fold(fold(network("st_gdn")))
 
 
-def test_filters_of_others_are_not_taken_for_ours() -> None:
+def test_unknown_filters_raise() -> None:
     class Louder(GCN):
         def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
             return 2 * super().forward(x, mask)

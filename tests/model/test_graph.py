@@ -2,27 +2,27 @@
 
 import pytest
 import torch
-from tests.model import published
 
 from stgdn.errors import InputError
+from stgdn.model import literal_networks
 from stgdn.model.graph import adjacency, directed_subsets, normalise_columns, spatial_subsets
 from stgdn.skeleton import LAYOUTS, Layout, layout
 
 layouts = pytest.mark.parametrize("skeleton", LAYOUTS.values(), ids=LAYOUTS)
 CENTRES = {"ntu25": 20, "openpose18": 1, "kinect20": 0, "coco17": 0}  # ST-GCN's own centres for the first two
 
-# 0 ← 1 ← 2 and 0 ← 3: joint 0 is the root, 2 and nobody else stands two hops from it.
+# 0 ← 1 ← 2 and 0 ← 3: joint 0 is the root, only joint 2 is two hops away from it.
 FORK = Layout("fork", ("a", "b", "c", "d"), ((1, 0), (2, 1), (3, 0)), (), 0, (0, 1), (1, 3))
 
 
 @layouts
 def test_directed_subsets_are_2s_agcns(skeleton: Layout) -> None:
-    torch.testing.assert_close(directed_subsets(skeleton), published.directed_adjacency(skeleton))
+    torch.testing.assert_close(directed_subsets(skeleton), literal_networks.directed_adjacency(skeleton))
 
 
 @layouts
 def test_spatial_subsets_are_st_gcns(skeleton: Layout) -> None:
-    expected = published.spatial_adjacency(skeleton, CENTRES[skeleton.name])
+    expected = literal_networks.spatial_adjacency(skeleton, CENTRES[skeleton.name])
     torch.testing.assert_close(spatial_subsets(skeleton), expected)
 
 

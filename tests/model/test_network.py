@@ -6,48 +6,26 @@ import pickle
 
 import pytest
 import torch
-from tests.model import published, weights
-from tests.model.networks import CLASSES, NETWORKS, T, V, clips, network, parts
+from tests.model.networks import CLASSES, NETWORKS, T, V, clips, network, parts, scramble
 from torch import Tensor, nn
 
 from stgdn.errors import InputError
 from stgdn.model.block import Block
-from stgdn.model.network import Network, row
+from stgdn.model.literal_weights import literal_network
+from stgdn.model.network import Network, expand_row
 from stgdn.model.spatial import GDN
 from stgdn.model.temporal import TDN
 from stgdn.model.whitening import Whitening
 from stgdn.skeleton import layout
 
-LITERAL = {
-    "gcn": (("plain",), False),
-    "gdn2": (("node",), False),
-    "gdcn": (("plain", "node"), False),
-    "gdn_t": (("plain",), True),
-    "gdn_e": (("node",), True),
-}  # what a block's spatial filter sums, and whether its temporal one whitens frames
 networks = pytest.mark.parametrize("name", NETWORKS)
-
-
-def literally(net: Network, frames: int = T, joints: str = "kinect20") -> published.AGCN | published.STGCN:
-    """The published network with the same weights."""
-    skeleton, dtype = layout(joints), net.classifier.weight.dtype
-    if net.per_body_norm:
-        graph = published.spatial_adjacency(skeleton, skeleton.root)
-        theirs = published.STGCN(net.channels, net.strides, graph, num_classes=CLASSES).to(dtype)
-        weights.st_gcn(theirs, net)
-        return theirs
-    filters = [LITERAL[name] for name in net.block_names]
-    graph = published.directed_adjacency(skeleton)
-    theirs = published.AGCN(net.channels, net.strides, filters, graph, num_classes=CLASSES, frames=frames).to(dtype)
-    weights.agcn(theirs, net)
-    return theirs
 
 
 @networks
 def test_networks_are_the_published_ones_on_whitened_features(name: str) -> None:
     ours = network(name, dropout=0.0)
-    weights.scramble(ours)
-    theirs = literally(ours)
+    scramble(ours)
+    theirs = literal_network(ours, layout("kinect20"))
     inputs = [clips().requires_grad_(), clips().requires_grad_()]
     for training in (True, True, False):
         ours.train(training)
@@ -61,7 +39,7 @@ def test_networks_are_the_published_ones_on_whitened_features(name: str) -> None
 
 
 @pytest.mark.parametrize(("name", "parameters"), [("st_gcn", 3_098_832), ("agcn", 3_469_510), ("agcn_7l", 2_131_917)])
-def test_sizes_are_the_published_ones(name: str, parameters: int) -> None:
+def test_numbers_of_parameters_are_the_published_ones(name: str, parameters: int) -> None:
     net = Network(**NETWORKS[name], num_classes=60, frames=300)
     assert sum(parameter.numel() for parameter in net.parameters()) == parameters
 
@@ -90,7 +68,7 @@ def test_every_weight_learns_and_one_step_lowers_the_loss(name: str) -> None:
     assert loss() < before
 
 
-def test_st_gdn_learns_eight_clips_by_heart() -> None:
+def test_st_gdn_overfits_eight_clips() -> None:
     net, x = network("st_gdn").float(), clips(8).float()
     labels = torch.arange(8) % CLASSES
     optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9, nesterov=True)
@@ -125,7 +103,7 @@ def test_clips_without_any_information_stay_finite(name: str, x: Tensor) -> None
 @networks
 def test_batch_mates_do_not_matter_in_evaluation(name: str) -> None:
     net = network(name)
-    weights.scramble(net)
+    scramble(net)
     net(clips(4))
     net.eval()
     together = net(clips(4))
@@ -136,7 +114,7 @@ def test_batch_mates_do_not_matter_in_evaluation(name: str) -> None:
 
 def test_states_carry_the_whole_network() -> None:
     net, other = network("st_gdn"), network("st_gdn")
-    weights.scramble(net)
+    scramble(net)
     net(clips())
     scores = net.eval()(clips())
     other.load_state_dict(net.state_dict())
@@ -147,7 +125,7 @@ def test_states_carry_the_whole_network() -> None:
 @networks
 def test_the_order_of_the_bodies_enters_by_the_input_norm_alone(name: str) -> None:
     net, x = network(name, dropout=0.0), clips()
-    weights.scramble(net)
+    scramble(net)
     swapped = x.flip(4)
     if not net.per_body_norm:
         assert not torch.allclose(net(swapped), net(x))
@@ -207,9 +185,9 @@ def test_frames_bind_only_where_they_are_whitened() -> None:
 
 
 def test_one_number_or_word_stands_for_all_layers() -> None:
-    assert row(2, 3, "strides") == [2, 2, 2]
-    assert row("gcn", 2, "blocks") == ["gcn", "gcn"]
-    assert row((1, 2), 2, "strides") == [1, 2]
+    assert expand_row(2, 3, "strides") == [2, 2, 2]
+    assert expand_row("gcn", 2, "blocks") == ["gcn", "gcn"]
+    assert expand_row((1, 2), 2, "strides") == [1, 2]
     assert network("agcn_7l", strides=1).strides == [1] * 7
 
 
@@ -240,13 +218,13 @@ def test_whitening_options_reach_every_layer() -> None:
         ({"whitening": {"floor": "none"}}, "unknown whitening floor 'none'"),
     ],
 )
-def test_mistakes_in_a_config_are_told(options: dict, message: str) -> None:
+def test_mistakes_in_a_config_raise(options: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         network("st_gdn", **options)
 
 
 @pytest.mark.parametrize("shape", [(2, 2, T, V, 2), (2, 3, T, 25, 2), (2, 3, T, V, 1), (2, 3, T, V), (2, 6, T, V)])
-def test_clips_of_another_shape_are_told(shape: tuple[int, ...]) -> None:
+def test_clips_of_another_shape_raise(shape: tuple[int, ...]) -> None:
     given = ", ".join(str(size) for size in shape[1:])
     with pytest.raises(InputError, match=rf"takes clips .* \(3, 9, 20, 2\) and was given \({given}\)"):
         network("st_gdn")(torch.zeros(shape))

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stgdn.model.bodies import Counts
+from stgdn.model.empty_bodies import Counts
 from stgdn.model.norm import BatchNorm, Normalise
 
-EACH = torch.tensor([1.0, 1.0, 1.0, 3.0, 0.0])
+ROW_COUNTS = torch.tensor([1.0, 1.0, 1.0, 3.0, 0.0])
 ROWS = torch.tensor([0, 1, 2, 3, 3, 3])
 
 
@@ -27,15 +27,15 @@ def features(offset: float = 3.0) -> Tensor:
     return offset + torch.randn(5, 3, 4, 2, generator=generator, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("singles", [0, 3])
+@pytest.mark.parametrize("num_single", [0, 3])
 @pytest.mark.parametrize("channels_last", [False, True])
-def test_counted_rows_are_repeated_rows(singles: int, channels_last: bool) -> None:
+def test_counted_rows_are_repeated_rows(num_single: int, channels_last: bool) -> None:
     x = features()
     x = x.contiguous(memory_format=torch.channels_last) if channels_last else x
     (ours, theirs), inputs = norms(), (x.clone().requires_grad_(), x.clone().requires_grad_())
-    ours(x, Counts(EACH, singles))
+    ours(x, Counts(ROW_COUNTS, num_single))
     theirs(x[ROWS])  # running averages of two batches
-    y, expected = ours(inputs[0], Counts(EACH, singles)), theirs(inputs[1][ROWS])
+    y, expected = ours(inputs[0], Counts(ROW_COUNTS, num_single)), theirs(inputs[1][ROWS])
     torch.testing.assert_close(y[ROWS], expected, atol=1e-12, rtol=0)
     weight = features(0)
     (y[ROWS] * weight[ROWS]).sum().backward()
@@ -47,41 +47,41 @@ def test_counted_rows_are_repeated_rows(singles: int, channels_last: bool) -> No
     assert y.is_contiguous(memory_format=torch.channels_last) == channels_last
 
 
-def test_gradients_of_rows_are_sums_over_what_they_stand_for() -> None:
+def test_gradients_of_rows_are_sums_over_the_bodies_they_represent() -> None:
     x, (ours, _) = features().requires_grad_(), norms()
     inputs = (x, ours.weight, ours.bias)
-    each = torch.tensor([1.0, 1.0, 1.0, 3.0, 2.0])  # each with a part in the output, or its gradient is none of ours
+    row_counts = torch.tensor([1.0, 1.0, 1.0, 3.0, 2.0])  # without 0, which has no inverse root
 
     def scaled(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        return Normalise.apply(x, weight, bias, each, 3, 1e-5, False)[0] * each.sqrt()[:, None, None, None]  # pyright: ignore
+        return Normalise.apply(x, weight, bias, row_counts, 3, 1e-5, False)[0] * row_counts.sqrt()[:, None, None, None]  # pyright: ignore
 
     y = scaled(*inputs)
     g = torch.autograd.grad((y * features(0)).sum(), x)[0]
-    repeated = x.detach()[torch.repeat_interleave(torch.arange(5), each.long())].requires_grad_()
-    spread = torch.repeat_interleave(each.rsqrt()[:, None, None, None] * features(0), each.long(), dim=0)
+    repeated = x.detach()[torch.repeat_interleave(torch.arange(5), row_counts.long())].requires_grad_()
+    spread = torch.repeat_interleave(row_counts.rsqrt()[:, None, None, None] * features(0), row_counts.long(), dim=0)
     z = nn.functional.batch_norm(repeated, None, None, ours.weight, ours.bias, training=True)
     h = torch.autograd.grad((z * spread).sum(), repeated)[0]
-    rows = torch.repeat_interleave(torch.arange(5), each.long())
+    rows = torch.repeat_interleave(torch.arange(5), row_counts.long())
     torch.testing.assert_close(g, torch.zeros_like(g).index_add_(0, rows, h), atol=1e-12, rtol=0)
 
 
-def test_without_counts_and_in_evaluation_it_is_torchs() -> None:
+def test_without_counts_and_in_evaluation_equals_torch() -> None:
     ours, theirs = norms()
     for training in (True, False):
         y = ours.train(training)(features()), theirs.train(training)(features())
         assert torch.equal(*y)
-    assert torch.equal(ours(features(), Counts(EACH, 3)), theirs(features()))
+    assert torch.equal(ours(features(), Counts(ROW_COUNTS, 3)), theirs(features()))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_sixteen_bits_are_counted_in_thirty_two(dtype: torch.dtype) -> None:
+def test_sixteen_bits_are_summed_in_thirty_two(dtype: torch.dtype) -> None:
     x = features().to(dtype).requires_grad_()
     ours = BatchNorm(3)
-    y = ours(x, Counts(EACH, 3))
+    y = ours(x, Counts(ROW_COUNTS, 3))
     y.float().square().sum().backward()
     assert x.grad is not None
     assert y.dtype == x.grad.dtype == dtype
-    expected = BatchNorm(3)(x.detach().float(), Counts(EACH, 3))
+    expected = BatchNorm(3)(x.detach().float(), Counts(ROW_COUNTS, 3))
     torch.testing.assert_close(y.float(), expected, atol=0.02, rtol=0.02)
     torch.testing.assert_close(ours.running_mean, 0.1 * x.detach().float()[ROWS].mean(dim=(0, 2, 3)), atol=1e-4, rtol=0)
 

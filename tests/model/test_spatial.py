@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from tests.model import literal, published, weights
+from tests.model.networks import scramble
 from torch import Tensor, nn
 
 from stgdn.errors import InputError
+from stgdn.model import literal, literal_networks, literal_weights
 from stgdn.model.spatial import GCN, GDCN, GDN, TERMS, Adjacency, ChannelGDN, MaskedGCN, SubsetMix
 from stgdn.model.whitening import Whitening
 
@@ -42,14 +43,14 @@ def some_seen() -> Tensor:
 def scrambled(kind: type[GCN], out_channels: int = 8, **options: Any) -> GCN:  # noqa: ANN401
     """A filter in float64 whose weights all matter."""
     ours = kind(C, out_channels, PHYSICAL, **options).double()
-    weights.scramble(ours)
+    scramble(ours)
     return ours
 
 
-def literally(ours: GCN, **options: Any) -> published.SpatialFilter:  # noqa: ANN401
+def literal_filter(ours: GCN, **options: Any) -> literal_networks.SpatialFilter:  # noqa: ANN401
     """The published filter with the same weights."""
-    theirs = published.SpatialFilter(C, 8, PHYSICAL, SOURCES[type(ours)], **options).double()
-    weights.spatial_filter(theirs, ours)
+    theirs = literal_networks.SpatialFilter(C, 8, PHYSICAL, SOURCES[type(ours)], **options).double()
+    literal_weights.copy_spatial_filter(theirs, ours)
     return theirs
 
 
@@ -57,7 +58,7 @@ def literally(ours: GCN, **options: Any) -> published.SpatialFilter:  # noqa: AN
 @pytest.mark.parametrize("masked", [False, True])
 def test_filters_are_2s_agcns_on_x_or_on_whitened_x(kind: type[GCN], masked: bool) -> None:
     ours = scrambled(kind)
-    theirs = literally(ours)
+    theirs = literal_filter(ours)
     mask = some_seen() if masked else None
     seen = mask.flatten(0, 1) if mask is not None else None
     for training in (True, True, False):  # evaluation after two batches
@@ -69,7 +70,7 @@ def test_filters_are_2s_agcns_on_x_or_on_whitened_x(kind: type[GCN], masked: boo
 @filters
 def test_gradients_are_those_of_whitening_first(kind: type[GCN]) -> None:
     ours, mask = scrambled(kind), some_seen()
-    theirs = literally(ours)
+    theirs = literal_filter(ours)
     inputs = [features().requires_grad_(), features().requires_grad_()]
     ours(inputs[0], mask).square().sum().backward()
     theirs(inputs[1], mask.flatten(0, 1)).square().sum().backward()
@@ -93,7 +94,7 @@ def test_gradients_are_those_of_whitening_first(kind: type[GCN]) -> None:
 @pytest.mark.parametrize("terms", [t for r in (1, 2) for t in itertools.combinations(TERMS, r)], ids="-".join)
 def test_each_term_of_the_graph_can_be_switched_off(kind: type[GCN], terms: tuple[str, ...]) -> None:
     ours = scrambled(kind, terms=terms)
-    theirs = literally(ours, terms=terms)
+    theirs = literal_filter(ours, terms=terms)
     torch.testing.assert_close(ours(features()), theirs(features()), atol=1e-12, rtol=0)
     assert ("learned" in terms) == any("learned" in name for name, _ in ours.named_parameters())
     assert ("attention" in terms) == any("embedding" in name for name, _ in ours.named_parameters())
@@ -101,20 +102,20 @@ def test_each_term_of_the_graph_can_be_switched_off(kind: type[GCN], terms: tupl
 
 def test_channels_with_a_patch() -> None:
     ours = scrambled(ChannelGDN, whitening=partial(Whitening, patch=3))
-    theirs = literally(ours, patch=3)
+    theirs = literal_filter(ours, patch=3)
     mask = some_seen()
     torch.testing.assert_close(ours(features(), mask), theirs(features(), mask.flatten(0, 1)), atol=1e-12, rtol=0)
 
 
 @pytest.mark.parametrize("kind", [GDN, GDCN, ChannelGDN], ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("masked", [False, True])
-def test_instance_statistics_whiten_every_clip_alone(kind: type[GCN], masked: bool) -> None:
+def test_instance_statistics_whiten_every_clip_by_itself(kind: type[GCN], masked: bool) -> None:
     ours = scrambled(kind, whitening=partial(Whitening, statistics="instance"))
     x, mask = features(), some_seen() if masked else None
     clips = [slice(0, 2), slice(2, 4)] if masked else [slice(n, n + 1) for n in range(4)]
     parts = []
     for number, clip in enumerate(clips):
-        theirs = literally(ours)  # in training mode: the statistics of what it is given
+        theirs = literal_filter(ours)  # in training mode: the statistics of what it is given
         parts.append(theirs(x[clip], mask[number] if mask is not None else None))
     torch.testing.assert_close(ours(x, mask), torch.cat(parts), atol=1e-12, rtol=0)
     torch.testing.assert_close(ours.eval()(x, mask), torch.cat(parts), atol=1e-12, rtol=0)
@@ -140,7 +141,7 @@ def test_union_is_the_sum_of_both(graphs: str) -> None:
     torch.testing.assert_close(union(features()), gcn(features()) + gdn(features()), atol=1e-12, rtol=0)
 
 
-def test_an_unknown_choice_of_graphs_is_told() -> None:
+def test_an_unknown_choice_of_graphs_raises() -> None:
     with pytest.raises(InputError, match="did you mean 'separate'"):
         GDCN(C, 8, PHYSICAL, graphs="seperate")
 
@@ -167,7 +168,7 @@ def test_joints_can_be_renumbered(kind: type[GCN]) -> None:
 
 def test_masked_gcn_is_st_gcns() -> None:
     ours = MaskedGCN(C, 8, PHYSICAL).double()
-    weights.scramble(ours)
+    scramble(ours)
     x = features()
     mixed = ours.theta(x)
     expected = torch.zeros(4, 8, T, V, dtype=torch.float64)
@@ -211,7 +212,7 @@ def test_embeddings_start_by_their_own_fan_out() -> None:
     assert not embedding.bias.any()
 
 
-def test_unknown_terms_are_told() -> None:
+def test_unknown_terms_raise() -> None:
     with pytest.raises(InputError, match=r"unknown adjacency term 'learnt'.*did you mean 'learned'"):
         GCN(C, 8, PHYSICAL, terms=("physical", "learnt"))
     with pytest.raises(InputError, match="without terms"):

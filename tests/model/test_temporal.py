@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from tests.model import literal, weights
+from tests.model.networks import scramble
 from torch import Tensor
 
 from stgdn.errors import InputError
+from stgdn.model import literal
 from stgdn.model.temporal import TCN, TDN
 
 C, V = 3, 4
@@ -17,27 +18,13 @@ def features(frames: int) -> Tensor:
     return torch.randn(4, C, frames, V, generator=generator, dtype=torch.float64).cumsum(dim=2)
 
 
-def filtered(x: Tensor, weight: Tensor, bias: Tensor, stride: int) -> Tensor:
-    """θ_τ frame by frame: y[t] = b + Σ_p θ[p] x[t·stride + p − τ/2], zeros beyond the clip."""
-    T, size = x.shape[2], weight.shape[2]
-    frames = []
-    for middle in range(0, T, stride):
-        y = bias[None, :, None].expand(len(x), C, V)
-        for place in range(size):
-            t = middle + place - size // 2
-            if 0 <= t < T:
-                y = y + torch.einsum("oc,ncv->nov", weight[:, :, place, 0], x[:, :, t])
-        frames.append(y)
-    return torch.stack(frames, dim=2)
-
-
 @pytest.mark.parametrize("frames", [6, 7])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("kernel_size", [1, 3, 9])
 def test_tcn_is_a_sum_over_frames(frames: int, stride: int, kernel_size: int) -> None:
     tcn, x = TCN(C, kernel_size=kernel_size, stride=stride).double(), features(frames)
     assert tcn.theta.bias is not None
-    expected = filtered(x, tcn.theta.weight, tcn.theta.bias, stride)
+    expected = literal.temporal_filter(x, tcn.theta.weight[..., 0], tcn.theta.bias, stride)
     assert expected.shape[2] == (frames + stride - 1) // stride
     torch.testing.assert_close(tcn(x, torch.zeros(2, 2, frames)), expected)
 
@@ -46,13 +33,14 @@ def test_tcn_is_a_sum_over_frames(frames: int, stride: int, kernel_size: int) ->
 @pytest.mark.parametrize("stride", [1, 2])
 def test_tdn_is_tcn_on_whitened_frames(frames: int, stride: int) -> None:
     tdn, x = TDN(C, frames=frames, kernel_size=3, stride=stride).double(), features(frames)
-    weights.scramble(tdn)
+    scramble(tdn)
     mask = torch.ones(2, 2, frames, dtype=torch.bool)
     mask[0, 1, 3:] = False
     mask[1, 1] = False
     assert tdn.theta.bias is not None
-    whitened = literal.whiten(x, "frame", mask.flatten(0, 1))
-    torch.testing.assert_close(tdn(x, mask), filtered(whitened, tdn.theta.weight, tdn.theta.bias, stride))
+    weight, bias = tdn.theta.weight[..., 0], tdn.theta.bias
+    expected = literal.temporal_deconvolution(x, weight, bias, stride, mask.flatten(0, 1))
+    torch.testing.assert_close(tdn(x, mask), expected)
 
 
 def test_tdn_gradients_are_those_of_whitening_first() -> None:
@@ -60,7 +48,7 @@ def test_tdn_gradients_are_those_of_whitening_first() -> None:
     ours, theirs = features(6).requires_grad_(), features(6).requires_grad_()
     assert tdn.theta.bias is not None
     tdn(ours).square().sum().backward()
-    filtered(literal.whiten(theirs, "frame"), tdn.theta.weight, tdn.theta.bias, 1).square().sum().backward()
+    literal.temporal_deconvolution(theirs, tdn.theta.weight[..., 0], tdn.theta.bias).square().sum().backward()
     assert theirs.grad is not None
     torch.testing.assert_close(ours.grad, theirs.grad)
 
@@ -70,6 +58,6 @@ def test_tdn_is_bound_to_its_frames() -> None:
         TDN(C, frames=6).double()(features(7))
 
 
-def test_even_kernels_are_refused() -> None:
+def test_even_kernels_raise() -> None:
     with pytest.raises(InputError, match="kernel of 4 frames"):
         TCN(C, kernel_size=4)

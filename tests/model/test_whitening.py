@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from tests.model import literal
 from torch import Tensor
 
 from stgdn.errors import InputError
+from stgdn.model import literal
 from stgdn.model.whitening import Whitening, inverse_sqrt
 
 AXES = ("node", "frame", "channel")
@@ -47,7 +47,7 @@ def covariance_of(eigenvalues: list[float]) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("iterations", [1, 2, 5])
 def test_inverse_sqrt_is_eq_6(iterations: int) -> None:
     covariance, _ = covariance_of([5.0, 1.0, 0.3, 0.01])
-    torch.testing.assert_close(inverse_sqrt(covariance, iterations), literal.inverse_root(covariance, iterations))
+    torch.testing.assert_close(inverse_sqrt(covariance, iterations), literal.newton_schulz(covariance, iterations))
 
 
 def test_many_iterations_give_the_exact_inverse_root() -> None:
@@ -106,14 +106,14 @@ def test_gradients_are_the_letters(axis: str, patch: int) -> None:
 def test_many_samples_come_out_white(axis: str, patch: int) -> None:
     x = features(400) if patch == 1 else torch.randn(400, C, T, V, dtype=torch.float64)
     layer = Whitening(axis, SIZES[axis], patch=patch, iterations=30, eps=1e-5)
-    mean, covariance = literal.statistics(layer(x), axis)
+    mean, covariance = literal.mean_and_covariance(layer(x), axis)
     torch.testing.assert_close(mean, torch.zeros_like(mean), atol=1e-12, rtol=0)
     torch.testing.assert_close(covariance, torch.eye(len(mean), dtype=torch.float64), atol=2e-2, rtol=0)
 
 
 def test_many_iterations_whiten_as_the_eigendecomposition_does() -> None:
     x = features(50)
-    mean, covariance = literal.statistics(x, "node")
+    mean, covariance = literal.mean_and_covariance(x, "node")
     values, basis = torch.linalg.eigh(covariance + 0.05 * covariance.trace() / V * torch.eye(V, dtype=torch.float64))
     expected = (x - mean) @ (basis @ torch.diag(values**-0.5) @ basis.T)
     layer = Whitening("node", V, iterations=30, eps=0.05)
@@ -140,7 +140,7 @@ def test_detach_stops_gradients_through_the_statistics(axis: str) -> None:
     assert not mean.requires_grad
     assert not root.requires_grad
     (gradient,) = torch.autograd.grad(layer(x).sum(), x)
-    constant = literal.transformed(x, axis, mean[0], root[0])
+    constant = literal.apply_whitening(x, axis, mean[0], root[0])
     torch.testing.assert_close(gradient, torch.autograd.grad(constant.sum(), x)[0])
 
 
@@ -152,8 +152,8 @@ def test_every_second_sample_gives_the_statistics(axis: str, patch: int, masked:
     layer = Whitening(axis, SIZES[axis], patch=patch, sample_every=2)
     samples = literal.patches(x * seen[:, None, :, None] if patch > 1 else x, patch)
     samples, chosen = (samples[:, ::2], seen) if axis == "frame" else (samples[:, :, ::2], seen[:, ::2])
-    mean, covariance = literal.statistics(samples, axis, chosen)
-    expected = literal.transformed(x, axis, mean, literal.inverse_root(literal.floored(covariance)), patch)
+    mean, covariance = literal.mean_and_covariance(samples, axis, chosen)
+    expected = literal.apply_whitening(x, axis, mean, literal.newton_schulz(literal.add_floor(covariance)), patch)
     torch.testing.assert_close(layer(x, mask), expected, atol=1e-12, rtol=0)
 
 
@@ -169,8 +169,8 @@ def test_relative_floor_does_not_see_the_scale(axis: str) -> None:
 EDGES = {
     "empty second bodies": (features() * torch.tensor([1, 0, 1, 0])[:, None, None, None], True),
     "the same, not masked": (features() * torch.tensor([1, 0, 1, 0])[:, None, None, None], False),
-    "nobody at all": (torch.zeros(4, C, T, V), True),
-    "nobody at all, not masked": (torch.zeros(4, C, T, V), False),
+    "no body at all": (torch.zeros(4, C, T, V), True),
+    "no body at all, not masked": (torch.zeros(4, C, T, V), False),
     "constant clips": (torch.full((4, C, T, V), 3.0), False),
     "two equal joints": (features()[..., [0, 1, 2, 3, 3]], False),
     "one body that does not move": (
@@ -217,11 +217,11 @@ def test_statistics_are_float32_under_autocast(axis: str, dtype: torch.dtype) ->
     with torch.autocast("cpu", torch.bfloat16):
         mean, root = layer.transform(x)
         assert layer(x).dtype == torch.bfloat16
-    expected = literal.statistics(x.double(), axis)
+    expected = literal.mean_and_covariance(x.double(), axis)
     assert mean.dtype == root.dtype == torch.float32
     torch.testing.assert_close(mean[0].double(), expected[0], atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(
-        root[0].double(), literal.inverse_root(literal.floored(expected[1])), atol=1e-4, rtol=1e-4
+        root[0].double(), literal.newton_schulz(literal.add_floor(expected[1])), atol=1e-4, rtol=1e-4
     )
 
 
@@ -275,7 +275,7 @@ def test_permuting_the_whitened_axis_permutes_the_output(axis: str, dimension: i
 
 
 @axes
-def test_a_clip_is_whitened_alone_with_instance_statistics(axis: str) -> None:
+def test_a_clip_is_whitened_by_itself_with_instance_statistics(axis: str) -> None:
     x, mask = features(), some_seen()
     layer = Whitening(axis, SIZES[axis], statistics="instance")
     together = layer(x, mask)
@@ -309,6 +309,6 @@ def test_wrong_size_counts_channels_not_patches() -> None:
         ("node", {"sample_every": 0}, "sample_every=0: 1 takes all"),
     ],
 )
-def test_bad_options_are_told(axis: str, options: dict, message: str) -> None:
+def test_bad_options_raise(axis: str, options: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         Whitening(axis, 4, **options)

@@ -1,20 +1,14 @@
-"""Whitening over time and over processes: running averages, saved states, data-parallel training."""
+"""Whitening over time: running averages and saved states."""
 
 import copy
-import os
 import pickle
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 import torch
-from tests.model import literal, ranks
 from torch import Tensor
 
-from stgdn.model.norm import BatchNorm
+from stgdn.model import literal
 from stgdn.model.whitening import Whitening
 
 V = 5
@@ -38,9 +32,9 @@ def trained(**options: object) -> Whitening:
 
 
 def by_running_averages(layer: Whitening, x: Tensor) -> Tensor:
-    """What evaluation has to give for the running averages as they are now."""
-    covariance = literal.floored(layer.running_covariance.double(), layer.eps)
-    return literal.transformed(x, "node", layer.running_mean.double(), literal.inverse_root(covariance))
+    """Return the result of evaluation for the present running averages, by the literal form."""
+    covariance = literal.add_floor(layer.running_covariance.double(), layer.eps)
+    return literal.apply_whitening(x, "node", layer.running_mean.double(), literal.newton_schulz(covariance))
 
 
 @kinds
@@ -50,7 +44,7 @@ def test_running_averages_follow_the_momentum(axis: str, size: int, patch: int) 
     covariance = torch.eye(size * patch, dtype=torch.float64)
     for seed in range(3):
         layer(features(seed))
-        newest = literal.statistics(features(seed), axis, patch=patch)
+        newest = literal.mean_and_covariance(features(seed), axis, patch=patch)
         mean, covariance = 0.7 * mean + 0.3 * newest[0], 0.7 * covariance + 0.3 * newest[1]
     torch.testing.assert_close(layer.running_mean, mean)
     torch.testing.assert_close(layer.running_covariance, covariance)
@@ -71,7 +65,7 @@ def test_with_momentum_one_evaluation_repeats_the_last_batch(axis: str, size: in
     torch.testing.assert_close(layer.eval()(x), in_training)
 
 
-def test_evaluation_does_not_mix_clips_nor_heed_masks() -> None:
+def test_evaluation_ignores_other_clips_and_masks() -> None:
     layer, x = trained().eval(), features()
     mask = torch.zeros(3, 2, 4, dtype=torch.bool)
     torch.testing.assert_close(layer(x[2:3])[0], layer(x, mask)[2])
@@ -135,7 +129,7 @@ def test_sixteen_bit_layers_iterate_in_float32(dtype: torch.dtype) -> None:
     layer = trained().to(dtype).eval()
     mean, root = layer.transform(features().to(dtype))
     assert mean.dtype == root.dtype == torch.float32
-    expected = literal.inverse_root(literal.floored(layer.running_covariance.double()))
+    expected = literal.newton_schulz(literal.add_floor(layer.running_covariance.double()))
     torch.testing.assert_close(root[0].double(), expected, atol=1e-4, rtol=1e-4)
 
 
@@ -156,85 +150,3 @@ def test_layers_can_be_pickled_and_copied() -> None:
         twin.load_state_dict(Whitening("node", V).state_dict())
         assert not torch.allclose(twin(x), expected, atol=1e-3)
         torch.testing.assert_close(layer(x), expected)
-
-
-@pytest.fixture(scope="module")
-def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Tensor]]:
-    """What each of two processes found with its half of the batch."""
-    folder: Path = tmp_path_factory.mktemp("ranks")
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-    processes = [
-        subprocess.Popen(
-            [
-                sys.executable,
-                "-W",
-                "error",
-                ranks.__file__,
-                str(rank),
-                str(folder / "store"),
-                str(folder / f"{rank}.pt"),
-            ],
-            env=environment,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    try:
-        complaints = [process.communicate(timeout=120)[1] for process in processes]
-    finally:  # one that failed leaves the other waiting
-        for process in processes:
-            process.kill()
-    assert [process.returncode for process in processes] == [0, 0], complaints
-    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
-
-
-def test_two_processes_with_half_the_clips_equal_one_with_all(two_ranks: list[dict[str, Tensor]]) -> None:
-    expected = ranks.step(ranks.filters(), *ranks.batch())
-    outputs = torch.cat([found.pop("outputs") for found in two_ranks])
-    torch.testing.assert_close(outputs, expected.pop("outputs"), atol=1e-12, rtol=0)
-    for found in two_ranks:
-        assert found.keys() == expected.keys()
-        for name, value in expected.items():
-            torch.testing.assert_close(found[name], value, atol=1e-12, rtol=0, msg=name)
-
-
-def test_half_the_clips_alone_give_something_else() -> None:
-    x, mask, weights = ranks.batch()
-    whole = ranks.step(ranks.filters(), x, mask, weights)
-    half = ranks.step(ranks.filters(), x[:4], mask[:2], weights[:4])
-    name = "spatial.whitening.running_covariance"
-    assert not torch.allclose(half["outputs"], whole["outputs"][:4], atol=1e-2)
-    assert not torch.allclose(half[name], whole[name], atol=1e-2)
-
-
-@pytest.fixture
-def messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """A group of one process, and the length of every message that is sent in it."""
-    sent: list[int] = []
-    reduce = torch.distributed.all_reduce
-    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
-    monkeypatch.setattr(
-        torch.distributed, "all_reduce", lambda message: (sent.append(message.numel()), reduce(message))[1]
-    )
-    yield sent
-    torch.distributed.destroy_process_group()
-
-
-@pytest.mark.parametrize(("axis", "size", "length"), [("node", V, V * V + V + 2), ("frame", 4, 3 * 16 + 1)])
-def test_one_message_a_layer_and_one_for_its_gradient(axis: str, size: int, length: int, messages: list[int]) -> None:
-    layer, x = Whitening(axis, size).double(), features().requires_grad_()
-    y = layer(x)
-    assert messages == [length]
-    y.square().sum().backward()
-    assert messages == [length, length]
-    torch.testing.assert_close(y, literal.whiten(x, axis), atol=1e-12, rtol=0)
-
-
-def test_batch_norm_sends_one_message_and_one_for_its_gradient(messages: list[int]) -> None:
-    norm, x = BatchNorm(3).double(), features().requires_grad_()
-    norm.over_ranks = True
-    y = norm(x)
-    y.square().sum().backward()
-    assert messages == [2 * 3 + 1, 2 * 3]
-    torch.testing.assert_close(y, torch.nn.BatchNorm2d(3).double()(x))

@@ -1,4 +1,4 @@
-"""One layer of a network: spatial filter, temporal filter, residual; and the table of the blocks there are."""
+"""One layer of a network: spatial filter, temporal filter, residual; and the table of all blocks."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stgdn.model.bodies import Counts
+from stgdn.model.empty_bodies import Counts
 from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN
 from stgdn.model.temporal import TCN, TDN, FrameConvolution
 
 
 class Filters(NamedTuple):
-    """The spatial and the temporal filter that make a block; what they want of the settings is in their `options`."""
+    """Hold the spatial and the temporal filter of a block; their `options` name the settings that they take."""
 
     spatial: Any
     temporal: Any
@@ -30,10 +30,10 @@ BLOCKS = {
 }
 
 
-def filters(
+def make_filters(
     name: str, C_in: int, C_out: int, physical: Tensor, settings: Mapping[str, Any]
 ) -> tuple[nn.Module, nn.Module]:
-    """The spatial and the temporal filter of block `name`, each with the settings that it wants.
+    """Return the spatial and the temporal filter of block `name`, each made with the settings that it takes.
 
     Args:
         name: a key of `BLOCKS`.
@@ -48,14 +48,14 @@ def filters(
 
 
 class Projection(nn.Sequential):
-    """A 1×1 convolution of every `stride`-th frame, and BatchNorm."""
+    """Compute a 1×1 convolution of every `stride`-th frame, then BatchNorm."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__(FrameConvolution(in_channels, out_channels, stride=stride), BatchNorm(out_channels))
 
     @property
     def parts(self) -> tuple[nn.Conv2d, BatchNorm]:
-        """The convolution and the norm."""
+        """Return the convolution and the norm."""
         convolution, norm = self
         assert isinstance(convolution, nn.Conv2d)
         assert isinstance(norm, BatchNorm)
@@ -68,30 +68,30 @@ class Projection(nn.Sequential):
 
 
 class Identity(nn.Identity):
-    """Nothing where shapes agree."""
+    """Return x unchanged, where shapes agree."""
 
     def forward(self, input: Tensor, counts: Counts | None = None) -> Tensor:  # noqa: ARG002
-        """The same x."""
+        """Return x."""
         return input
 
 
-def projection(in_channels: int, out_channels: int, stride: int = 1) -> Identity | Projection:
-    """The identity where shapes agree, else a projection."""
+def make_projection(in_channels: int, out_channels: int, stride: int = 1) -> Identity | Projection:
+    """Return the identity where shapes agree, else a projection."""
     if in_channels == out_channels and stride == 1:
         return Identity()
     return Projection(in_channels, out_channels, stride)
 
 
 class Block(nn.Module):
-    """2s-AGCN's block: spatial → BN → + down(x) → ReLU → temporal → BN → + residual(x) → ReLU.
+    """Compute 2s-AGCN's block: spatial → BN → + down(x) → ReLU → temporal → BN → + residual(x) → ReLU.
 
     ST-GCN's block is the same without down(x), with dropout behind the temporal BN.
 
     Args:
         spatial, temporal: the filters; `spatial` maps in_channels to out_channels, `temporal` applies the stride.
-        in_channels, out_channels, stride: the layer's entries in the rows of the config.
+        in_channels, out_channels, stride: the entries of this layer in the rows of the config.
         residual: False in the first layer.
-        spatial_residual: whether down(x) is added.
+        spatial_residual: True if down(x) is added.
         dropout: share of features dropped in training.
     """
 
@@ -110,8 +110,8 @@ class Block(nn.Module):
         super().__init__()
         self.spatial, self.temporal = spatial, temporal
         self.spatial_norm, self.temporal_norm = BatchNorm(out_channels), BatchNorm(out_channels)
-        self.down = projection(in_channels, out_channels) if spatial_residual else None
-        self.residual = projection(in_channels, out_channels, stride) if residual else None
+        self.down = make_projection(in_channels, out_channels) if spatial_residual else None
+        self.residual = make_projection(in_channels, out_channels, stride) if residual else None
         self.dropout = dropout
 
     def forward(self, x: Tensor, mask: Tensor | None = None, counts: Counts | None = None) -> Tensor:
@@ -119,8 +119,8 @@ class Block(nn.Module):
 
         Args:
             x: features of B bodies.
-            mask: (N, M, T), N·M = B: where a body is seen.
-            counts: how many bodies each row stands for, for BatchNorm.
+            mask: (N, M, T) with N·M = B, one where a body is seen.
+            counts: number of bodies that each row represents, for BatchNorm.
         """
         y = self.spatial_norm(self.spatial(x, mask), counts)
         if self.down is not None:

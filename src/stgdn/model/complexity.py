@@ -1,4 +1,4 @@
-"""What a network costs: parameters, and floating-point operations for a stated clip shape."""
+"""Count the parameters of a network, and its floating-point operations for a stated clip shape."""
 
 import copy
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from stgdn.model.whitening import derive_transforms
 
 @dataclass(frozen=True)
 class Complexity:
-    """Cost of one network.
+    """Hold the cost of one network.
 
     Attributes:
-        parameters: trainable numbers.
+        parameters: number of trainable values.
         flops: operations of one clip's forward pass in evaluation, a multiply-add counted as two. Convolutions and
             matrix products count, element-wise work does not.
         clip_shape: (C, T, V, M) of that clip.
@@ -26,14 +26,14 @@ class Complexity:
     clip_shape: tuple[int, int, int, int]
 
     def __str__(self) -> str:
-        """One line for people."""
+        """Return one line of text."""
         return f"{self.parameters:,} parameters, {self.flops / 1e9:.2f} GFLOP a clip (C, T, V, M) = {self.clip_shape}"
 
 
 def complexity(network: Network) -> Complexity:
-    """Count parameters, and operations on a clip of the shape that `network` was built for, all bodies seen."""
+    """Count parameters, and operations on a clip of the shape that `network` was built for, with all bodies seen."""
     twin = copy.deepcopy(network).cpu().float().eval()
-    derive_transforms(twin)  # which happens once and is no part of a clip's pass
+    derive_transforms(twin)  # computed once, so not counted for a clip
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         twin(torch.ones(1, *network.clip_shape))
     parameters = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)

@@ -1,7 +1,7 @@
-"""A trained network as a plain one for inference: no statistics, no Newton-Schulz, BatchNorm inside the convolutions.
+"""Fold a trained network for inference: no statistics, no Newton-Schulz, BatchNorm inside the convolutions.
 
-In evaluation mean, Σ^{-1/2} and BatchNorm are constants. On nodes the whitening becomes a factor of the graph and a
-level of every joint; on frames it stays one T×T product.
+In evaluation mean, Σ^{-1/2} and BatchNorm are constants. On nodes the whitening becomes a factor of the graph and an
+offset of every joint; on frames it stays one T×T product.
 """
 
 import copy
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from stgdn.errors import InputError
 from stgdn.model.block import Block, Projection
-from stgdn.model.bodies import Counts
+from stgdn.model.empty_bodies import Counts
 from stgdn.model.network import Network
 from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN, SubsetMix, aggregate
@@ -24,15 +24,15 @@ FOLDABLE = (GCN, GDN, GDCN, ChannelGDN, MaskedGCN, TCN, TDN)
 
 @torch.no_grad()
 def fold(network: Network) -> Network:
-    """The same function as `network` in evaluation, equal to about 1e-6, on as many bodies.
+    """Return a network that computes the same function as `network` in evaluation, to about 1e-6, without statistics.
 
-    Its blocks are plain ones without running statistics. `network` stays as it is.
+    `network` is not changed.
 
     Raises:
-        InputError: the network whitens every clip by statistics of its own, which are no constants, is folded, or has
-            a filter of somebody else's, which may compute anything.
+        InputError: the network whitens every clip by its own statistics, which are not constant, is folded already, or
+            has a filter that is not one of FOLDABLE.
     """
-    if not network.alone:
+    if not network.independent_bodies:
         raise InputError(
             "model.whitening.statistics=instance takes statistics of every clip: such a network cannot be folded"
         )
@@ -48,13 +48,13 @@ def fold(network: Network) -> Network:
     folded = copy.deepcopy(network).eval()
     assert isinstance(folded.input_norm, BatchNorm)
     folded.input_norm = Affine(folded.input_norm)
-    folded.layers = nn.ModuleList(PlainBlock(layer) for layer in folded.layers)  # pyright: ignore[reportArgumentType]
-    folded.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]  # as files of weights have them
+    folded.layers = nn.ModuleList(FoldedBlock(layer) for layer in folded.layers)  # pyright: ignore[reportArgumentType]
+    folded.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]  # the order of weights in files
     return folded.requires_grad_(False)
 
 
 def scale_and_shift(norm: BatchNorm) -> tuple[Tensor, Tensor]:
-    """What BatchNorm multiplies with and adds in evaluation, (C,) each, in float64."""
+    """Return the factor and the summand of BatchNorm in evaluation, (C,) each, in float64."""
     assert norm.running_var is not None
     assert norm.running_mean is not None
     scale = norm.weight.double() * (norm.running_var.double() + norm.eps).rsqrt()
@@ -62,7 +62,7 @@ def scale_and_shift(norm: BatchNorm) -> tuple[Tensor, Tensor]:
 
 
 class Affine(nn.Module):
-    """BatchNorm of x (N, C, T) in evaluation: one factor and one summand a channel."""
+    """Compute BatchNorm of x (N, C, T) in evaluation: one factor and one summand for each channel."""
 
     scale: Tensor
     shift: Tensor
@@ -73,12 +73,12 @@ class Affine(nn.Module):
             self.register_buffer(name, value.to(norm.weight.dtype)[:, None])
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalised x."""
+        """Return normalised x."""
         return torch.addcmul(self.shift, x, self.scale)
 
 
-def folded_convolution(convolution: nn.Conv2d, norm: BatchNorm) -> nn.Conv2d:
-    """A convolution and the BatchNorm behind it as one convolution."""
+def fold_convolution(convolution: nn.Conv2d, norm: BatchNorm) -> nn.Conv2d:
+    """Fold BatchNorm into the convolution in front of it, in place, and return the convolution."""
     scale, shift = scale_and_shift(norm)
     weight, bias = convolution.weight, convolution.bias
     assert bias is not None
@@ -87,8 +87,8 @@ def folded_convolution(convolution: nn.Conv2d, norm: BatchNorm) -> nn.Conv2d:
     return convolution
 
 
-class PlainChannels(nn.Module):
-    """Whitened channels as evaluation has them: one product."""
+class FoldedChannels(nn.Module):
+    """Whiten channels with constant statistics: one product."""
 
     mean: Tensor
     matrix: Tensor
@@ -100,15 +100,15 @@ class PlainChannels(nn.Module):
             self.register_buffer(name, value[0].to(whitening.running_mean.dtype))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Whiten x (B, C, T, V)."""
+        """Return whitened x (B, C, T, V)."""
         x = unfold_frames(x, self.patch) - self.mean[:, None, None]
         return torch.einsum("ij,njtv->nitv", self.matrix, x)
 
 
-class PlainGCN(nn.Module):
-    """Any of the filters on an adaptive graph, with the BatchNorm behind it: GCN, GDN, GDCN, ChannelGDN.
+class FoldedGCN(nn.Module):
+    """Compute any filter on an adaptive graph and the BatchNorm behind it: GCN, GDN, GDCN, ChannelGDN.
 
-    y = Σ_k θ_k (x A_k) + Σ_k θ'_k (x W A'_k) − Σ_k (Σ_c θ'_k) (μ W A'_k) + b, with what the filter has of it.
+    y = Σ_k θ_k (x A_k) + Σ_k θ'_k (x W A'_k) − Σ_k (Σ_c θ'_k) (μ W A'_k) + b, of which each filter has some terms.
     """
 
     mean: Tensor
@@ -120,8 +120,9 @@ class PlainGCN(nn.Module):
         dtype = norm.weight.dtype
         both = [spatial.theta, *([spatial.theta_deconvolution] if isinstance(spatial, GDCN) else [])]
         self.adjacency, self.own_adjacency = spatial.adjacency, getattr(spatial, "own_adjacency", None)
-        self.channels = PlainChannels(spatial.whitening) if isinstance(spatial, ChannelGDN) else None
-        self.plain, self.deconvolves = not isinstance(spatial, GDN) or len(both) == 2, isinstance(spatial, GDN)
+        self.channels = FoldedChannels(spatial.whitening) if isinstance(spatial, ChannelGDN) else None
+        self.has_deconvolution = isinstance(spatial, GDN)
+        self.has_convolution = not self.has_deconvolution or len(both) == 2
         weights = [self.scaled(theta, scale) for theta in both]
         self.weight = nn.Parameter(torch.cat([part.flatten(1) for part in weights], dim=1)[:, :, None, None].to(dtype))
         bias = torch.cat([theta.bias for theta in both]).double().sum(dim=0)
@@ -134,24 +135,24 @@ class PlainGCN(nn.Module):
 
     @staticmethod
     def scaled(theta: SubsetMix, scale: Tensor) -> Tensor:
-        """θ (C_out, K, C) times what BatchNorm multiplies with."""
+        """Return θ (C_out, K, C) times the factor of BatchNorm."""
         return theta.weight.double() * scale[:, None, None]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Filter x (B, C, T, V)."""
+        """Return filtered x (B, C, T, V)."""
         graph = self.adjacency(x)
         x = x if self.channels is None else self.channels(x)
-        if not self.deconvolves:
+        if not self.has_deconvolution:
             return F.conv2d(aggregate(x, graph), self.weight, self.bias)
         own = graph if self.own_adjacency is None else self.own_adjacency(x)
         whitened = self.matrix @ own
-        graphs = torch.cat([graph, whitened], dim=1) if self.plain else whitened
+        graphs = torch.cat([graph, whitened], dim=1) if self.has_convolution else whitened
         level = torch.einsum("ok,nkv->nov", self.sums, self.mean @ whitened)
         return F.conv2d(aggregate(x, graphs), self.weight, self.bias).sub_(level[:, :, None])
 
 
-class PlainMaskedGCN(nn.Module):
-    """ST-GCN's filter with the BatchNorm behind it: x θ_k on the graph, and a level of every joint."""
+class FoldedMaskedGCN(nn.Module):
+    """Compute ST-GCN's filter and the BatchNorm behind it: θ_k x on the graph, and an offset for every joint."""
 
     graph: Tensor
     level: Tensor
@@ -170,49 +171,49 @@ class PlainMaskedGCN(nn.Module):
         self.register_buffer("level", level.to(dtype)[:, None])
 
     def forward(self, x: Tensor) -> Tensor:
-        """Filter x (B, C, T, V)."""
+        """Return filtered x (B, C, T, V)."""
         return F.conv2d(aggregate(x, self.graph), self.weight).add_(self.level)
 
 
-class PlainTemporal(nn.Module):
-    """A temporal filter with the BatchNorm behind it."""
+class FoldedTemporal(nn.Module):
+    """Compute a temporal filter and the BatchNorm behind it."""
 
     mean: Tensor
     matrix: Tensor
 
     def __init__(self, temporal: TCN, norm: BatchNorm) -> None:
         super().__init__()
-        self.theta = folded_convolution(temporal.theta, norm)
+        self.theta = fold_convolution(temporal.theta, norm)
         self.whitens = isinstance(temporal, TDN)
         if isinstance(temporal, TDN):
             for name, value in zip(("mean", "matrix"), temporal.whitening.running_transform(), strict=True):
                 self.register_buffer(name, value.to(norm.weight.dtype))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Filter x (B, C, T, V)."""
+        """Return filtered x (B, C, T, V)."""
         return self.theta(whiten_frames(x, self.mean, self.matrix) if self.whitens else x)
 
 
-class PlainBlock(nn.Module):
-    """A block as evaluation computes it."""
+class FoldedBlock(nn.Module):
+    """Compute a block in evaluation."""
 
     def __init__(self, block: Block) -> None:
         super().__init__()
         spatial, temporal = block.spatial, block.temporal
         assert isinstance(temporal, TCN)
         if isinstance(spatial, MaskedGCN):
-            self.spatial = PlainMaskedGCN(spatial, block.spatial_norm)
+            self.spatial = FoldedMaskedGCN(spatial, block.spatial_norm)
         else:
             assert isinstance(spatial, GCN)
-            self.spatial = PlainGCN(spatial, block.spatial_norm)
-        self.temporal = PlainTemporal(temporal, block.temporal_norm)
+            self.spatial = FoldedGCN(spatial, block.spatial_norm)
+        self.temporal = FoldedTemporal(temporal, block.temporal_norm)
         self.down, self.residual = (
-            folded_convolution(*part.parts) if isinstance(part, Projection) else part
+            fold_convolution(*part.parts) if isinstance(part, Projection) else part
             for part in (block.down, block.residual)
         )
 
     def forward(self, x: Tensor, mask: Tensor | None = None, counts: Counts | None = None) -> Tensor:  # noqa: ARG002
-        """Map x (B, C, T, V) to (B, C_out, T/stride, V); whom a row stands for is no matter any more."""
+        """Map x (B, C, T, V) to (B, C_out, T/stride, V); the row counts are not needed in inference."""
         y = self.spatial(x)
         if self.down is not None:
             y = y.add_(self.down(x))

@@ -1,6 +1,6 @@
 """Adjacencies of a joint layout, made from its bones.
 
-Convention: `A` is (K, V, V) and a filter computes x A, so that A[k, i, j] is what joint j takes from joint i.
+`A` is (K, V, V) and a filter computes x A, so that A[k, i, j] is the weight of joint i in the sum for joint j.
 """
 
 import torch
@@ -17,7 +17,7 @@ def normalise_columns(adjacency: Tensor) -> Tensor:
 
 
 def directed_subsets(layout: Layout) -> Tensor:
-    """The three subsets of 2s-AGCN: itself, inward (from the parent), outward (from the children), (3, V, V).
+    """Return the three subsets of 2s-AGCN: itself, inward (from the parent), outward (from the children), (3, V, V).
 
     Each is column-normalised on its own.
     """
@@ -29,10 +29,10 @@ def directed_subsets(layout: Layout) -> Tensor:
 
 
 def spatial_subsets(layout: Layout) -> Tensor:
-    """ST-GCN's spatial partition: itself, neighbours no nearer to the centre, neighbours nearer to it, (3, V, V).
+    """Return ST-GCN's spatial partition, (3, V, V): itself, neighbours not nearer to the centre, nearer neighbours.
 
-    One normalisation for all three. As in the published code distances to the centre are known up to one hop only, so
-    two joints that are both farther away count as equally far and land in the second subset together.
+    All three are normalised together. As in the published code distances to the centre are known up to one hop only:
+    two joints that are both farther away count as equally far and are neighbours of the second subset.
     """
     linked = torch.eye(layout.num_joints)
     for child, parent in layout.bones:
@@ -41,7 +41,7 @@ def spatial_subsets(layout: Layout) -> Tensor:
     itself = torch.eye(layout.num_joints, dtype=torch.bool)
     hops = torch.where(linked[:, layout.root] > 0, 1.0, torch.inf)
     hops[layout.root] = 0
-    nearer = hops[:, None] < hops[None, :]  # the source stands nearer to the centre than the target
+    nearer = hops[:, None] < hops[None, :]  # the source is nearer to the centre than the target
     return torch.stack([weights * itself, weights * (~nearer & ~itself), weights * nearer])
 
 
@@ -52,6 +52,6 @@ def adjacency(layout: Layout, subsets: str = "directed") -> Tensor:
     """Return the (K, V, V) adjacency of `layout`, its subsets as in 2s-AGCN ("directed") or ST-GCN ("spatial").
 
     Raises:
-        InputError: no such way of making subsets.
+        InputError: an unknown name of subsets.
     """
     return SUBSETS[choose(subsets, SUBSETS, "way of making subsets")](layout)

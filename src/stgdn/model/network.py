@@ -10,25 +10,25 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from stgdn.errors import InputError, choose
-from stgdn.model.block import BLOCKS, Block, filters
-from stgdn.model.bodies import WAYS, Counts, Packing, pack, pack_present, seen_frames
+from stgdn.model.block import BLOCKS, Block, make_filters
+from stgdn.model.checkpointing import run_checkpointed
+from stgdn.model.distributed import is_distributed
+from stgdn.model.empty_bodies import EMPTY_BODY_MODES, Counts, Packing, pack, pack_present, seen_frames
 from stgdn.model.graph import adjacency
 from stgdn.model.norm import BatchNorm
-from stgdn.model.ranks import training_ranks
-from stgdn.model.recomputation import recomputed
 from stgdn.model.whitening import Whitening, derive_transforms
 from stgdn.skeleton import layout as joint_layout
 
 STYLES = ("agcn", "st_gcn")
-MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
-ROWS = 16  # where compiled, the number of bodies is filled up to a multiple of this
+COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+COMPILE_ROW_MULTIPLE = 16  # a compiled network fills the number of bodies up to a multiple of this
 
 
-def row(values: Any, layers: int, name: str) -> list:  # noqa: ANN401
-    """One entry per layer: a list as it is, one word or number for all.
+def expand_row(values: Any, layers: int, name: str) -> list:  # noqa: ANN401
+    """Return a list with one entry for each layer, of a list or of one word or number for all layers.
 
     Raises:
-        InputError: a list of another length; the sentence names the row.
+        InputError: the list has another length than there are layers; the message names the row.
     """
     if isinstance(values, str | int):
         return [values] * layers
@@ -41,29 +41,30 @@ def row(values: Any, layers: int, name: str) -> list:  # noqa: ANN401
 
 
 class Network(nn.Module):
-    """Input BatchNorm, blocks, mean over frames, joints and bodies, one linear layer.
+    """Compute class scores of clips: input BatchNorm, blocks, mean over frames, joints and bodies, one linear layer.
 
     Args:
         channels: C_out of every layer.
-        strides: frames that every layer's temporal filter steps over.
-        blocks: name of every layer's block, or one name for all; see `stgdn.model.block.BLOCKS`.
-        num_classes: entries of the scores.
-        name: how configs and messages call the network.
-        frames: T of the clips; binding where frames are whitened.
-        empty_bodies: `dedup`: empty bodies are the same tensor and computed once, exactly; `padded`: each is computed;
-            `masked`: none is, and scores are means over the bodies seen, which is another network.
-        checkpointing: in training keep a layer's input only and compute the layer again for its gradient.
-        compile: whether the layers are compiled by torch.compile, or its mode: `reduce-overhead`, `max-autotune`.
-        bodies: M, at most so many bodies in a clip.
+        strides: stride of the temporal filter of every layer, in frames.
+        blocks: name of the block of every layer, or one name for all; see `stgdn.model.block.BLOCKS`.
+        num_classes: number of scores.
+        name: name of the network in configs and messages.
+        frames: T of the clips; fixed if a block whitens frames.
+        empty_bodies: `dedup`: empty bodies, which are all the same tensor, are computed once, with the same result;
+            `padded`: every body is computed; `masked`: empty bodies are left out and scores are means over the bodies
+            seen, which is another function.
+        checkpointing: in training keep only the input of a layer and compute the layer again for its gradient.
+        compile: True to compile the layers by torch.compile, or its mode: `reduce-overhead`, `max-autotune`.
+        bodies: M, the number of bodies in a clip.
         in_channels: C of the clips.
         layout: name of the joint layout, or its definition, see `stgdn.skeleton.define`.
         width: factor on all channels, for quick runs.
         style: `agcn`: directed subsets, down(x), input BatchNorm over M·V·C and 2s-AGCN's initialisation; `st_gcn`:
             spatial partition, no down(x), input BatchNorm over V·C.
-        terms: what an adaptive adjacency sums: physical, learned, attention.
+        terms: terms of an adaptive adjacency: physical, learned, attention.
         graphs: `shared` or `separate`, for the two filters of a `gdcn` block.
         kernel_size: τ.
-        dropout: behind the temporal filters, not in the first layer.
+        dropout: share of features dropped behind the temporal filters, except in the first layer.
         whitening: options of `Whitening` (iterations, eps, floor, statistics, momentum, detach, patch).
 
     Raises:
@@ -99,12 +100,13 @@ class Network(nn.Module):
         self.name = name
         self.clip_shape = (in_channels, frames, skeleton.num_joints, bodies)
         self.channels = [round(width * C) for C in channels]
-        self.strides = row(strides, len(channels), "strides")
-        self.block_names = [choose(name, BLOCKS, "block") for name in row(blocks, len(channels), "blocks")]
-        self.empty_bodies = choose(empty_bodies, WAYS, "treatment of empty bodies")
-        self.alone = dict(whitening or {}).get("statistics") != "instance"  # a body does not see its clip
+        self.strides = expand_row(strides, len(channels), "strides")
+        self.block_names = [choose(name, BLOCKS, "block") for name in expand_row(blocks, len(channels), "blocks")]
+        self.empty_bodies = choose(empty_bodies, EMPTY_BODY_MODES, "treatment of empty bodies")
+        # With statistics of each clip a body depends on the other bodies of its clip.
+        self.independent_bodies = dict(whitening or {}).get("statistics") != "instance"
         self.dropout, self.checkpointing = dropout, checkpointing
-        self.compile_mode = choose(compile, MODES, "mode of compiling") if isinstance(compile, str) else None
+        self.compile_mode = choose(compile, COMPILE_MODES, "mode of compiling") if isinstance(compile, str) else None
         self.compiles = bool(compile)
         if checkpointing and compile:
             raise InputError("a compiled network decides itself what to compute again: leave out model.checkpointing")
@@ -118,23 +120,25 @@ class Network(nn.Module):
             "whitening": partial(Whitening, **(whitening or {})),
             "kernel_size": kernel_size,
         }
-        self.layers = nn.ModuleList(self.blocks(physical, settings))
+        self.layers = nn.ModuleList(self.make_blocks(physical, settings))
         self.classifier = nn.Linear(self.channels[-1], num_classes)
         if adaptive:
             initialise_as_agcn(self)
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
-    def blocks(self, physical: Tensor, settings: Mapping[str, Any]) -> Iterator[Block]:
-        """One block a layer, by the rows.
+    def make_blocks(self, physical: Tensor, settings: Mapping[str, Any]) -> Iterator[Block]:
+        """Yield the block of every layer, as the rows say.
 
         Args:
             physical: (K, V, V) adjacency of the skeleton.
-            settings: what the filters have in common, see `stgdn.model.block.filters`.
+            settings: settings that all layers share, see `stgdn.model.block.make_filters`.
         """
         C_in, frames = self.clip_shape[:2]
         rows = zip(self.channels, self.strides, self.block_names, strict=True)
         for number, (C_out, stride, block) in enumerate(rows):
-            spatial, temporal = filters(block, C_in, C_out, physical, {**settings, "frames": frames, "stride": stride})
+            spatial, temporal = make_filters(
+                block, C_in, C_out, physical, {**settings, "frames": frames, "stride": stride}
+            )
             yield Block(
                 spatial,
                 temporal,
@@ -148,74 +152,81 @@ class Network(nn.Module):
             C_in, frames = C_out, math.ceil(frames / stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Class scores (N, classes) of clips (N, C, T, V, M); zeros stand for bodies and frames nobody was seen in."""
-        self.check(x)
+        """Return class scores (N, classes) of clips (N, C, T, V, M), which are zero where no body is seen."""
+        self.check_shape(x)
         seen = seen_frames(x)
         N, M = seen.shape[:2]
         present = seen.any(dim=2)
-        packing = self.packing(present)
+        packing = self.choose_packing(present)
         x, mask, counts = self.normalise(x), seen, None
         if packing is not None:
             x, mask, counts = x[packing.rows], seen.flatten(0, 1)[packing.rows, None], packing.counts
-        pooled = self.compiled()(x, mask, counts) if self.compiles else self.pooled(x, mask, counts)
+        pooled = self.compile_layers()(x, mask, counts) if self.compiles else self.pooled(x, mask, counts)
         if packing is not None:
-            pooled = pooled[packing.places]
+            pooled = pooled[packing.positions]
         pooled = pooled.view(N, M, -1)
         if self.empty_bodies == "masked":
             pooled = (pooled * present[:, :, None]) * (M / present.sum(dim=1).clamp(min=1))[:, None, None]
         return self.classifier(pooled.mean(dim=1))
 
-    def packing(self, present: Tensor) -> Packing | None:
-        """Which bodies are computed, present (N, M) being seen; None for all of them."""
+    def choose_packing(self, present: Tensor) -> Packing | None:
+        """Return the bodies to compute, given the mask (N, M) of bodies seen; None for all."""
         if self.empty_bodies == "masked":
             return pack_present(present)
-        exact = self.alone and not (self.training and self.dropout)
-        multiple = ROWS if self.compiles else 1  # every new number of rows is compiled anew
+        exact = self.independent_bodies and not (self.training and self.dropout)
+        multiple = COMPILE_ROW_MULTIPLE if self.compiles else 1  # every new number of rows is compiled again
         return pack(present, multiple) if self.empty_bodies == "dedup" and exact else None
 
-    def compiled(self) -> Callable[[Tensor, Tensor, Counts | None], Tensor]:
-        """`pooled` by torch.compile as one graph; among several processes it may break at their messages."""
+    def compile_layers(self) -> Callable[[Tensor, Tensor, Counts | None], Tensor]:
+        """Return `pooled`, compiled as one graph; in a data-parallel run the graph may break at messages."""
         if self._compiled is None:
-            self._compiled = torch.compile(self.pooled, fullgraph=not training_ranks(), mode=self.compile_mode)
+            self._compiled = torch.compile(self.pooled, fullgraph=not is_distributed(), mode=self.compile_mode)
         if not self.training:
-            derive_transforms(self)  # outside of the graph
+            derive_transforms(self)  # outside the compiled graph
         return self._compiled
 
     def __getstate__(self) -> dict[str, Any]:
-        """What is copied and pickled: all but compiled code."""
+        """Return the state that is copied and pickled: everything except compiled code."""
         return super().__getstate__() | {"_compiled": None}  # pyright: ignore[reportAttributeAccessIssue]
 
     def pooled(self, x: Tensor, mask: Tensor, counts: Counts | None) -> Tensor:
-        """Mean features (B, C) of bodies (B, C, T, V) behind the input BatchNorm."""
-        return self.through(x, mask, counts).mean(dim=(2, 3))
+        """Return mean features (B, C) of bodies (B, C, T, V) behind the input BatchNorm."""
+        return self.run_layers(x, mask, counts).mean(dim=(2, 3))
 
     def features(self, x: Tensor, watch: Callable[[int, Tensor], None] | None = None) -> Tensor:
-        """Features of the last graph layer, (N·M, C, T, V); `watch(layer, features)` sees those of every layer."""
-        self.check(x)
-        return self.through(self.normalise(x), seen_frames(x), None, watch)
+        """Return features of the last layer, (N·M, C, T, V); `watch(layer, features)` is called after every layer."""
+        self.check_shape(x)
+        return self.run_layers(self.normalise(x), seen_frames(x), None, watch)
 
-    def through(
+    def run_layers(
         self,
         x: Tensor,
         mask: Tensor,
         counts: Counts | None,
         watch: Callable[[int, Tensor], None] | None = None,
     ) -> Tensor:
-        """All layers, on bodies (B, C, T, V) seen where mask (N, M, T) says so, which stand for so many bodies each."""
+        """Return the output of all layers, (B, C_out, T_out, V).
+
+        Args:
+            x: bodies (B, C, T, V) behind the input BatchNorm.
+            mask: (N, M, T) with N·M = B, one where a body is seen.
+            counts: number of bodies that each row represents.
+            watch: called with the number and the features of every layer.
+        """
         x = x.contiguous(memory_format=torch.channels_last)
         for number, (layer, stride) in enumerate(zip(self.layers, self.strides, strict=True)):
-            again = self.checkpointing and torch.is_grad_enabled()
-            x = recomputed(layer, x, mask, counts) if again else layer(x, mask, counts)
+            checkpointed = self.checkpointing and torch.is_grad_enabled()
+            x = run_checkpointed(layer, x, mask, counts) if checkpointed else layer(x, mask, counts)
             mask = mask[:, :, ::stride]
             if watch is not None:
                 watch(number, x)
         return x
 
-    def check(self, x: Tensor) -> None:
-        """Check that clips have the shape that the network was built for; T may differ where nothing binds it.
+    def check_shape(self, x: Tensor) -> None:
+        """Check that clips have the shape that the network was built for; T may differ if no block whitens frames.
 
         Raises:
-            InputError: they have not.
+            InputError: the clips have another shape.
         """
         if x.ndim != 5 or tuple(x.shape[i] for i in (1, 3, 4)) != tuple(self.clip_shape[i] for i in (0, 2, 3)):
             raise InputError(
@@ -224,7 +235,7 @@ class Network(nn.Module):
             )
 
     def normalise(self, x: Tensor) -> Tensor:
-        """BatchNorm of the input in the order M·V·C (ST-GCN: V·C), and bodies into the batch: (N·M, C, T, V)."""
+        """Return clips behind the input BatchNorm over M·V·C (ST-GCN: V·C), bodies in the batch: (N·M, C, T, V)."""
         V, M = x.shape[3:]
         if self.per_body_norm:
             x = self.input_norm(rearrange(x, "n c t v m -> (n m) (v c) t"))
@@ -234,7 +245,7 @@ class Network(nn.Module):
 
 
 def initialise_as_agcn(network: Network) -> None:
-    """2s-AGCN's initialisation of what the spatial filters have not set themselves.
+    """Initialise as 2s-AGCN does; spatial filters have initialised themselves.
 
     Convolutions by fan-out; the spatial BatchNorm starts at 1e-6, so that every block starts as its residual.
     """

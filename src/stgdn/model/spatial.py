@@ -1,7 +1,7 @@
 """Spatial filters: GCN, GDN and their union, eqs (1), (4), (7), (8).
 
-All take x (N·M, C, T, V) with a mask (N, M, T) of the bodies seen, and return (N·M, C_out, T, V). They are made from
-C, C_out and the skeleton's adjacency (K, V, V); `options` names what else of a network's settings they want.
+All take x (N·M, C, T, V) and a mask (N, M, T), one where a body is seen, and return (N·M, C_out, T, V). They are made
+from C, C_out and the adjacency of the skeleton (K, V, V); `options` names the other settings that they take.
 """
 
 import math
@@ -20,7 +20,7 @@ TERMS = ("physical", "learned", "attention")
 
 
 def aggregate(x: Tensor, adjacency: Tensor) -> Tensor:
-    """X A_k for every subset k: (N, C, T, V) and (N or 1, K, V, V) to (N, K·C, T, V), channels last in memory."""
+    """Return x A_k for every subset k: (N, C, T, V) and (N or 1, K, V, V) to (N, K·C, T, V), channels last."""
     graph = rearrange(adjacency, "n k v w -> n (w k) v")
     frames = rearrange(x, "n c t v -> n t v c")
     if torch.is_autocast_enabled(x.device.type):
@@ -30,9 +30,9 @@ def aggregate(x: Tensor, adjacency: Tensor) -> Tensor:
 
 
 class _FrameProducts(torch.autograd.Function):
-    """One matrix (N or 1, P, V) times every frame (N, T, V, C) of a body: (N, T, P, C).
+    """Multiply one matrix (N or 1, P, V) with every frame (N, T, V, C) of a body: (N, T, P, C).
 
-    The product needs the matrix once for each frame; unlike PyTorch's own gradient this one does not keep the copies.
+    The product repeats the matrix for each frame; unlike PyTorch's own gradient this one does not keep the copies.
     """
 
     @staticmethod
@@ -48,9 +48,9 @@ class _FrameProducts(torch.autograd.Function):
 
 
 class Adjacency(nn.Module):
-    """A_k = physical_k + learned_k + attention_k(x): 2s-AGCN's adaptive graph with eq (8) as attention.
+    """Compute A_k = physical_k + learned_k + attention_k(x), 2s-AGCN's adaptive graph with eq (8) as attention.
 
-    The letter says attention instead of a predefined matrix, its baseline 2s-AGCN sums the three; `terms` chooses.
+    The letter has attention instead of a predefined matrix, its baseline 2s-AGCN sums the three; `terms` chooses.
 
     Args:
         in_channels: C of x.
@@ -82,7 +82,7 @@ class Adjacency(nn.Module):
             nn.init.zeros_(self.embedding.bias)  # pyright: ignore[reportArgumentType]
 
     def forward(self, x: Tensor) -> Tensor:
-        """The graph that x (N, C, T, V) sees, (N or 1, K, V, V)."""
+        """Return the graph for x (N, C, T, V), (N or 1, K, V, V)."""
         graph = torch.zeros_like(self.physical)
         if "physical" in self.terms:
             graph = graph + self.physical
@@ -93,16 +93,16 @@ class Adjacency(nn.Module):
         return graph.unsqueeze(0)
 
     def attention(self, x: Tensor) -> Tensor:
-        """Eq (8), softmax over the joints i that the filter sums, so that columns sum to one; (N, K, V, V)."""
+        """Return eq (8), (N, K, V, V): softmax over the joints i that the filter sums, so that columns sum to one."""
         phi, psi = rearrange(self.embedding(x), "n (i k c) t v -> i n k v (t c)", i=2, k=self.subsets)
         similarity = phi @ psi.mT / phi.shape[-1]
         return similarity.softmax(dim=-2)
 
 
 class SubsetMix(nn.Module):
-    """Σ_k θ_k y_k, (N, K·C, T, V) to (N, C_out, T, V).
+    """Compute Σ_k θ_k y_k, (N, K·C, T, V) to (N, C_out, T, V).
 
-    Every θ_k has its own bias as in 2s-AGCN (their sum acts), and its branch initialisation.
+    Every θ_k has a bias of its own as in 2s-AGCN (only their sum has an effect), and 2s-AGCN's initialisation.
     """
 
     def __init__(self, in_channels: int, out_channels: int, subsets: int) -> None:
@@ -112,19 +112,19 @@ class SubsetMix(nn.Module):
         nn.init.normal_(self.weight, std=math.sqrt(2 / (out_channels * in_channels * subsets)))
 
     def forward(self, y: Tensor) -> Tensor:
-        """Mix the aggregated channels of y."""
-        return mix(y, self)
+        """Return the mixed channels of y."""
+        return mix_subsets(y, self)
 
 
-def mix(y: Tensor, *thetas: SubsetMix) -> Tensor:
-    """Σ_k θ_k y_k of one θ after the other: one 1×1 convolution over all their subsets, (N, ΣK·C, T, V) to C_out."""
+def mix_subsets(y: Tensor, *thetas: SubsetMix) -> Tensor:
+    """Return the sum of Σ_k θ_k y_k over several θ, by one 1×1 convolution: y (N, ΣK·C, T, V) to (N, C_out, T, V)."""
     weight = torch.cat([theta.weight.flatten(1) for theta in thetas], dim=1)
     bias = torch.cat([theta.bias for theta in thetas]).sum(dim=0)
     return F.conv2d(y, weight[:, :, None, None], bias)
 
 
 class GCN(nn.Module):
-    """Graph convolution y = Σ_k θ_k (x A_k), eq (1) in 2s-AGCN's adaptive form."""
+    """Compute the graph convolution y = Σ_k θ_k (x A_k), eq (1) in 2s-AGCN's adaptive form."""
 
     options: tuple[str, ...] = ("terms",)
 
@@ -136,12 +136,12 @@ class GCN(nn.Module):
         self.theta = SubsetMix(in_channels, out_channels, len(physical))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: ARG002
-        """Filter x (N, C, T, V)."""
+        """Return filtered x (N, C, T, V)."""
         return self.theta(aggregate(x, self.adjacency(x)))
 
 
 class Deconvolved(NamedTuple):
-    """(x − μ) Σ^{-1/2} A_k on nodes, folded into the graph: x (W A_k) − μ W A_k, equal to whitening first.
+    """Hold graph and offset of (x − μ) W A_k = x (W A_k) − μ W A_k, W = Σ^{-1/2}: whitening as a part of the graph.
 
     Attributes:
         graph: W A_k, (N or 1, K, V, V).
@@ -153,23 +153,23 @@ class Deconvolved(NamedTuple):
 
 
 def deconvolve(x: Tensor, adjacency: Tensor, whitening: Whitening, mask: Tensor | None) -> Deconvolved:
-    """The graph of a deconvolution: one V×V product a subset instead of a pass over x (N, C, T, V)."""
+    """Return the graph of a deconvolution: one V×V product for each subset instead of a pass over x (N, C, T, V)."""
     mean, matrix = whitening.transform(x, mask)
     bodies = len(x) // len(mean)
     mean, matrix = (part.repeat_interleave(bodies, dim=0) if len(mean) > 1 else part for part in (mean, matrix))
-    with torch.autocast(x.device.type, enabled=False):  # small products whose rounding would act on every joint
+    with torch.autocast(x.device.type, enabled=False):  # small products, rounding of which would affect every joint
         graph = matrix[:, None] @ adjacency.to(matrix.dtype)  # N K V V
         return Deconvolved(graph, torch.einsum("nv,nkvw->nkw", mean, graph))
 
 
-def without_mean(y: Tensor, offset: Tensor, theta: SubsetMix) -> Tensor:
-    """What is left of the mean behind θ: y (N, C_out, T, V) − Σ_k (Σ_c θ_k) (μ W A_k), which no frame changes."""
+def subtract_mean(y: Tensor, offset: Tensor, theta: SubsetMix) -> Tensor:
+    """Subtract the mean behind θ, in place: y (N, C_out, T, V) − Σ_k (Σ_c θ_k) (μ W A_k), the same in every frame."""
     level = torch.einsum("okc,nkv->nov", theta.weight.to(offset.dtype), offset)
     return y.sub_(level[:, :, None].to(y.dtype))
 
 
 class GDN(GCN):
-    """Graph deconvolution y = Σ_k θ_k ((x − μ) Σ^{-1/2} A_k), eqs (4), (7); attention looks at x itself."""
+    """Compute the graph deconvolution y = Σ_k θ_k ((x − μ) Σ^{-1/2} A_k), eqs (4), (7), with attention of x itself."""
 
     options = ("terms", "whitening")
 
@@ -186,23 +186,23 @@ class GDN(GCN):
         self.whitening = whitening("node", physical.shape[-1])
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Filter x (N, C, T, V)."""
+        """Return filtered x (N, C, T, V)."""
         graph, offset = deconvolve(x, self.adjacency(x), self.whitening, mask)
-        return without_mean(self.theta(aggregate(x, graph.to(x.dtype))), offset, self.theta)
+        return subtract_mean(self.theta(aggregate(x, graph.to(x.dtype))), offset, self.theta)
 
 
 class GDCN(GDN):
-    """Union of GCN and GDN (Fig. 1, ⊕): Σ_k θ_k (x A_k) + Σ_k θ'_k ((x − μ) Σ^{-1/2} A'_k).
+    """Compute the union of GCN and GDN (Fig. 1, ⊕): Σ_k θ_k (x A_k) + Σ_k θ'_k ((x − μ) Σ^{-1/2} A'_k).
 
     Args:
         in_channels: C of x.
         out_channels: C_out.
         physical: (K, V, V) adjacency of the skeleton.
-        graphs: `shared`, A' = A, or `separate`, the GDN learns a graph of its own; the letter does not say.
+        graphs: `shared`, A' = A, or `separate`, where the GDN learns a graph of its own; the letter does not say which.
         **options: as for `GDN`.
 
     Raises:
-        InputError: another word for `graphs`.
+        InputError: an unknown value of `graphs`.
     """
 
     options = ("terms", "whitening", "graphs")
@@ -224,18 +224,18 @@ class GDCN(GDN):
             self.own_adjacency = Adjacency(in_channels, embedding_channels, physical, self.adjacency.terms)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Filter x (N, C, T, V)."""
+        """Return filtered x (N, C, T, V)."""
         adjacency = self.adjacency(x)
         own = adjacency if self.own_adjacency is None else self.own_adjacency(x)
         graph, offset = deconvolve(x, own, self.whitening, mask)
         N = max(len(adjacency), len(graph))
         graphs = torch.cat([part.expand(N, -1, -1, -1) for part in (adjacency, graph.to(adjacency.dtype))], dim=1)
-        y = mix(aggregate(x, graphs), self.theta, self.theta_deconvolution)
-        return without_mean(y, offset, self.theta_deconvolution)
+        y = mix_subsets(aggregate(x, graphs), self.theta, self.theta_deconvolution)
+        return subtract_mean(y, offset, self.theta_deconvolution)
 
 
 class ChannelGDN(GCN):
-    """GCN on whitened channels, the original network deconvolution (Ye et al., ICLR 2020); not in the letter."""
+    """Compute GCN on whitened channels, the original network deconvolution (Ye et al., ICLR 2020); an ablation."""
 
     options = ("terms", "whitening")
 
@@ -254,12 +254,12 @@ class ChannelGDN(GCN):
             self.theta = SubsetMix(self.whitening.size, out_channels, len(physical))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Filter x (N, C, T, V)."""
+        """Return filtered x (N, C, T, V)."""
         return self.theta(aggregate(self.whitening(x, mask), self.adjacency(x)))
 
 
 class MaskedGCN(nn.Module):
-    """ST-GCN's filter: y = Σ_k (θ_k x + b_k) (A_k ∘ mask_k), the skeleton's graph times a learned edge mask."""
+    """Compute ST-GCN's filter y = Σ_k (θ_k x + b_k) (A_k ∘ mask_k): the skeleton's graph times a learned edge mask."""
 
     options: tuple[str, ...] = ()
     physical: Tensor
@@ -271,7 +271,7 @@ class MaskedGCN(nn.Module):
         self.theta = nn.Conv2d(in_channels, len(physical) * out_channels, 1)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: ARG002
-        """Filter x (N, C, T, V)."""
+        """Return filtered x (N, C, T, V)."""
         mixed = rearrange(self.theta(x), "n (k c) t v -> n t v k c", k=len(self.physical))
         graph = rearrange(self.physical * self.edge_mask, "k v w -> w (v k)")
         return rearrange(graph @ mixed.flatten(2, 3), "n t w c -> n c t w")

@@ -1,4 +1,4 @@
-"""Temporal filters: TCN and TDN. They take x (N·M, C, T, V) and a mask (N, M, T), and return (N·M, C, T/stride, V)."""
+"""Temporal filters, TCN and TDN. They take x (N·M, C, T, V) and a mask (N, M, T), and return (N·M, C, T/stride, V)."""
 
 from collections.abc import Callable
 
@@ -10,9 +10,9 @@ from stgdn.model.whitening import Whitening
 
 
 class FrameConvolution(nn.Conv2d):
-    """A τ×1 convolution along frames of x (N, C, T, V), padded at both ends, of every `stride`-th frame.
+    """Compute a τ×1 convolution along frames of x (N, C, T, V), padded at both ends, at every `stride`-th frame.
 
-    A kernel of one frame picks the frames first and convolves without a stride: the same function. With a stride,
+    A kernel of one frame selects the frames first and convolves without a stride: the same function. With a stride,
     oneDNN (in torch 2.13.0, with AVX-512) writes outside of the gradient of 1×1 weights that take 8 channels.
     """
 
@@ -29,7 +29,7 @@ class FrameConvolution(nn.Conv2d):
 
 
 class TCN(nn.Module):
-    """θ_τ, a τ×1 convolution along frames.
+    """Compute θ_τ x, a τ×1 convolution along frames.
 
     Raises:
         InputError: an even kernel.
@@ -44,12 +44,12 @@ class TCN(nn.Module):
         self.theta = FrameConvolution(channels, channels, kernel_size, stride)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: ARG002
-        """Filter x (N, C, T, V)."""
+        """Return filtered x (N, C, T, V)."""
         return self.theta(x)
 
 
 class TDN(TCN):
-    """θ_τ (Σ_T^{-1/2} (x − μ)): TCN on whitened frames, eq (7) with (I − L) = I; bound to clips of `frames` frames."""
+    """Compute θ_τ (Σ_T^{-1/2} (x − μ)), TCN of whitened frames: eq (7) with I − L = I. Clips have `frames` frames."""
 
     options = ("kernel_size", "stride", "frames", "whitening")
 
@@ -66,5 +66,5 @@ class TDN(TCN):
         self.whitening = whitening("frame", frames)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Filter x (N, C, T, V)."""
+        """Return filtered x (N, C, T, V)."""
         return self.theta(self.whitening(x, mask))

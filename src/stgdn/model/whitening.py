@@ -1,7 +1,7 @@
 """Whitening: the deconvolution of the letter, eqs (2)-(6).
 
 Features x are (N, C, T, V): clips with their bodies folded in, channels, frames, joints. One axis is whitened: its D
-entries are decorrelated over samples made of all the others.
+entries are decorrelated over samples that the other axes make.
 
     axis       D        samples               used by
     node       V        N·C·T                 GDN, eq (4)
@@ -15,11 +15,11 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from stgdn.errors import InputError, choose
-from stgdn.model.moments import MATRICES, Moments, matrix_moments, moments
-from stgdn.model.ranks import training_ranks
-from stgdn.model.recomputation import recomputing
+from stgdn.model.checkpointing import is_recomputing
+from stgdn.model.distributed import is_distributed
+from stgdn.model.statistics import MATRICES, Statistics, matrix_statistics, sample_statistics
 
-# How x becomes (B, D, samples): B is 1, or the number of clips for statistics of each clip.
+# Rearrangement of x to (B, D, samples): B is 1, or the number of clips for statistics of each clip.
 SAMPLES = {
     "node": "(b n) c t v -> b v (n t) c",
     "frame": "(b n) c t v -> b t n (v c)",
@@ -30,18 +30,18 @@ WEIGHTS = {
     "frame": "(b n) t -> b t n 1",
     "channel": "(b n) t -> b 1 (n t) 1",
 }
-SMALLEST_VARIANCE = 1e-6  # what a constant input is taken to have, so that nothing is divided by zero
+SMALLEST_VARIANCE = 1e-6  # assumed for constant input, so that nothing is divided by zero
 
 
 def inverse_sqrt(covariance: Tensor, iterations: int = 5) -> Tensor:
-    """Σ^{-1/2} by coupled Newton-Schulz, eq (6), started from Y = Σ/‖Σ‖_F, Z = I.
+    """Return Σ^{-1/2} by coupled Newton-Schulz, eq (6), started from Y = Σ/‖Σ‖_F, Z = I.
 
-    Five iterations bring a direction with eigenvalue λ/‖Σ‖_F of 0.1 to a standard deviation of 0.997, 0.01 to 0.66,
-    0.001 to 0.24; more iterations whiten more.
+    After five iterations a direction with eigenvalue λ/‖Σ‖_F of 0.1 has a standard deviation of 0.997, 0.01 of 0.66,
+    0.001 of 0.24; more iterations whiten more.
 
     Args:
         covariance: (..., D, D), symmetric positive definite.
-        iterations: how often eq (6) is applied.
+        iterations: number of applications of eq (6).
     """
     norm = torch.linalg.matrix_norm(covariance, keepdim=True)
     triple = 3 * torch.eye(covariance.shape[-1], dtype=covariance.dtype, device=covariance.device)
@@ -55,7 +55,7 @@ def inverse_sqrt(covariance: Tensor, iterations: int = 5) -> Tensor:
 
 
 def unfold_frames(x: Tensor, patch: int) -> Tensor:
-    """Lay the frames of a patch side by side as channels: (N, C, T, V) to (N, C·patch, T, V), eq (2)."""
+    """Unfold the frames of a patch to channels, eq (2): (N, C, T, V) to (N, C·patch, T, V)."""
     if patch == 1:
         return x
     side = patch // 2
@@ -64,7 +64,7 @@ def unfold_frames(x: Tensor, patch: int) -> Tensor:
 
 
 def whiten_frames(x: Tensor, mean: Tensor, matrix: Tensor) -> Tensor:
-    """Σ_T^{-1/2} (x − μ) of x (N, C, T, V), channels last in memory: one product for each body.
+    """Return Σ_T^{-1/2} (x − μ) of x (N, C, T, V), channels last in memory, by one product for each body.
 
     Args:
         x: features.
@@ -82,34 +82,34 @@ def whiten_frames(x: Tensor, mean: Tensor, matrix: Tensor) -> Tensor:
 
 
 def _full_precision(x: Tensor) -> Tensor:
-    """Statistics of bf16 and fp16 are taken in float32; in 16 bits the iteration can diverge."""
+    """Return x in float32, or float64 as it is: in 16 bits the iteration can diverge."""
     return x if x.dtype == torch.float64 else x.float()
 
 
-def _forget_after_loading(module: "Whitening", _: object) -> None:
-    """A function of the module, not a lambda, so that networks can be pickled."""
-    module._forget()
+def _discard_after_loading(module: "Whitening", _: object) -> None:
+    """Discard the transform after a state was loaded; no lambda, so that networks can be pickled."""
+    module._discard_transform()
 
 
 class Whitening(nn.Module):
-    """x ↦ Σ^{-1/2}(x − μ) along one axis, eqs (2)-(6).
+    """Compute Σ^{-1/2}(x − μ) along one axis, eqs (2)-(6).
 
-    Training uses the batch's mean and covariance, evaluation running averages of them (of the covariance, not of its
-    inverse root, which does not average meaningfully). Statistics and iteration are in float32 (float64 for float64
-    input) whatever the autocast.
+    Training uses mean and covariance of the batch, evaluation running averages of them (of the covariance, because
+    averages of its inverse root are not meaningful). Statistics and iteration are in float32 (float64 for float64
+    input), also under autocast.
 
     Args:
         axis: `node`, `frame` or `channel`.
         size: entries of that axis (V, T or C).
-        iterations: Newton-Schulz steps; part of the function, an exact inverse root is another network.
-        eps: floor added to the diagonal, eq (3), never less than SMALLEST_VARIANCE.
+        iterations: Newton-Schulz steps. They are part of the function: an exact inverse root makes another network.
+        eps: ε, the floor added to the diagonal, eq (3), at least SMALLEST_VARIANCE.
         floor: `relative`, eps times the mean variance (trace/D), or `absolute`.
-        statistics: `batch`, or `instance`: one covariance per clip and no running state.
-        momentum: share of the newest batch in the running averages.
-        detach: let no gradient through mean, covariance and iteration.
+        statistics: `batch`, or `instance`: one mean and covariance for each clip and no running state.
+        momentum: weight of the newest batch in the running averages.
+        detach: stop gradients through mean, covariance and iteration.
         patch: odd number of frames that a sample spans, for `channel` only; D is then C·patch.
-        sample_every: take the batch's statistics from every so many frames (for `frame`: channels) only. 1: from all,
-            the letter's. More is cheaper and another function.
+        sample_every: take the statistics of a batch from every n-th frame only (for `frame`: channel). 1 takes all, as
+            the letter does. More is cheaper and makes another function.
 
     Raises:
         InputError: unknown axis, floor or statistics; a patch on another axis than `channel`.
@@ -146,11 +146,11 @@ class Whitening(nn.Module):
         self.momentum, self.detach, self.sample_every = momentum, detach, sample_every
         self.register_buffer("running_mean", torch.zeros(self.size))
         self.register_buffer("running_covariance", torch.eye(self.size))
-        self._derived: tuple[Tensor, Tensor] | None = None
-        self.register_load_state_dict_post_hook(_forget_after_loading)
+        self._running_transform: tuple[Tensor, Tensor] | None = None
+        self.register_load_state_dict_post_hook(_discard_after_loading)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Whiten x (N, C, T, V); `mask` as for `transform`. A channel patch gives (N, C·patch, T, V)."""
+        """Return whitened x (N, C, T, V), or (N, C·patch, T, V) with a channel patch; `mask` as for `transform`."""
         mean, matrix = self.transform(x, mask)
         x = unfold_frames(x, self.patch)
         mean, matrix = mean.to(x.dtype), matrix.to(x.dtype)
@@ -164,11 +164,11 @@ class Whitening(nn.Module):
         return x.flatten(0, 1)
 
     def transform(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Mean μ (B, D) and Σ^{-1/2} (B, D, D) to whiten x with; B is 1, or the number of clips.
+        """Return the mean μ (B, D) and Σ^{-1/2} (B, D, D) that x is whitened with; B is 1, or the number of clips.
 
         Args:
             x: (N·M, C, T, V).
-            mask: (N, M, T), one where a body is seen; others stay out of the statistics. None: all are seen.
+            mask: (N, M, T), one where a body is seen; other frames stay out of the statistics. None: all are seen.
 
         Raises:
             InputError: x has another size along the axis than this layer was built for.
@@ -182,28 +182,28 @@ class Whitening(nn.Module):
         if not self.training and self.statistics == "batch":
             return self.running_transform()
         with torch.autocast(x.device.type, enabled=False):
-            batch = self._batch_moments(x.detach() if self.detach else x, mask)
-            if self.training and self.statistics == "batch" and not recomputing():
+            batch = self._batch_statistics(x.detach() if self.detach else x, mask)
+            if self.training and self.statistics == "batch" and not is_recomputing():
                 self._update(batch)
             return batch.mean, self.root(batch.covariance)
 
     def running_transform(self) -> tuple[Tensor, Tensor]:
-        """Mean (1, D) and Σ^{-1/2} (1, D, D) as evaluation uses them.
+        """Return mean (1, D) and Σ^{-1/2} (1, D, D) of the running averages, as evaluation uses them.
 
-        Derived from the running averages once, and again after they change.
+        They are computed once, and again after the running averages have changed.
         """
-        if self._derived is None:
+        if self._running_transform is None:
             with (
                 torch.inference_mode(False),
                 torch.no_grad(),
                 torch.autocast(self.running_mean.device.type, enabled=False),
             ):
                 covariance = _full_precision(self.running_covariance[None])
-                self._derived = _full_precision(self.running_mean[None].clone()), self.root(covariance)
-        return self._derived
+                self._running_transform = _full_precision(self.running_mean[None].clone()), self.root(covariance)
+        return self._running_transform
 
     def root(self, covariance: Tensor) -> Tensor:
-        """(Σ + floor·I)^{-1/2} of (..., D, D) by Newton-Schulz."""
+        """Return (Σ + floor·I)^{-1/2} of Σ (..., D, D) by Newton-Schulz."""
         floor = torch.full_like(covariance[..., 0, 0], self.eps)
         if self.floor == "relative":
             floor = self.eps * covariance.diagonal(dim1=-2, dim2=-1).mean(dim=-1)
@@ -211,7 +211,7 @@ class Whitening(nn.Module):
         eye = torch.eye(self.size, dtype=covariance.dtype, device=covariance.device)
         return inverse_sqrt(covariance + floor * eye, self.iterations)
 
-    def _batch_moments(self, x: Tensor, mask: Tensor | None) -> Moments:
+    def _batch_statistics(self, x: Tensor, mask: Tensor | None) -> Statistics:
         x = _full_precision(x)
         clips = 1
         if self.statistics == "instance":
@@ -221,35 +221,35 @@ class Whitening(nn.Module):
             x = x[:, :: self.sample_every]
         elif self.sample_every > 1 and self.patch == 1:
             x, seen = x[:, :, :: self.sample_every], seen[:, :: self.sample_every]
-        across_ranks = training_ranks() and self.training and self.statistics == "batch"
+        across_ranks = is_distributed() and self.training and self.statistics == "batch"
         if self.axis in MATRICES:
-            return matrix_moments(x, self.axis, seen, clips, across_ranks=across_ranks)
-        if self.patch > 1:  # to a patch, an unseen frame is like the padding beyond a clip's end
+            return matrix_statistics(x, self.axis, seen, clips, across_ranks=across_ranks)
+        if self.patch > 1:  # in a patch, a frame not seen is zero as the padding beyond the end of a clip
             x = unfold_frames(x * seen[:, None, :, None], self.patch)[:, :, :: self.sample_every]
             seen = seen[:, :: self.sample_every]
         weights = rearrange(seen, WEIGHTS[self.axis], b=clips)
-        return moments(rearrange(x, SAMPLES[self.axis], b=clips), weights, across_ranks=across_ranks)
+        return sample_statistics(rearrange(x, SAMPLES[self.axis], b=clips), weights, across_ranks=across_ranks)
 
     @torch.no_grad()
-    def _update(self, batch: Moments) -> None:
+    def _update(self, batch: Statistics) -> None:
         self.running_mean.lerp_(batch.mean[0].to(self.running_mean), self.momentum)
         self.running_covariance.lerp_(batch.covariance[0].to(self.running_mean), self.momentum)
 
-    def _forget(self) -> None:
-        self._derived = None
+    def _discard_transform(self) -> None:
+        self._running_transform = None
 
     def train(self, mode: bool = True) -> "Whitening":
-        """Switch between batch and running statistics."""
-        self._forget()
+        """Switch between the statistics of batches and running ones."""
+        self._discard_transform()
         return super().train(mode)
 
     def _apply(self, *args, **kwargs) -> "Whitening":  # noqa: ANN002, ANN003
-        self._forget()
+        self._discard_transform()
         return super()._apply(*args, **kwargs)
 
 
 def derive_transforms(network: nn.Module) -> None:
-    """Derive what every whitening of a network uses in evaluation, ahead of its first clip."""
+    """Compute mean and inverse root that every whitening of a network uses in evaluation, before its first clip."""
     for module in network.modules():
         if isinstance(module, Whitening):
             module.running_transform()

@@ -19,7 +19,7 @@ from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.data.batches.transforms import ClipSettings
 from stgdn.data.store.store import Store
 from stgdn.errors import InputError
-from stgdn.model.bodies import seen_frames
+from stgdn.model.empty_bodies import seen_frames
 from stgdn.model.network import Network
 from stgdn.runs.layers import load_layers
 from stgdn.skeleton import KINECT20

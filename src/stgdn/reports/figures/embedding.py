@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from stgdn.data.batches.datamodule import SkeletonData
-from stgdn.model.bodies import seen_frames
+from stgdn.model.empty_bodies import seen_frames
 from stgdn.model.network import Network
 
 PERPLEXITY = 30  # scikit-learn's default; less where there are few points

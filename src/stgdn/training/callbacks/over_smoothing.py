@@ -16,9 +16,9 @@ from torch import Tensor
 
 from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.errors import InputError
-from stgdn.model.bodies import seen_frames
-from stgdn.model.moments import moments
+from stgdn.model.empty_bodies import seen_frames
 from stgdn.model.network import Network
+from stgdn.model.statistics import sample_statistics
 from stgdn.model.whitening import SAMPLES, WEIGHTS
 
 MEASURES = ("mad", "dirichlet", "joint_rank", "frame_rank", "between_within")
@@ -57,7 +57,7 @@ def dirichlet_energy(x: Tensor, seen: Tensor, bones: Bones) -> float:
 def covariance(x: Tensor, seen: Tensor, axis: str) -> Tensor:
     """Covariance (D, D) along `axis`, `node` or `frame`, from the samples that whitening would take it from."""
     weights = rearrange(seen.to(x.dtype), WEIGHTS[axis], b=1)
-    return moments(rearrange(x, SAMPLES[axis], b=1), weights).covariance[0]
+    return sample_statistics(rearrange(x, SAMPLES[axis], b=1), weights).covariance[0]
 
 
 def effective_rank(covariance: Tensor) -> float:

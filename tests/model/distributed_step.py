@@ -1,6 +1,7 @@
-"""A process of a data-parallel run of two: `python ranks.py RANK STORE OUT`. Also holds what one process compares.
+"""Run one of two data-parallel processes: `python distributed_step.py RANK STORE OUT`.
 
-Every process trains one step with its half of the clips, wrapped as Lightning wraps networks, and writes what it got.
+Every process trains one step with its half of the clips, wrapped as Lightning wraps networks, and writes the results.
+A single process makes the same step with all clips by the same functions.
 """
 
 import sys

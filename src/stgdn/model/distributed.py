@@ -5,13 +5,13 @@ import torch.distributed
 from torch import Tensor
 
 
-def training_ranks() -> bool:
-    """Whether this is one of several processes that train together."""
+def is_distributed() -> bool:
+    """Return True if this process is one of a data-parallel run."""
     return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
 class _AllReduce(torch.autograd.Function):
-    """Sum over all processes; what one of them gets depends on all, so gradients are summed likewise."""
+    """Sum over all processes. The result of each process depends on all, so gradients are summed, too."""
 
     @staticmethod
     def forward(ctx: object, message: Tensor) -> Tensor:  # noqa: ARG004
@@ -26,7 +26,7 @@ class _AllReduce(torch.autograd.Function):
 
 
 def sum_over_ranks(*parts: Tensor) -> tuple[Tensor, ...]:
-    """Sum tensors over all processes in one message; the same in each, and gradients flow."""
+    """Return the sums of tensors over all processes, by one message; every process gets the same, gradients flow."""
     message: Tensor = _AllReduce.apply(torch.cat([part.flatten() for part in parts]))  # pyright: ignore[reportAssignmentType]
     pieces = message.split([part.numel() for part in parts])
     return tuple(piece.view_as(part) for piece, part in zip(pieces, parts, strict=True))

@@ -1,18 +1,19 @@
 """2s-AGCN and ST-GCN as they were published, one subset at a time; `sources` adds whitening to their filters.
 
-It shares no code with `stgdn.model`. x is (N, C, T, V) with bodies folded into N; seen is (N, T).
+This file shares no code with the fast form. x is (N, C, T, V) with bodies folded into N; seen is (N, T), true where a
+body is seen. Names of modules are those of the published code.
 """
 
 import torch
 import torch.nn.functional as F
-from tests.model import literal
 from torch import Tensor, nn
 
+from stgdn.model import literal
 from stgdn.skeleton import Layout
 
 
 def column_normalised(A: Tensor) -> Tensor:
-    """A D^{-1}, where D counts what a column sums to."""
+    """Return A D^{-1}, where D holds the sums of columns."""
     scaled = torch.zeros_like(A)
     for j in range(len(A)):
         degree = sum(float(A[i, j]) for i in range(len(A)))
@@ -22,7 +23,7 @@ def column_normalised(A: Tensor) -> Tensor:
 
 
 def directed_adjacency(layout: Layout) -> Tensor:
-    """2s-AGCN: itself, inward, outward."""
+    """Return the graph of 2s-AGCN, (3, V, V): itself, inward, outward."""
     V = layout.num_joints
     inward, outward = torch.zeros(V, V), torch.zeros(V, V)
     for child, parent in layout.bones:
@@ -32,7 +33,10 @@ def directed_adjacency(layout: Layout) -> Tensor:
 
 
 def spatial_adjacency(layout: Layout, centre: int) -> Tensor:
-    """ST-GCN's `spatial` strategy with max_hop 1: hops beyond one are infinite, and infinite equals infinite."""
+    """Return the graph of ST-GCN's `spatial` strategy with max_hop 1, (3, V, V).
+
+    Hops beyond one are infinite, and infinite equals infinite.
+    """
     V = layout.num_joints
     hops = [[float("inf")] * V for _ in range(V)]
     for i in range(V):
@@ -59,15 +63,15 @@ def spatial_adjacency(layout: Layout, centre: int) -> Tensor:
 
 
 class Deconvolution(nn.Module):
-    """Literal whitening with running statistics.
+    """Whiten as `literal.whiten` does, with running statistics for evaluation.
 
     Attributes:
-        statistics: mean and covariance of a batch; sample by sample, so slow, unless another way is given.
+        statistics: function that gives mean and covariance of a batch; the default is slow, sample by sample.
     """
 
     mean: Tensor
     covariance: Tensor
-    statistics = staticmethod(literal.statistics)
+    statistics = staticmethod(literal.mean_and_covariance)
 
     def __init__(self, axis: str, size: int, patch: int = 1) -> None:
         super().__init__()
@@ -76,22 +80,23 @@ class Deconvolution(nn.Module):
         self.register_buffer("covariance", torch.eye(size * patch))
 
     def forward(self, x: Tensor, seen: Tensor | None) -> Tensor:
+        """Return whitened x (N, C, T, V), or (N, C·patch, T, V)."""
         mean, covariance = self.mean, self.covariance
         if self.training:
             mean, covariance = self.statistics(x, self.axis, seen, self.patch)
             self.mean = 0.9 * self.mean + 0.1 * mean.detach()
             self.covariance = 0.9 * self.covariance + 0.1 * covariance.detach()
-        root = literal.inverse_root(literal.floored(covariance))
-        return literal.transformed(x, self.axis, mean, root, self.patch)
+        root = literal.newton_schulz(literal.add_floor(covariance))
+        return literal.apply_whitening(x, self.axis, mean, root, self.patch)
 
 
 class SpatialFilter(nn.Module):
-    """What stands before the BatchNorm of 2s-AGCN's `unit_gcn`.
+    """Filter joints as 2s-AGCN's `unit_gcn` does before its BatchNorm.
 
     Args:
         C_in, C_out: channels.
         A: (3, V, V).
-        sources: what is summed over the graph: `plain` (x), `node` or `channel` (x whitened along that axis).
+        sources: features that are summed over the graph: `plain` (x), `node` or `channel` (x whitened along that axis).
         terms: the parts of the graph.
         patch: frames that a whitened channel sample spans.
     """
@@ -120,6 +125,7 @@ class SpatialFilter(nn.Module):
                 self.deconvolutions[source] = Deconvolution(source, A.shape[-1] if source == "node" else C_in, patch)
 
     def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Map x (N, C, T, V) to (N, C_out, T/stride, V)."""
         N, _, T, V = x.shape
         y = None
         for source, convolutions in self.conv_d.items():
@@ -133,6 +139,7 @@ class SpatialFilter(nn.Module):
         return y
 
     def graph(self, x: Tensor, i: int) -> Tensor:
+        """Return subset i of the graph, (N, V, V)."""
         N, _, _, V = x.shape
         A = torch.zeros(N, V, V, dtype=x.dtype, device=x.device)
         if "attention" in self.terms:
@@ -147,7 +154,7 @@ class SpatialFilter(nn.Module):
 
 
 class UnitGCN(nn.Module):
-    """2s-AGCN's spatial unit: filter → BN → + down(x) → ReLU."""
+    """Compute 2s-AGCN's spatial unit: filter → BN → + down(x) → ReLU."""
 
     def __init__(self, C_in: int, C_out: int, A: Tensor, sources: tuple[str, ...] = ("plain",)) -> None:
         super().__init__()
@@ -156,11 +163,12 @@ class UnitGCN(nn.Module):
         self.down = nn.Sequential(nn.Conv2d(C_in, C_out, 1), nn.BatchNorm2d(C_out)) if C_in != C_out else nn.Identity()
 
     def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Map x (N, C, T, V) to (N, C_out, T/stride, V)."""
         return F.relu(self.bn(self.filter(x, seen)) + self.down(x))
 
 
 class UnitTCN(nn.Module):
-    """2s-AGCN's temporal unit: τ×1 convolution → BN, behind whitened frames if `frames` is given."""
+    """Compute 2s-AGCN's temporal unit: τ×1 convolution → BN, of whitened frames if `frames` is given."""
 
     def __init__(self, C_in: int, C_out: int, kernel_size: int = 9, stride: int = 1, frames: int | None = None) -> None:
         super().__init__()
@@ -170,13 +178,14 @@ class UnitTCN(nn.Module):
         self.deconvolution = Deconvolution("frame", frames) if frames is not None else None
 
     def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Map x (N, C, T, V) to (N, C_out, T/stride, V)."""
         if self.deconvolution is not None:
             x = self.deconvolution(x, seen)
         return self.bn(self.conv(x))
 
 
 class Unit(nn.Module):
-    """2s-AGCN's layer: relu(tcn(gcn(x)) + residual(x))."""
+    """Compute 2s-AGCN's layer: relu(tcn(gcn(x)) + residual(x))."""
 
     def __init__(
         self,
@@ -198,12 +207,22 @@ class Unit(nn.Module):
             self.residual = nn.Identity() if same else UnitTCN(C_in, C_out, kernel_size=1, stride=stride)
 
     def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Map x (N, C, T, V) to (N, C_out, T/stride, V)."""
         y = self.tcn1(self.gcn1(x, seen), seen)
         return F.relu(y if self.residual is None else y + self.residual(x))
 
 
 class AGCN(nn.Module):
-    """2s-AGCN with rows of layers; `filters` names each layer's sources and whether its frames are whitened."""
+    """Map clips (N, C, T, V, M) to class scores (N, classes) as 2s-AGCN does.
+
+    Args:
+        channels, strides: of every layer.
+        filters: the sources of every layer, and whether its frames are whitened.
+        A: (3, V, V).
+        num_classes: entries of the scores.
+        frames: T of the clips.
+        bodies: M.
+    """
 
     def __init__(
         self,
@@ -228,6 +247,7 @@ class AGCN(nn.Module):
         self.fc = nn.Linear(C_in, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return class scores (N, classes) of clips (N, C, T, V, M)."""
         N, C, T, V, M = x.shape
         seen = self.seen(x) if self.whitens else None
         x = self.data_bn(x.permute(0, 4, 3, 1, 2).reshape(N, M * V * C, T))
@@ -238,7 +258,7 @@ class AGCN(nn.Module):
 
     @staticmethod
     def seen(x: Tensor) -> Tensor:
-        """Frames in which a body is seen, (N·M, T)."""
+        """Return the mask of frames in which a body is seen, (N·M, T)."""
         N, _, T, _, M = x.shape
         seen = torch.zeros(N * M, T, dtype=torch.bool)
         for n in range(N):
@@ -249,7 +269,10 @@ class AGCN(nn.Module):
 
 
 class STGCNUnit(nn.Module):
-    """ST-GCN's layer: 1×1 convolution to K parts, graph times edge mask, BN, ReLU, 9×1 convolution, BN, residual."""
+    """Compute ST-GCN's layer.
+
+    1×1 convolution to K parts → graph times edge mask → BN → ReLU → 9×1 convolution → BN → + residual(x) → ReLU.
+    """
 
     A: Tensor
 
@@ -267,6 +290,7 @@ class STGCNUnit(nn.Module):
             self.residual = nn.Identity() if C_in == C_out and stride == 1 else strided
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map x (N, C, T, V) to (N, C_out, T/stride, V)."""
         y = self.conv(x)
         y = y.view(len(y), 3, -1, *y.shape[2:])
         y = torch.einsum("nkctv,kvw->nctw", y, self.A * self.importance)
@@ -275,7 +299,7 @@ class STGCNUnit(nn.Module):
 
 
 class STGCN(nn.Module):
-    """ST-GCN; dropout left out, so that it stands for evaluation or for training with dropout 0."""
+    """Map clips (N, C, T, V, M) to class scores (N, classes) as ST-GCN does, without dropout."""
 
     def __init__(self, channels: list[int], strides: list[int], A: Tensor, *, num_classes: int) -> None:
         super().__init__()
@@ -287,6 +311,7 @@ class STGCN(nn.Module):
         self.fcn = nn.Conv2d(channels[-1], num_classes, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return class scores (N, classes) of clips (N, C, T, V, M)."""
         N, C, T, V, M = x.shape
         x = self.data_bn(x.permute(0, 4, 3, 1, 2).reshape(N * M, V * C, T))
         x = x.view(N, M, V, C, T).permute(0, 1, 3, 4, 2).reshape(N * M, C, T, V)

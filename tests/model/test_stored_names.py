@@ -1,0 +1,104 @@
+"""Names in checkpoints and in stored configs: with other names, runs of before could not be read."""
+
+import inspect
+
+import pytest
+from tests.model.networks import NETWORKS, network
+
+from stgdn.model.network import Network
+from stgdn.model.whitening import Whitening
+
+CONVOLUTION = ["weight", "bias"]
+NORM = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
+WHITENING = ["running_mean", "running_covariance"]
+
+
+def below(prefix: str, names: list[str]) -> list[str]:
+    return [f"{prefix}.{name}" for name in names]
+
+
+PROJECTION = below("0", CONVOLUTION) + below("1", NORM)
+ADJACENCY = ["learned", "embedding.weight", "embedding.bias"]
+GCN = below("spatial.adjacency", ADJACENCY) + below("spatial.theta", CONVOLUTION)
+GDN = GCN + below("spatial.whitening", WHITENING)
+TCN = below("temporal.theta", CONVOLUTION)
+TDN = TCN + below("temporal.whitening", WHITENING)
+FILTERS = {
+    "st_gcn": ["spatial.edge_mask", *below("spatial.theta", CONVOLUTION), *TCN],
+    "gcn": GCN + TCN,
+    "gdn2": GDN + TCN,
+    "gdcn": GDN + below("spatial.theta_deconvolution", CONVOLUTION) + TCN,
+    "gdn_t": GCN + TDN,
+    "gdn_e": GDN + TDN,
+}
+# Layers, counted from 0, in which channels or frames change: they have projections.
+WIDER = {"st_gcn": [4, 7], "agcn": [0, 4, 7]} | {name: [0, 4, 5] for name in NETWORKS if name not in ("st_gcn", "agcn")}
+STRIDED = {"st_gcn": [4, 7], "agcn": [4, 7]} | {name: [4, 5] for name in NETWORKS if name not in ("st_gcn", "agcn")}
+
+
+def state_names(name: str) -> list[str]:
+    """Return the names in the state of a network, written out by its rows."""
+    rows = NETWORKS[name]
+    blocks = rows["blocks"] if isinstance(rows["blocks"], list) else [rows["blocks"]] * len(rows["channels"])
+    names = below("input_norm", NORM)
+    for layer, block in enumerate(blocks):
+        layer_names = FILTERS[block] + below("spatial_norm", NORM) + below("temporal_norm", NORM)
+        if layer in WIDER[name] and name != "st_gcn":
+            layer_names += below("down", PROJECTION)
+        if layer in STRIDED[name]:
+            layer_names += below("residual", PROJECTION)
+        names += below(f"layers.{layer}", layer_names)
+    return names + below("classifier", CONVOLUTION)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_states_have_the_names_of_before(name: str) -> None:
+    assert sorted(network(name).state_dict()) == sorted(state_names(name))
+
+
+def test_weights_have_the_shapes_of_before() -> None:
+    state = network("st_gdn").state_dict()
+    shapes = {name: tuple(value.shape) for name, value in state.items()}
+    assert shapes["layers.0.spatial.adjacency.learned"] == (3, 20, 20)  # K V V
+    assert shapes["layers.0.spatial.adjacency.embedding.weight"] == (2 * 3 * 2, 3, 1, 1)  # φ and ψ, K, C_e
+    assert shapes["layers.0.spatial.theta.weight"] == (8, 3, 3)  # C_out K C
+    assert shapes["layers.0.spatial.theta.bias"] == (3, 8)
+    assert shapes["layers.0.spatial.whitening.running_mean"] == (20,)
+    assert shapes["layers.6.temporal.whitening.running_covariance"] == (3, 3)
+    assert shapes["layers.0.temporal.theta.weight"] == (8, 8, 9, 1)
+
+
+def test_options_of_stored_configs_are_known() -> None:
+    assert f"{Network.__module__}.{Network.__qualname__}" == "stgdn.model.network.Network"
+    required = dict.fromkeys(["channels", "strides", "blocks", "num_classes", "frames"], inspect.Parameter.empty)
+    assert options(Network) == required | {
+        "name": "network",
+        "bodies": 2,
+        "in_channels": 3,
+        "layout": "ntu25",
+        "width": 1.0,
+        "style": "agcn",
+        "terms": ("physical", "learned", "attention"),
+        "graphs": "shared",
+        "kernel_size": 9,
+        "dropout": 0.0,
+        "whitening": None,
+        "empty_bodies": "dedup",
+        "checkpointing": False,
+        "compile": False,
+    }
+    assert options(Whitening) == dict.fromkeys(["axis", "size"], inspect.Parameter.empty) | {
+        "iterations": 5,
+        "eps": 1e-2,
+        "floor": "relative",
+        "statistics": "batch",
+        "momentum": 0.1,
+        "detach": False,
+        "patch": 1,
+        "sample_every": 1,
+    }
+
+
+def options(kind: type) -> dict[str, object]:
+    """Return names and defaults of the arguments of a constructor."""
+    return {name: parameter.default for name, parameter in inspect.signature(kind).parameters.items()}
