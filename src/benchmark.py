@@ -4,12 +4,12 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from stgdn.benchmark.job import measure
-from stgdn.cli.entry import door
+from stgdn.cli.entry import command
 from stgdn.files import insert
 from stgdn.reports.output_file import save
 
 
-@door("benchmark")
+@command("benchmark")
 def main(config: DictConfig) -> None:
     """Measure, print the figures as Markdown and put them where `write` says."""
     found = measure(config, list(HydraConfig.get().overrides.task))

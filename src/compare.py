@@ -2,7 +2,7 @@
 
 from omegaconf import DictConfig
 
-from stgdn.cli.entry import door
+from stgdn.cli.entry import command
 from stgdn.cli.messages import counted, note, progress
 from stgdn.data.store.shards import open_prepared
 from stgdn.errors import InputError
@@ -16,7 +16,7 @@ from stgdn.reports.output_file import target
 from stgdn.runs.run import Run
 
 
-@door("compare")
+@command("compare")
 def main(config: DictConfig) -> int:
     """Print the clips, the surest first, and write the page asked for; returns on how many the runs disagree."""
     page, most = target(config.page, "page", (".html",)), counted(config, "most")

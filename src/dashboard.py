@@ -4,12 +4,12 @@ from importlib.util import find_spec
 
 from omegaconf import DictConfig
 
-from stgdn.cli.entry import door
+from stgdn.cli.entry import command
 from stgdn.errors import InputError
 from stgdn.reports.output_file import target
 
 
-@door("dashboard")
+@command("dashboard")
 def main(config: DictConfig) -> None:
     """Build the workspace, write it to a file, and save it where somebody is logged in."""
     path = target(config.write, "write", (".json",))

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from omegaconf import DictConfig
 
-from stgdn.cli.entry import door
+from stgdn.cli.entry import command
 from stgdn.data.build import open_store
 from stgdn.data.store.description import describe
 from stgdn.files import write_json
@@ -13,7 +13,7 @@ from stgdn.reports.output_file import save, target
 from stgdn.reports.store_tables import print_contents
 
 
-@door("describe")
+@command("describe")
 def main(config: DictConfig) -> None:
     """Read the store that `config.data` names once, print the tables, write the files asked for."""
     picture = target(config.picture, "picture", (".png", ".pdf", ".svg"))

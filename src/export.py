@@ -2,7 +2,7 @@
 
 from omegaconf import DictConfig
 
-from stgdn.cli.entry import door
+from stgdn.cli.entry import command
 from stgdn.cli.messages import counted, note
 from stgdn.export.clips import clips_for
 from stgdn.export.exporting import chosen_format, export, target
@@ -10,7 +10,7 @@ from stgdn.export.facts import expect_complete
 from stgdn.inference.trained import load
 
 
-@door("export")
+@command("export")
 def main(config: DictConfig) -> float:
     """Write the network, compare it with the original, and print what came out; returns the largest difference."""
     form = chosen_format(config.format, folded=config.folded)

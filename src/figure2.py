@@ -2,7 +2,7 @@
 
 from omegaconf import DictConfig
 
-from stgdn.cli.entry import door
+from stgdn.cli.entry import command
 from stgdn.inference.accelerator import chosen_device
 from stgdn.reports.figures.embedding_figure import embedding_figure
 from stgdn.reports.figures.embedding_page import embedding_page, write_page
@@ -12,7 +12,7 @@ from stgdn.reports.output_file import save, target
 from stgdn.wandb_tools.media import record_picture
 
 
-@door("figure2")
+@command("figure2")
 def main(config: DictConfig) -> None:
     """Lay the joints of a class's test clips out in the plane, for both runs; print how far apart layers keep them."""
     picture = target(config.picture, "picture", (".png", ".pdf", ".svg"))

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from stgdn.cli.entry import door
+from stgdn.cli.entry import command
 from stgdn.reports.fusion.fusion_files import find_sources, fusion_folder, print_fusion, write_fusion
 from stgdn.reports.fusion.score_fusion import fuse
 
 
-@door("fuse")
+@command("fuse")
 def main(config: DictConfig) -> float:
     """Fuse, print and write what every stream is worth, alone and to the others; returns top-1."""
     sources = find_sources(config.runs)

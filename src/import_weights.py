@@ -4,13 +4,13 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from stgdn.cli.entry import door
+from stgdn.cli.entry import command
 from stgdn.export.exporting import chosen_format, target
 from stgdn.export.importing import import_weights
 from stgdn.files import replacing_folder
 
 
-@door("import_weights")
+@command("import_weights")
 def main(config: DictConfig) -> None:
     """Rename the weights and write them as a folder that `stgdn.load` reads."""
     form = chosen_format("safetensors", folded=False)

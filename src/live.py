@@ -3,7 +3,7 @@
 import torch
 from omegaconf import DictConfig
 
-from stgdn.cli.entry import door
+from stgdn.cli.entry import command
 from stgdn.cli.messages import chosen_layout, counted, note, tell_networks
 from stgdn.errors import InputError, choose
 from stgdn.inference.accelerator import chosen_device
@@ -13,7 +13,7 @@ from stgdn.inference.live.display import FORMATS, shown, summary
 from stgdn.inference.live.source import open_stream
 
 
-@door("live")
+@command("live")
 def main(config: DictConfig) -> None:
     """Follow a stream of frames to its end, and tell how it went."""
     form, device = choose(config.format, FORMATS, "format"), chosen_device(config.accelerator)

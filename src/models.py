@@ -5,13 +5,13 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from stgdn.cli.entry import door
+from stgdn.cli.entry import command
 from stgdn.reports.figures.network_figure import layouts_figure
 from stgdn.reports.model_tables import heading, measured, print_layouts
 from stgdn.reports.output_file import save, target
 
 
-@door("models")
+@command("models")
 def main(config: DictConfig) -> None:
     """Compose every model with the options given, print the table, and draw the picture asked for."""
     picture = target(config.picture, "picture", (".png", ".svg", ".pdf"))

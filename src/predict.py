@@ -3,7 +3,7 @@
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from stgdn.cli.entry import door
+from stgdn.cli.entry import command
 from stgdn.cli.messages import chosen_layout, counted, note, progress, tell_networks
 from stgdn.data.readers.find_clips import find_clips
 from stgdn.errors import choose
@@ -21,7 +21,7 @@ PLAYER = "player.html"  # what player=true means
 LIVE = ("run", "checkpoint", "weights", "reader", "layout", "scale")  # options that mean the same to src/live.py
 
 
-@door("predict")
+@command("predict")
 def main(config: DictConfig) -> float | None:
     """Read the clips, print the likeliest classes of each and write them; returns top-1 where labels are known."""
     form = choose(config.format, FORMATS, "format")

@@ -2,11 +2,11 @@
 
 from omegaconf import DictConfig
 
-from stgdn.cli.entry import door
+from stgdn.cli.entry import command
 from stgdn.data.build import prepare_data
 
 
-@door("prepare")
+@command("prepare")
 def main(config: DictConfig) -> None:
     """Prepare and print what was read, skipped and why."""
     print(prepare_data(config))

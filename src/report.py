@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from stgdn.cli.entry import door
+from stgdn.cli.entry import command
 from stgdn.cli.messages import counted, note, progress
 from stgdn.errors import InputError
 from stgdn.inference.accelerator import chosen_device
@@ -18,7 +18,7 @@ from stgdn.reports.tables.markdown import check_target, markdown, write_tables
 from stgdn.runs.result import Result, gather
 
 
-@door("report")
+@command("report")
 def main(config: DictConfig) -> None:
     """Gather the runs below a folder, print the tables as Markdown, and write the file and the page asked for."""
     path, page = check_target(config.write), target(config.page, "page", (".html",))

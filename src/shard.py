@@ -2,12 +2,12 @@
 
 from omegaconf import DictConfig
 
-from stgdn.cli.entry import door
+from stgdn.cli.entry import command
 from stgdn.data.build import open_store
 from stgdn.data.store.shard_writer import write_shards
 
 
-@door("shard")
+@command("shard")
 def main(config: DictConfig) -> None:
     """Write the shards and say how to train from them."""
     to = config.to  # told to be missing before anything is made

@@ -2,11 +2,11 @@
 
 from omegaconf import DictConfig
 
-from stgdn.cli.entry import door
+from stgdn.cli.entry import command
 from stgdn.wandb_tools.upload import upload
 
 
-@door("sync")
+@command("sync")
 def main(config: DictConfig) -> None:
     """Upload every offline run that has not been uploaded."""
     upload(config.outputs, config.project, config.entity)

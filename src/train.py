@@ -4,7 +4,7 @@ import math
 
 from omegaconf import DictConfig
 
-from stgdn.cli.entry import door, sweeping
+from stgdn.cli.entry import command, sweeping
 from stgdn.data.build import build_data
 from stgdn.reports.run_report import announce, report_run
 from stgdn.runs.run import Run
@@ -13,7 +13,7 @@ from stgdn.training.profiling import written
 from stgdn.training.trainer import build_recognizer, build_trainer
 
 
-@door("train")
+@command("train")
 def main(config: DictConfig) -> float:
     """Train, test the last epoch, and write what people look at into the run's folder; returns the run's outcome."""
     run = Run(config.folder, config)

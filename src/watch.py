@@ -2,11 +2,11 @@
 
 from omegaconf import DictConfig
 
-from stgdn.cli.entry import door
+from stgdn.cli.entry import command
 from stgdn.wandb_tools.watch import watch
 
 
-@door("watch")
+@command("watch")
 def main(config: DictConfig) -> None:
     """Open W&B's terminal dashboard on what runs recorded, until it is left with `q`."""
     watch(config.outputs, config.newest)

@@ -1,4 +1,4 @@
-"""Real data where it is, a small prepared store of synthetic people, and doors run in this process."""
+"""Real data where it is, a small prepared store of synthetic people, and commands run in this process."""
 
 import os
 import runpy
@@ -124,17 +124,19 @@ def browser() -> "Iterator[Browser]":
 
 
 class Outcome:
-    """What a door did: exit code, and what it printed."""
+    """What a command did: exit code, and what it printed."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err
 
 
-Door = Callable[..., Outcome]
+RunCommand = Callable[..., Outcome]
 
 
 @pytest.fixture
-def door(tmp_path: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Door:
+def run_command(
+    tmp_path: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> RunCommand:
     """Run `src/NAME.py` with options, in `tmp_path`, on the small demo set."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STGDN_DATA", str(tiny_data))
@@ -163,7 +165,7 @@ def first_training(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Outco
 
 @pytest.fixture
 def trained(
-    door: Door, tiny_data: Path, first_training: dict[Path, Outcome], monkeypatch: pytest.MonkeyPatch
+    run_command: RunCommand, tiny_data: Path, first_training: dict[Path, Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> Outcome:
     """What `train` with TINY's options said; its finished run lies in `outputs`. Trained once, then copied."""
     (kept,) = first_training
@@ -172,7 +174,7 @@ def trained(
     else:
         with monkeypatch.context() as patched:
             patched.setenv("STGDN_DATA", str(tiny_data))
-            first_training[kept] = door("train", *TINY)
+            first_training[kept] = run_command("train", *TINY)
         assert first_training[kept].code == 0, first_training[kept].err
         shutil.copytree("outputs", kept)
     return first_training[kept]

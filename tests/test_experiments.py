@@ -14,7 +14,7 @@ from hydra.errors import MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 
 from stgdn.cli.entry import explanation
-from tests.conftest import ROOT, TINY, Door
+from tests.conftest import ROOT, TINY, RunCommand
 
 ABLATION = ("agcn", "agcn_7l", "st_gdn2", "st_gdn_t", "st_gdn_e", "st_gdcn", "st_gdn")
 EXPERIMENTS = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
@@ -22,7 +22,7 @@ Launched = Callable[..., list[DictConfig]]
 
 
 @pytest.fixture
-def launched(door: Door, monkeypatch: pytest.MonkeyPatch) -> Launched:
+def launched(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> Launched:
     """The resolved config of every run that a command would make; nothing is trained."""
     configs: list[DictConfig] = []
 
@@ -37,7 +37,7 @@ def launched(door: Door, monkeypatch: pytest.MonkeyPatch) -> Launched:
 
     def run(*options: str) -> list[DictConfig]:
         configs.clear()
-        outcome = door("train", *options)
+        outcome = run_command("train", *options)
         assert outcome.code == 0, outcome.err
         assert len({config.folder for config in configs}) == len(configs)
         return list(configs)
@@ -115,8 +115,8 @@ def test_an_experiment_changes_no_value_that_a_run_is_not_called_by(path: Path) 
         ("trainer=dpp", "did you mean 'ddp'?"),
     ],
 )
-def test_a_choice_that_is_none_gets_the_nearest(door: Door, option: str, told: str) -> None:
-    outcome = door("train", option)
+def test_a_choice_that_is_none_gets_the_nearest(run_command: RunCommand, option: str, told: str) -> None:
+    outcome = run_command("train", option)
     assert outcome.code == 1
     assert told in outcome.err
     assert len(outcome.err.splitlines()) == 1
@@ -132,21 +132,21 @@ class TestModern:
         assert config.optimisation.label_smoothing == 0.1
 
 
-def test_started_again_a_sweep_does_only_what_is_missing(door: Door) -> None:
+def test_started_again_a_sweep_does_only_what_is_missing(run_command: RunCommand) -> None:
     options = ("-m", *TINY, "oversmoothing=null", "model=agcn_7l", "optimisation.lr=1e30,0.1")
-    first = door("train", *options)
+    first = run_command("train", *options)
     assert first.code == 1
     assert "optimisation.lr-1e+30+width-0.125: the loss is" in first.err
     assert "error: not every run of the sweep has finished" in first.err
     assert "Traceback" not in first.err
     (summary,) = Path("outputs").rglob("summary.json")  # of the one after the diverging run
-    again = door("train", *options)
+    again = run_command("train", *options)
     assert again.code == 1
     assert f"finished before: {summary.parent}" in again.out
     assert f"run      {summary.parent}" not in again.out
     weights = (summary.parent / "checkpoints" / "last.ckpt").read_bytes()
     summary.unlink()
-    resumed = door("train", *options[:-1], "optimisation.lr=0.1")
+    resumed = run_command("train", *options[:-1], "optimisation.lr=0.1")
     assert resumed.code == 0, resumed.err
     assert f"run      {summary.parent}" in resumed.out
     assert "epoch 1/1" not in resumed.out  # it had trained, only its end was missing
@@ -154,22 +154,22 @@ def test_started_again_a_sweep_does_only_what_is_missing(door: Door) -> None:
     assert (summary.parent / "checkpoints" / "last.ckpt").read_bytes() == weights
 
 
-def test_a_finished_run_of_other_settings_is_not_taken_for_done(door: Door) -> None:
+def test_a_finished_run_of_other_settings_is_not_taken_for_done(run_command: RunCommand) -> None:
     options = ("-m", *TINY, "oversmoothing=null", "model=agcn_7l")
-    assert door("train", *options).code == 0
+    assert run_command("train", *options).code == 0
     (summary,) = Path("outputs").rglob("summary.json")
     config = summary.with_name("config.yaml")
     config.write_text(config.read_text().replace("lr: 0.1", "lr: 0.5"))
-    outcome = door("train", *options)
+    outcome = run_command("train", *options)
     assert outcome.code == 1
     assert "optimisation.lr was 0.5 and is 0.1" in outcome.err
 
 
 @pytest.mark.filterwarnings("ignore")  # Optuna 2.10 has many of its own
-def test_a_search_goes_by_held_out_subjects(door: Door) -> None:
+def test_a_search_goes_by_held_out_subjects(run_command: RunCommand) -> None:
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="pip install -e '.[search]'")
     options = ("data=demo", "data.holdout=[2]", "model=agcn_7l", "hydra.sweeper.n_trials=2", "oversmoothing=null")
-    outcome = door("train", "experiment=search", *TINY, *options)
+    outcome = run_command("train", "experiment=search", *TINY, *options)
     assert outcome.code == 0, outcome.err
     (results,) = Path("outputs").glob("optimization_results.yaml")
     best = yaml.safe_load(results.read_text())

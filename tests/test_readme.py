@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, TINY, Door
+from tests.conftest import ROOT, TINY, RunCommand
 from tests.reports.made_up import run as made_up_run
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -62,15 +62,15 @@ def source_of(data: str, raw: Path, request: pytest.FixtureRequest) -> str:
     return f"data.source={raw}"
 
 
-def provide(door: Door, options: list[str], source: str) -> None:
+def provide(run_command: RunCommand, options: list[str], source: str) -> None:
     """Prepare the store that a command with these options looks for."""
     parts = ("data=", "data.name=", "data.store=", "data.reader.")
-    outcome = door("prepare", *(option for option in options if option.startswith(parts)), source, "workers=1")
+    outcome = run_command("prepare", *(option for option in options if option.startswith(parts)), source, "workers=1")
     assert outcome.code == 0, outcome.err
 
 
 @pytest.mark.parametrize("command", commands("python src/"))
-def test_command_runs(door: Door, data_folder: Path, request: pytest.FixtureRequest, command: str) -> None:
+def test_command_runs(run_command: RunCommand, data_folder: Path, request: pytest.FixtureRequest, command: str) -> None:
     script, *options = shlex.split(command)[1:]
     name = Path(script).stem
     data = next((option.split("=", 1)[1] for option in options if option.startswith("data=")), "demo")
@@ -79,7 +79,7 @@ def test_command_runs(door: Door, data_folder: Path, request: pytest.FixtureRequ
         if name == "prepare":
             options = [*(option for option in options if not option.startswith("data.source=")), source]
         else:
-            provide(door, options, source)
+            provide(run_command, options, source)
     if name in ("fuse", "report"):
         for stream in ("joint", "bone"):
             made_up_run(Path("outputs"), stream=stream)
@@ -90,7 +90,7 @@ def test_command_runs(door: Door, data_folder: Path, request: pytest.FixtureRequ
         options = [option.replace("store=FOLDER", f"store={data_folder}/prepared/demo") for option in options]
     if name == "train":
         options = small(options)
-    outcome = door(name, *options)
+    outcome = run_command(name, *options)
     assert outcome.code == 0, outcome.err
 
 

@@ -19,7 +19,7 @@ from stgdn.runs.scores import Scores
 from stgdn.slurm import ask, minutes, queue, reason
 from stgdn.training.callbacks.epoch_report import EpochReport
 from stgdn.training.trainer import read_checkpoint
-from tests.conftest import ROOT, TINY, Door, cancel_jobs
+from tests.conftest import ROOT, TINY, RunCommand, cancel_jobs
 
 pytestmark = pytest.mark.xdist_group("slurm")  # all jobs at the same time, once
 
@@ -56,21 +56,23 @@ def test_the_reason_is_one_line() -> None:
     assert reason("") == "it gave no reason"
 
 
-def test_no_slurm_on_this_machine(door: Door, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_slurm_on_this_machine(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    outcome = door("train", "launcher=slurm", *SMALL)
+    outcome = run_command("train", "launcher=slurm", *SMALL)
     assert outcome.code == 1
     assert "this machine has no `sinfo`" in outcome.err
     assert "launcher=joblib" in outcome.err
     assert len(outcome.err.splitlines()) == 1
 
 
-def test_a_name_that_is_a_path_makes_no_folder(door: Door, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_name_that_is_a_path_makes_no_folder(
+    run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     for name, prints in (("sinfo", "debug"), ("squeue", ""), ("sbatch", "1"), ("srun", "")):
         (tmp_path / name).write_text(f"#!/bin/sh\necho {prints}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    outcome = door("train", "launcher=slurm", "launcher.wait=false", *SMALL, "data.name=../../made")
+    outcome = run_command("train", "launcher=slurm", "launcher.wait=false", *SMALL, "data.name=../../made")
     assert outcome.code == 1
     assert "data.name='../../made' cannot be the name of a file or folder" in outcome.err
     assert not list(tmp_path.parent.rglob("made"))
@@ -194,10 +196,12 @@ class TestSweep:
         (script,) = (summary.parent / "slurm").glob("*_submission.sh")
         assert "--job-name=demo/agcn_7l/joint/seed1" in script.read_text()
 
-    def test_started_again_nothing_is_submitted(self, work: Work, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_started_again_nothing_is_submitted(
+        self, work: Work, run_command: RunCommand, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         work.end("sweep")
         monkeypatch.chdir(work.folder)
-        outcome = door("train", *SMALL, *CLUSTER, "optimisation.lr=0.01", "outputs=sweep")
+        outcome = run_command("train", *SMALL, *CLUSTER, "optimisation.lr=0.01", "outputs=sweep")
         assert outcome.code == 0, outcome.err
         assert "finished before: sweep/demo" in outcome.out
         assert "job " not in outcome.out
@@ -213,23 +217,23 @@ class TestSweep:
         ],
     )
     @pytest.mark.usefixtures("slurm")
-    def test_mistakes_get_one_sentence(self, door: Door, option: str, told: str) -> None:
-        outcome = door("train", *SMALL, *CLUSTER, option)
+    def test_mistakes_get_one_sentence(self, run_command: RunCommand, option: str, told: str) -> None:
+        outcome = run_command("train", *SMALL, *CLUSTER, option)
         assert outcome.code == 1
         assert told in outcome.err
         assert len(outcome.err.splitlines()) == 1
         assert not list(Path().rglob("summary.json"))
 
     @pytest.mark.usefixtures("slurm")
-    def test_a_job_that_could_never_start_does_not_wait(self, door: Door) -> None:
-        outcome = door("train", *SMALL, *CLUSTER, "launcher.cpus=1000")
+    def test_a_job_that_could_never_start_does_not_wait(self, run_command: RunCommand) -> None:
+        outcome = run_command("train", *SMALL, *CLUSTER, "launcher.cpus=1000")
         assert outcome.code == 1
         assert "Slurm would never start it (PartitionConfig): see launcher.cpus" in outcome.err
         assert not [queued for queued in queue() if queued.comment.startswith(str(Path.cwd()))]
 
 
-def test_two_tasks_of_srun_train_the_network_that_one_process_trains(work: Work, door: Door) -> None:
-    assert door("train", *SMALL, "optimisation.lr=0.01", "outputs=alone").code == 0
+def test_two_tasks_of_srun_train_the_network_that_one_process_trains(work: Work, run_command: RunCommand) -> None:
+    assert run_command("train", *SMALL, "optimisation.lr=0.01", "outputs=alone").code == 0
     (alone,) = (Scores.load(path) for path in Path("alone").rglob("scores.npz"))
     code, out, err = work.end("ranks")
     logs = work.path("ranks", "*_log.out")
@@ -254,15 +258,15 @@ class TestTimeLimit:
         assert second[0] in goes_on(first)
         assert "DUE TO JOB REQUEUE" in work.log("endless")
 
-    def test_is_not_submitted_twice(self, work: Work, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_not_submitted_twice(self, work: Work, run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
         work.end("endless")
         monkeypatch.chdir(work.folder)
-        outcome = door("train", *ENDLESS, *CLUSTER, "launcher.wait=false", "outputs=endless")
+        outcome = run_command("train", *ENDLESS, *CLUSTER, "launcher.wait=false", "outputs=endless")
         assert outcome.code == 0, outcome.err
         assert "(queued before): demo/agcn_7l/joint/seed1" in outcome.out
 
     def test_scancel_leaves_a_run_that_can_be_resumed(
-        self, work: Work, door: Door, monkeypatch: pytest.MonkeyPatch
+        self, work: Work, run_command: RunCommand, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         work.end("endless")
         (job,) = [
@@ -283,7 +287,7 @@ class TestTimeLimit:
         monkeypatch.chdir(work.folder)
         with monkeypatch.context() as patched:
             patched.setattr(EpochReport, "on_train_epoch_start", interrupt)
-            outcome = door("train", *ENDLESS, "resume=true", "outputs=endless")
+            outcome = run_command("train", *ENDLESS, "resume=true", "outputs=endless")
         signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning has switched Ctrl-C off
         assert outcome.code == 130, outcome.err
         epochs = [line.split("/")[0].split()[1] for line in outcome.out.splitlines() if line.startswith("epoch")]

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 class InputError(Exception):
     """Bad input: the message says what was found, what is allowed and what to type next.
 
-    The doors (`src/train.py`, ...) print it as one line without a traceback and exit with 1.
+    The commands (`src/train.py`, ...) print it as one line without a traceback and exit with 1.
     """
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.conftest import Door
+from tests.conftest import RunCommand
 
 from stgdn.benchmark.scale import _memory, scale
 
@@ -42,11 +42,11 @@ def test_memory_is_this_process() -> None:
 
 
 @pytest.mark.usefixtures("few_files")
-def test_feeding_prints_and_writes_its_figures_and_cleans_up(door: Door, tmp_path: Path) -> None:
+def test_feeding_prints_and_writes_its_figures_and_cleans_up(run_command: RunCommand, tmp_path: Path) -> None:
     page, folder = tmp_path / "page.md", tmp_path / "made"
     page.write_text("<!-- feeding -->\n<!-- end of feeding -->\n")
     folder.mkdir()
-    outcome = door("benchmark", "clips=40", "rounds=1", f"write={page}", f"folder={folder}")
+    outcome = run_command("benchmark", "clips=40", "rounds=1", f"write={page}", f"folder={folder}")
     assert outcome.code == 0, outcome.err
     assert not list(folder.iterdir())
     found = rows(page.read_text())
@@ -67,8 +67,8 @@ def test_feeding_prints_and_writes_its_figures_and_cleans_up(door: Door, tmp_pat
         (["folder=nowhere"], "nowhere"),
     ],
 )
-def test_mistakes_get_one_sentence(door: Door, options: list[str], told: str) -> None:
-    outcome = door("benchmark", *options)
+def test_mistakes_get_one_sentence(run_command: RunCommand, options: list[str], told: str) -> None:
+    outcome = run_command("benchmark", *options)
     assert outcome.code == 1
     assert told in outcome.err
     assert "Traceback" not in outcome.err

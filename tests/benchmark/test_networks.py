@@ -1,4 +1,4 @@
-"""The benchmark of networks through the door: figures, pictures and pages; and what is read from figures."""
+"""The benchmark of networks through the command: figures, pictures and pages; and what is read from figures."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.conftest import Door
+from tests.conftest import RunCommand
 from torch import Tensor, nn
 
 from stgdn.benchmark.measures import Setting
@@ -40,11 +40,11 @@ def _small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stgdn.benchmark.devices.COPY", {"cpu": 2**16})
 
 
-def test_figures_page_and_picture(door: Door) -> None:
+def test_figures_page_and_picture(run_command: RunCommand) -> None:
     Path("net.py").write_text(NETWORK)
     Path("page.md").write_text(PAGE)
     options = ("what=networks", *TINY, *FEW, "module=net.py:Net", "module_options={classes:10}")
-    outcome = door("benchmark", *options, "memory=false", "write=page.md", "name=tiny", "baseline=agcn")
+    outcome = run_command("benchmark", *options, "memory=false", "write=page.md", "name=tiny", "baseline=agcn")
     assert outcome.code == 0, outcome.err
     record = json.loads(Path("outputs/bench/tiny.json").read_text())
     assert list(record["rows"]) == ["literal agcn", "agcn", "agcn_7l", "Net"]
@@ -73,11 +73,11 @@ def test_figures_page_and_picture(door: Door) -> None:
     assert page.split("-->\n")[1].split("\n<!--")[0] in outcome.out
 
 
-def test_peak_memory_is_of_a_process_of_its_own(door: Door) -> None:
+def test_peak_memory_is_of_a_process_of_its_own(run_command: RunCommand) -> None:
     Path("net.py").write_text(NETWORK)
     options = ("what=networks", *TINY, "variants=[]", "literal=[]", "unwhitened=[]", "measures=step", "batch=64")
     module = ("module=net.py:Net", "module_options={classes:10}", "frames=2000", "name=memory")
-    assert door("benchmark", *options, *module).code == 0
+    assert run_command("benchmark", *options, *module).code == 0
     measured = json.loads(Path("outputs/bench/memory.json").read_text())["rows"]["Net"]["measures"]["step"]
     batch = 64 * 3 * 2000 * 20 * 2 * 4
     assert 0 <= measured["memory"] < batch  # it keeps nothing of the batch
@@ -117,9 +117,9 @@ def test_resident_memory_is_this_process() -> None:
     assert 10 * 2**20 < now <= peak
 
 
-def test_scaling(door: Door) -> None:
+def test_scaling(run_command: RunCommand) -> None:
     sizes = ("scaling.frames=[4,8]", "scaling.batch=[1,1000000000]", "scaling.joints=[10]")
-    outcome = door("benchmark", "what=scaling", *TINY, "literal=[]", *FEW, *sizes, "name=tiny")
+    outcome = run_command("benchmark", "what=scaling", *TINY, "literal=[]", *FEW, *sizes, "name=tiny")
     assert outcome.code == 0, outcome.err
     assert "agcn: batch from 1000000000 up left out, they need about" in outcome.out
     record = json.loads(Path("outputs/bench/tiny.json").read_text())
@@ -179,7 +179,7 @@ def test_ratios_are_taken_round_by_round() -> None:
     assert quartiles(np.array([1.0, 2, 3, 4, 5])) == (3, 2, 4)
 
 
-def test_report_of_several_files(door: Door) -> None:
+def test_report_of_several_files(run_command: RunCommand) -> None:
     Path("figures").mkdir()
     rows = {"literal agcn": ([3.0] * 3, 100), "agcn": ([1.0] * 3, 60), "agcn_7l": ([1.0] * 3, 60)}
     made = [
@@ -192,7 +192,7 @@ def test_report_of_several_files(door: Door) -> None:
     for one in made:
         Path("figures", f"{one['name']}.json").write_text(json.dumps(one))
     Path("page.md").write_text(PAGE)
-    outcome = door("benchmark", "what=report", "from=figures/*.json", "write=page.md")
+    outcome = run_command("benchmark", "what=report", "from=figures/*.json", "write=page.md")
     assert outcome.code == 0, outcome.err
     page = Path("page.md").read_text()
     heads = [line.split(".**")[0] for line in page.splitlines() if line.startswith("**T")]
@@ -237,10 +237,10 @@ def test_targets_are_for_whole_networks() -> None:
         (["what=report", "from=list.json"], "list.json holds no figures"),
     ],
 )
-def test_mistakes_get_one_sentence(door: Door, options: list[str], told: str) -> None:
+def test_mistakes_get_one_sentence(run_command: RunCommand, options: list[str], told: str) -> None:
     Path("broken.json").write_text("{")
     Path("list.json").write_text("[1]")
-    outcome = door("benchmark", *TINY, *FEW, *options)
+    outcome = run_command("benchmark", *TINY, *FEW, *options)
     assert outcome.code == 1
     (line,) = [line for line in outcome.err.splitlines() if "warming up" not in line]
     assert told in line

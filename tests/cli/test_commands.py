@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.conftest import TINY, Door, Outcome
+from tests.conftest import TINY, Outcome, RunCommand
 
 from stgdn.data.batches.joint_map import JointMap
 from stgdn.data.clip import Clip
@@ -55,56 +55,56 @@ class TestTrain:
         assert checkpoint["config"]["model"]["name"] == "st_gdn"
 
     @pytest.mark.usefixtures("trained")
-    def test_a_finished_run_is_kept(self, door: Door) -> None:
+    def test_a_finished_run_is_kept(self, run_command: RunCommand) -> None:
         before = (FOLDER / "summary.json").read_bytes()
-        outcome = door("train", *TINY)
+        outcome = run_command("train", *TINY)
         assert outcome.code == 1
         assert "holds a finished run" in sentence(outcome.err)
         assert "overwrite=true" in outcome.err
         assert (FOLDER / "summary.json").read_bytes() == before
-        assert door("train", *TINY, "overwrite=true").code == 0
+        assert run_command("train", *TINY, "overwrite=true").code == 0
 
     @pytest.mark.usefixtures("trained")
-    def test_an_unfinished_run_asks_how_to_go_on(self, door: Door) -> None:
+    def test_an_unfinished_run_asks_how_to_go_on(self, run_command: RunCommand) -> None:
         (FOLDER / "summary.json").unlink()
-        outcome = door("train", *TINY)
+        outcome = run_command("train", *TINY)
         assert outcome.code == 1
         assert "resume=true" in sentence(outcome.err)
 
     @pytest.mark.usefixtures("trained")
-    def test_resuming_with_other_settings_is_refused(self, door: Door) -> None:
+    def test_resuming_with_other_settings_is_refused(self, run_command: RunCommand) -> None:
         (FOLDER / "summary.json").unlink()
         config = FOLDER / "config.yaml"
         config.write_text(config.read_text().replace("lr: 0.1", "lr: 0.5"))
-        outcome = door("train", *TINY, "resume=true")
+        outcome = run_command("train", *TINY, "resume=true")
         assert outcome.code == 1
         assert "optimisation.lr was 0.5 and is 0.1" in sentence(outcome.err)
 
-    def test_multirun_trains_every_model(self, door: Door) -> None:
-        outcome = door("train", "-m", "model=agcn_7l,st_gdn2", *TINY)
+    def test_multirun_trains_every_model(self, run_command: RunCommand) -> None:
+        outcome = run_command("train", "-m", "model=agcn_7l,st_gdn2", *TINY)
         assert outcome.code == 0, outcome.err
         models = {path.parts[2] for path in Path().rglob("summary.json")}
         assert models == {"agcn_7l", "st_gdn2"}
 
     @pytest.mark.parametrize("stream", ["bone", "joint_motion", "bone_motion"])
-    def test_streams(self, door: Door, stream: str) -> None:
-        outcome = door("train", *TINY, f"data.stream={stream}")
+    def test_streams(self, run_command: RunCommand, stream: str) -> None:
+        outcome = run_command("train", *TINY, f"data.stream={stream}")
         assert outcome.code == 0, outcome.err
         (path,) = Path("outputs/demo/st_gdn").glob(f"{stream}/*/scores.npz")
         assert Scores.load(path).stream == stream
 
-    def test_held_out_subjects_are_reported(self, door: Door) -> None:
-        outcome = door("train", *TINY, "data.holdout=[2]")
+    def test_held_out_subjects_are_reported(self, run_command: RunCommand) -> None:
+        outcome = run_command("train", *TINY, "data.holdout=[2]")
         assert outcome.code == 0, outcome.err
         assert "held-out top-1" in outcome.out
 
-    def test_says_when_it_diverges(self, door: Door) -> None:
-        outcome = door("train", *TINY, "optimisation.lr=1e30", "epochs=3")
+    def test_says_when_it_diverges(self, run_command: RunCommand) -> None:
+        outcome = run_command("train", *TINY, "optimisation.lr=1e30", "epochs=3")
         assert outcome.code == 1
         assert "diverged" in sentence(outcome.err)
 
-    def test_help_shows_examples(self, door: Door) -> None:
-        outcome = door("train", "--help")
+    def test_help_shows_examples(self, run_command: RunCommand) -> None:
+        outcome = run_command("train", "--help")
         assert outcome.code == 0
         assert "python src/train.py model=st_gdn data=ntu120_cset" in outcome.out
 
@@ -129,31 +129,31 @@ class TestMistakes:
             (["epochs=zwei"], "epochs"),
         ],
     )
-    def test_options_get_one_sentence(self, door: Door, options: list[str], told: str) -> None:
-        outcome = door("train", *TINY, *options)
+    def test_options_get_one_sentence(self, run_command: RunCommand, options: list[str], told: str) -> None:
+        outcome = run_command("train", *TINY, *options)
         assert outcome.code == 1
         assert told in sentence(outcome.err)
         assert not list(Path().rglob("*.ckpt"))
 
-    def test_missing_source_says_where_the_data_comes_from(self, door: Door) -> None:
-        outcome = door("prepare", "data=ntu60_xsub", "data.source=nowhere")
+    def test_missing_source_says_where_the_data_comes_from(self, run_command: RunCommand) -> None:
+        outcome = run_command("prepare", "data=ntu60_xsub", "data.source=nowhere")
         assert outcome.code == 1
         assert "rose1.ntu.edu.sg" in sentence(outcome.err)
 
-    def test_corrupted_store(self, door: Door, tiny_data: Path) -> None:
+    def test_corrupted_store(self, run_command: RunCommand, tiny_data: Path) -> None:
         shutil.copytree(tiny_data, "broken")
         coordinates = Path("broken/prepared/demo/coordinates.bin")
         coordinates.write_bytes(coordinates.read_bytes()[:-100])
-        outcome = door("train", *TINY, "data_root=broken")
+        outcome = run_command("train", *TINY, "data_root=broken")
         assert outcome.code == 1
         assert "damaged" in sentence(outcome.err)
 
 
 class TestEvaluate:
     @pytest.mark.usefixtures("trained")
-    def test_gives_what_training_gave(self, door: Door) -> None:
+    def test_gives_what_training_gave(self, run_command: RunCommand) -> None:
         before = Scores.load(FOLDER / "scores.npz")
-        outcome = door("evaluate", f"run={FOLDER}")
+        outcome = run_command("evaluate", f"run={FOLDER}")
         assert outcome.code == 0, outcome.err
         after = Scores.load(FOLDER / "scores.npz")
         np.testing.assert_array_equal(after.names, before.names)
@@ -161,34 +161,34 @@ class TestEvaluate:
         assert json.loads((FOLDER / "evaluation.json").read_text())["clips"] == len(after.names)
 
     @pytest.mark.usefixtures("trained")
-    def test_no_such_run(self, door: Door) -> None:
-        outcome = door("evaluate", "run=outputs/demo/nothing")
+    def test_no_such_run(self, run_command: RunCommand) -> None:
+        outcome = run_command("evaluate", "run=outputs/demo/nothing")
         assert outcome.code == 1
         assert str(FOLDER) in sentence(outcome.err)
 
     @pytest.mark.usefixtures("trained")
-    def test_a_checkpoint_of_another_model(self, door: Door) -> None:
-        assert door("train", "model=agcn_7l", *TINY).code == 0
+    def test_a_checkpoint_of_another_model(self, run_command: RunCommand) -> None:
+        assert run_command("train", "model=agcn_7l", *TINY).code == 0
         other = Path(str(FOLDER).replace("st_gdn", "agcn_7l"))
         shutil.copy(other / "checkpoints" / "last.ckpt", FOLDER / "checkpoints" / "last.ckpt")
-        outcome = door("evaluate", f"run={FOLDER}")
+        outcome = run_command("evaluate", f"run={FOLDER}")
         assert outcome.code == 1
         assert "checkpoint of another network" in sentence(outcome.err)
 
     @pytest.mark.usefixtures("trained")
-    def test_pickled_code_is_refused_and_does_not_run(self, door: Door) -> None:
+    def test_pickled_code_is_refused_and_does_not_run(self, run_command: RunCommand) -> None:
         torch.save(Trap(), FOLDER / "checkpoints" / "last.ckpt")
-        outcome = door("evaluate", f"run={FOLDER}")
+        outcome = run_command("evaluate", f"run={FOLDER}")
         assert outcome.code == 1
         assert "not a readable checkpoint" in sentence(outcome.err)
         assert not Path("trapped").exists()
 
     @pytest.mark.parametrize("joints", ["coco17", "kinect20"])
     def test_tries_the_network_on_other_joints(
-        self, door: Door, tmp_path: Path, tiny_store: Store, joints: str
+        self, run_command: RunCommand, tmp_path: Path, tiny_store: Store, joints: str
     ) -> None:
         options = (*TINY, f"data.input_layout={joints}", "data.rotate=[0,0,0]")
-        outcome = door("train", *options)
+        outcome = run_command("train", *options)
         assert outcome.code == 0, outcome.err
         assert f"joints of {joints} made from ntu25" in outcome.out
         run = next(Path("outputs").rglob("summary.json")).parent
@@ -205,7 +205,7 @@ class TestEvaluate:
             present = np.asarray(stored.any(axis=(2, 3)))
             writer.add(Clip(str(record["name"]), int(record["label"]), made, present, subject, camera, setup))
         writer.finish()
-        outcome = door("evaluate", f"run={run}", f"store={tmp_path}/others", "protocol=ntu60_xsub")
+        outcome = run_command("evaluate", f"run={run}", f"store={tmp_path}/others", "protocol=ntu60_xsub")
         assert outcome.code == 0, outcome.err
         after = Scores.load(run / "scores-on-others.npz")
         np.testing.assert_array_equal(after.names, before.names)
@@ -213,8 +213,8 @@ class TestEvaluate:
         assert json.loads((run / "evaluation-on-others.json").read_text())["synthetic"] is True
 
     @pytest.mark.usefixtures("trained")
-    def test_unknown_checkpoint(self, door: Door) -> None:
-        outcome = door("evaluate", f"run={FOLDER}", "checkpoint=epoch-999")
+    def test_unknown_checkpoint(self, run_command: RunCommand) -> None:
+        outcome = run_command("evaluate", f"run={FOLDER}", "checkpoint=epoch-999")
         assert outcome.code == 1
         assert "allowed: last" in sentence(outcome.err)
 
@@ -226,8 +226,8 @@ class Trap:
         return Path.touch, (Path("trapped"),)
 
 
-def test_models_lists_all_eight_with_the_clip_shape(door: Door) -> None:
-    outcome = door("models", "data=ntu60_xsub")
+def test_models_lists_all_eight_with_the_clip_shape(run_command: RunCommand) -> None:
+    outcome = run_command("models", "data=ntu60_xsub")
     assert outcome.code == 0, outcome.err
     for text in ("3,469,510", "3,098,832", "2,131,917", "(3, 300, 25, 2)", "38.81", "gdcn×4 gdn2 gdn_t gdn_e"):
         assert text in outcome.out
@@ -238,7 +238,7 @@ def test_models_lists_all_eight_with_the_clip_shape(door: Door) -> None:
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
 def test_prepare_where_nothing_can_be_written(
-    door: Door, tiny_data: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    run_command: RunCommand, tiny_data: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     make = Path.mkdir
 
@@ -248,13 +248,13 @@ def test_prepare_where_nothing_can_be_written(
         make(self, mode, parents, exist_ok)
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    outcome = door("prepare", "data=ntu60_xsub", f"data.source={tiny_data}/raw/demo", "data.store=sealed/store")
+    outcome = run_command("prepare", "data=ntu60_xsub", f"data.source={tiny_data}/raw/demo", "data.store=sealed/store")
     assert outcome.code == 1
     assert f"{os.strerror(number)} while writing sealed/store.partial" in sentence(outcome.err)
 
 
-def test_prepare_prints_what_it_found(door: Door) -> None:
-    outcome = door("prepare", "data=demo", "verify=true")
+def test_prepare_prints_what_it_found(run_command: RunCommand) -> None:
+    outcome = run_command("prepare", "data=demo", "verify=true")
     assert outcome.code == 0, outcome.err
     assert "synthetic demo: 168 clips of 14 classes" in outcome.out
 

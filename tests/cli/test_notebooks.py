@@ -99,7 +99,7 @@ def test_own_skeletons_are_those_of_the_page() -> None:
     assert blocks("own-data.md", "python")[0].strip() in sources(ROOT / "notebooks" / "5_own_skeletons.ipynb")
 
 
-def test_config_is_that_of_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_config_is_that_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STGDN_DATA", "elsewhere")
     config = composed("train", "data=demo", "data.frames=24", "model=agcn_7l")
     assert (config.data.store, config.data.frames, config.model.frames) == ("elsewhere/prepared/demo", 24, 24)
@@ -108,7 +108,7 @@ def test_config_is_that_of_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("door", "option", "sentence"),
+    ("command", "option", "sentence"),
     [
         ("trian", "data=demo", "train"),
         ("train", "data=demmo", "demo"),
@@ -116,9 +116,9 @@ def test_config_is_that_of_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
         ("train", "data.frames=3=", r"data\.frames"),
     ],
 )
-def test_mistakes_are_a_sentence(door: str, option: str, sentence: str) -> None:
+def test_mistakes_are_a_sentence(command: str, option: str, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
-        composed(door, option)
+        composed(command, option)
 
 
 HELLO = """
@@ -134,7 +134,7 @@ if sys.argv[1:] == ["wrong=1"]:
 
 @pytest.fixture
 def hello(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a door that says what it was given; a door of the suite takes seconds to begin."""
+    """A folder with a run_command that says what it was given; a run_command of the suite takes seconds to begin."""
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "hello.py").write_text(HELLO)
     monkeypatch.setattr("stgdn.cli.notebooks.ROOT", tmp_path)
@@ -160,9 +160,9 @@ def test_command_that_fails_raises_its_sentence() -> None:
         run("hello", "wrong=1")
 
 
-def test_doors_are_the_scripts() -> None:
+def test_commands_are_the_scripts() -> None:
     assert script("train") == ROOT / "src" / "train.py"
-    with pytest.raises(InputError, match="door"):
+    with pytest.raises(InputError, match="command"):
         run("nothing")
 
 

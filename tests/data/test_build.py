@@ -49,9 +49,9 @@ def nw_ucla(folder: Path, classes: int = 10) -> Path:
 
 class TestConfigs:
     @pytest.mark.parametrize("data", [name for name in DATA if name != "custom"])  # which its own files describe
-    @pytest.mark.parametrize("door", ["train", "prepare"])
-    def test_fit_their_reader(self, data: str, door: str) -> None:
-        config = composed(f"data={data}", name=door).data
+    @pytest.mark.parametrize("command", ["train", "prepare"])
+    def test_fit_their_reader(self, data: str, command: str) -> None:
+        config = composed(f"data={data}", name=command).data
         assert config.name == data
         assert isinstance(clip_settings(config), ClipSettings)
         reader: Reader = instantiate(config.reader)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from safetensors.torch import load_file, save_file
-from tests.conftest import Door
+from tests.conftest import RunCommand
 from tests.inference.conftest import MakeRun
 from torch import Tensor
 
@@ -38,8 +38,8 @@ def scores_of(run: Path, clips: Tensor) -> np.ndarray:
 
 
 class TestONNX:
-    def test_other_programs_get_scores_and_facts(self, door: Door, run: Path, tiny_store: Store) -> None:
-        outcome = door("export", f"run={run}", "clips=20", "batch_size=2", "write=deep/net.onnx")
+    def test_other_programs_get_scores_and_facts(self, run_command: RunCommand, run: Path, tiny_store: Store) -> None:
+        outcome = run_command("export", f"run={run}", "clips=20", "batch_size=2", "write=deep/net.onnx")
         assert outcome.code == 0, outcome.err
         assert outcome.err == ""
         assert "20 test clips" in outcome.out
@@ -64,16 +64,18 @@ class TestONNX:
         assert json.loads(facts["preprocessing"])["frames"] == 16
         assert str(run.parent) not in str(facts)
 
-    def test_missing_packages_are_told(self, door: Door, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_missing_packages_are_told(
+        self, run_command: RunCommand, run: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(exporting, "find_spec", lambda name: None if name == "onnxruntime" else object())
-        outcome = door("export", f"run={run}")
+        outcome = run_command("export", f"run={run}")
         assert outcome.code == 1
         assert "needs onnxruntime: type `pip install -e '.[export]'`" in outcome.err
 
 
 class TestTorchExport:
-    def test_a_graph_for_any_batch_with_its_facts(self, door: Door, run: Path) -> None:
-        outcome = door("export", f"run={run}", "format=torch_export", "clips=4", "batch_size=2")
+    def test_a_graph_for_any_batch_with_its_facts(self, run_command: RunCommand, run: Path) -> None:
+        outcome = run_command("export", f"run={run}", "format=torch_export", "clips=4", "batch_size=2")
         assert outcome.code == 0, outcome.err
         (path,) = Path("exports").iterdir()
         assert path.name == "demo-st_gdn-joint-seed1.pt2"
@@ -103,9 +105,9 @@ class TestTorchExport:
             found = trace(stgdn.load(run)).module()(clips)
         np.testing.assert_allclose(found, scores_of(run, clips), atol=1e-4)
 
-    def test_statistics_of_every_clip_cannot_be_folded(self, door: Door, make_run: MakeRun) -> None:
+    def test_statistics_of_every_clip_cannot_be_folded(self, run_command: RunCommand, make_run: MakeRun) -> None:
         run = make_run("model.whitening.statistics=instance")
-        outcome = door("export", f"run={run}", "format=torch_export")
+        outcome = run_command("export", f"run={run}", "format=torch_export")
         assert outcome.code == 1
         assert "cannot be folded" in outcome.err
         assert not list(Path().rglob("*.pt2"))
@@ -113,9 +115,9 @@ class TestTorchExport:
 
 class TestSafetensors:
     @pytest.mark.parametrize("inference", [False, True])
-    def test_a_folder_that_load_takes(self, door: Door, run: Path, *, inference: bool) -> None:
+    def test_a_folder_that_load_takes(self, run_command: RunCommand, run: Path, *, inference: bool) -> None:
         options = ("format=safetensors", "write=made", "clips=4", "batch_size=2", f"folded={str(inference).lower()}")
-        outcome = door("export", f"run={run}", *options)
+        outcome = run_command("export", f"run={run}", *options)
         assert outcome.code == 0, outcome.err
         assert sorted(path.name for path in Path("made").iterdir()) == ["README.md", "config.json", "model.safetensors"]
         made, original = stgdn.load("made"), stgdn.load(run)
@@ -131,18 +133,18 @@ class TestSafetensors:
         content = Path("made/config.json").read_text() + Path("made/README.md").read_text()
         assert str(run.parent) not in content
 
-    def test_weights_can_be_trained_on(self, door: Door, run: Path) -> None:
-        assert door("export", f"run={run}", "format=safetensors", "write=made").code == 0
+    def test_weights_can_be_trained_on(self, run_command: RunCommand, run: Path) -> None:
+        assert run_command("export", f"run={run}", "format=safetensors", "write=made").code == 0
         weights = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
         found = load_file("made/model.safetensors")
         assert found.keys() == {name.removeprefix("network.") for name in weights}
         assert all(torch.equal(tensor, weights[f"network.{name}"]) for name, tensor in found.items())
 
     @pytest.mark.usefixtures("trained")
-    def test_the_card_says_what_is_known(self, door: Door) -> None:
+    def test_the_card_says_what_is_known(self, run_command: RunCommand) -> None:
         (summary,) = Path("outputs").rglob("summary.json")
         told = json.loads(summary.read_text())
-        assert door("export", f"run={summary.parent}", "format=safetensors", "write=made").code == 0
+        assert run_command("export", f"run={summary.parent}", "format=safetensors", "write=made").code == 0
         card = Path("made/README.md").read_text()
         assert f"Top-1 {told['test_top1']:.1f} %" in card
         assert told["command"] in card
@@ -150,7 +152,7 @@ class TestSafetensors:
         assert f"{told['parameters']:,}" in card
         assert "seed 1" in card
         assert "of the data: MIT, as this suite" in card
-        again = door("export", "run=made", "format=safetensors", "write=again", "folded=true")  # from a folder
+        again = run_command("export", "run=made", "format=safetensors", "write=again", "folded=true")  # from a folder
         assert again.code == 0, again.err
         assert "store is not there" in again.err
         assert f"Top-1 {told['test_top1']:.1f} %" in Path("again/README.md").read_text()
@@ -158,7 +160,7 @@ class TestSafetensors:
         assert folded(stgdn.load("again")).state_dict().keys() == inner.state_dict().keys()  # not a second time
         shutil.rmtree("made")
         summary.write_text(json.dumps(told | {"epochs": 7}))  # of another epoch than the checkpoint
-        assert door("export", f"run={summary.parent}", "format=safetensors", "write=made").code == 0
+        assert run_command("export", f"run={summary.parent}", "format=safetensors", "write=made").code == 0
         assert "Not measured" in Path("made/README.md").read_text()
 
     @pytest.mark.parametrize(
@@ -166,13 +168,13 @@ class TestSafetensors:
         [(["data.licence=CC BY 4.0"], "of the data: CC BY 4.0"), (["data.licence=null"], "none is known to the suite")],
     )
     def test_the_card_says_the_licence_that_was_given(
-        self, door: Door, make_run: MakeRun, options: list[str], told: str
+        self, run_command: RunCommand, make_run: MakeRun, options: list[str], told: str
     ) -> None:
-        assert door("export", f"run={make_run(*options)}", "format=safetensors", "write=made").code == 0
+        assert run_command("export", f"run={make_run(*options)}", "format=safetensors", "write=made").code == 0
         assert told in Path("made/README.md").read_text()
 
-    def test_damaged_folders_are_told(self, door: Door, run: Path) -> None:
-        assert door("export", f"run={run}", "format=safetensors", "write=made").code == 0
+    def test_damaged_folders_are_told(self, run_command: RunCommand, run: Path) -> None:
+        assert run_command("export", f"run={run}", "format=safetensors", "write=made").code == 0
         good = Path("made/config.json").read_text()
         for content, told in (("{", "no readable config.json"), ("[]", "has no 'config'")):
             Path("made/config.json").write_text(content)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.conftest import Door
+from tests.conftest import RunCommand
 from tests.model.networks import CLASSES, T, clips, network
 from torch import Tensor, nn
 
@@ -152,9 +152,9 @@ DEMO = ("data=demo", "width=0.125", "data.frames=16")
 
 class TestDoor:
     @pytest.mark.parametrize("model", ["agcn", "st_gcn"])
-    def test_a_folder_that_load_takes(self, door: Door, tmp_path: Path, model: str) -> None:
+    def test_a_folder_that_load_takes(self, run_command: RunCommand, tmp_path: Path, model: str) -> None:
         theirs = saved(tmp_path / "x.pt", model)
-        outcome = door("import_weights", "weights=x.pt", f"model={model}", *DEMO, "write=made")
+        outcome = run_command("import_weights", "weights=x.pt", f"model={model}", *DEMO, "write=made")
         assert outcome.code == 0, outcome.err
         assert outcome.err == ""
         assert f"weights of {'2s-AGCN' if model == 'agcn' else 'ST-GCN'}" in outcome.out
@@ -167,7 +167,7 @@ class TestDoor:
         assert "x.pt" in card
         assert "Not measured" in card
         assert str(tmp_path) not in card + (tmp_path / "made" / "config.json").read_text()
-        again = door("import_weights", "weights=x.pt", f"model={model}", *DEMO, "write=made")
+        again = run_command("import_weights", "weights=x.pt", f"model={model}", *DEMO, "write=made")
         assert again.code == 1
         assert "overwrite=true" in again.err
 
@@ -182,17 +182,21 @@ class TestDoor:
             (["weights=nothing.pt"], "No such file"),
         ],
     )
-    def test_what_does_not_fit_is_told(self, door: Door, tmp_path: Path, options: list[str], told: str) -> None:
+    def test_what_does_not_fit_is_told(
+        self, run_command: RunCommand, tmp_path: Path, options: list[str], told: str
+    ) -> None:
         saved(tmp_path / "x.pt")
-        outcome = door("import_weights", *(() if "weights" in options[0] else ("weights=x.pt",)), *DEMO, *options)
+        outcome = run_command(
+            "import_weights", *(() if "weights" in options[0] else ("weights=x.pt",)), *DEMO, *options
+        )
         assert outcome.code == 1
         assert told in outcome.err
         assert len(outcome.err.splitlines()) == 1
         assert not (tmp_path / "exports").exists()
 
-    def test_pickled_code_does_not_run(self, door: Door, tmp_path: Path) -> None:
+    def test_pickled_code_does_not_run(self, run_command: RunCommand, tmp_path: Path) -> None:
         torch.save({"l1.gcn1.PA": Trap()}, tmp_path / "x.pt")
-        outcome = door("import_weights", "weights=x.pt", *DEMO)
+        outcome = run_command("import_weights", "weights=x.pt", *DEMO)
         assert outcome.code == 1
         assert "nothing in it was run" in outcome.err
         assert not (tmp_path / "trapped").exists()

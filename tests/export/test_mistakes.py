@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.conftest import Door
+from tests.conftest import RunCommand
 from tests.inference.conftest import MakeRun
 from torch import Tensor
 
@@ -32,41 +32,41 @@ class TestMistakes:
             (["fromat=onnx"], "did you mean 'format'"),
         ],
     )
-    def test_options_get_one_sentence(self, door: Door, run: Path, options: list[str], told: str) -> None:
+    def test_options_get_one_sentence(self, run_command: RunCommand, run: Path, options: list[str], told: str) -> None:
         Path("file").write_text("mine")
         Path("taken.pt2").write_text("mine")
         Path("full").mkdir()
         Path("full/thesis.txt").write_text("mine")
-        outcome = door("export", f"run={run}", *options)
+        outcome = run_command("export", f"run={run}", *options)
         assert outcome.code == 1
         assert told in outcome.err
         assert len(outcome.err.splitlines()) == 1
         assert [Path(name).read_text() for name in ("file", "taken.pt2", "full/thesis.txt")] == ["mine"] * 3
         assert not list(Path().rglob("*.safetensors"))
 
-    def test_no_run_and_unfinished_ones(self, door: Door, make_run: MakeRun, tmp_path: Path) -> None:
-        outcome = door("export", "run=outputs/nothing")
+    def test_no_run_and_unfinished_ones(self, run_command: RunCommand, make_run: MakeRun, tmp_path: Path) -> None:
+        outcome = run_command("export", "run=outputs/nothing")
         assert outcome.code == 1
         assert "no run at outputs/nothing" in outcome.err
         begun = make_run("epochs=3", epoch=1, name="begun")
-        outcome = door("export", f"run={begun}", "format=safetensors", "write=made")
+        outcome = run_command("export", f"run={begun}", "format=safetensors", "write=made")
         assert outcome.code == 1
         assert "is of epoch 2 of 3" in outcome.err
         assert not (tmp_path / "made").exists()
-        outcome = door("export", f"run={begun}", "format=safetensors", "write=made", "unfinished=true")
+        outcome = run_command("export", f"run={begun}", "format=safetensors", "write=made", "unfinished=true")
         assert outcome.code == 0, outcome.err
         assert "2 of 3 epochs" in (tmp_path / "made" / "README.md").read_text()
 
-    def test_pickled_code_does_not_run(self, door: Door, run: Path) -> None:
+    def test_pickled_code_does_not_run(self, run_command: RunCommand, run: Path) -> None:
         torch.save({"state_dict": {}, "config": Trap()}, run / "checkpoints" / "last.ckpt")
-        outcome = door("export", f"run={run}")
+        outcome = run_command("export", f"run={run}")
         assert outcome.code == 1
         assert "not a readable checkpoint" in outcome.err
         assert not Path("trapped").exists()
 
     @pytest.mark.parametrize("form", ["safetensors", "torch_export"])
     def test_a_full_disk_leaves_what_was_there(
-        self, door: Door, run: Path, monkeypatch: pytest.MonkeyPatch, form: str
+        self, run_command: RunCommand, run: Path, monkeypatch: pytest.MonkeyPatch, form: str
     ) -> None:
         path = Path("made.pt2" if form == "torch_export" else "made")
         if form == "safetensors":
@@ -76,14 +76,16 @@ class TestMistakes:
             path.write_text("before")
         before = content(path)
         monkeypatch.setattr(Path, "write_bytes", full_disk)
-        outcome = door("export", f"run={run}", f"format={form}", f"write={path}", "overwrite=true")
+        outcome = run_command("export", f"run={run}", f"format={form}", f"write={path}", "overwrite=true")
         assert outcome.code == 1
         assert "No space left on device while writing" in outcome.err
         assert content(path) == before
         assert not list(Path().glob(".made*"))
 
-    def test_other_scores_are_refused(self, door: Door, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert door("export", f"run={run}", "format=safetensors", "write=made").code == 0
+    def test_other_scores_are_refused(
+        self, run_command: RunCommand, run: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert run_command("export", f"run={run}", "format=safetensors", "write=made").code == 0
         before = content(Path("made"))
         right = FORMATS["safetensors"]
         for change in (lambda scores: scores + 2e-4, lambda scores: scores * torch.nan):
@@ -93,7 +95,7 @@ class TestMistakes:
                 return lambda clips: change(scorer(clips))
 
             monkeypatch.setitem(FORMATS, "safetensors", right._replace(open=wrong))
-            outcome = door("export", f"run={run}", "format=safetensors", "write=made", "overwrite=true")
+            outcome = run_command("export", f"run={run}", "format=safetensors", "write=made", "overwrite=true")
             assert outcome.code == 1
             assert "nothing was written" in outcome.err
             assert content(Path("made")) == before

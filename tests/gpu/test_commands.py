@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.conftest import DEVICES, TINY, Door
+from tests.conftest import DEVICES, TINY, RunCommand
 
 from stgdn.inference.probabilities import softmax
 from stgdn.runs.scores import Scores
@@ -25,20 +25,22 @@ def same_scores(found: Scores, expected: Scores, tolerance: float) -> None:
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
-def test_train_evaluate_and_predict(door: Door, tiny_data: Path, device: str, precision: str) -> None:
+def test_train_evaluate_and_predict(run_command: RunCommand, tiny_data: Path, device: str, precision: str) -> None:
     where = accelerator(device)
     trainer = (f"trainer.accelerator={where}", "trainer.devices=1", f"trainer.precision={precision}")
-    trained = door("train", *TINY, *trainer, "optimisation.lr=0.01")
+    trained = run_command("train", *TINY, *trainer, "optimisation.lr=0.01")
     assert trained.code == 0, trained.err
     assert trained.err == ""
     (folder,) = (path.parent for path in Path("outputs").rglob("summary.json"))
     expected, rounding = Scores.load(folder / "scores.npz"), 1e-3 if precision == "32-true" else CLOSE
     for word, tolerance in ((where, rounding), ("cpu", CLOSE)):
-        evaluated = door("evaluate", f"run={folder}", f"accelerator={word}")
+        evaluated = run_command("evaluate", f"run={folder}", f"accelerator={word}")
         assert evaluated.code == 0, evaluated.err
         same_scores(Scores.load(folder / "scores.npz"), expected, tolerance)
     clips = f"clips={tiny_data}/raw/demo/*P003R001A00*"
-    predicted = door("predict", f"run={folder}", clips, f"accelerator={where}", "format=json", "player=player.html")
+    predicted = run_command(
+        "predict", f"run={folder}", clips, f"accelerator={where}", "format=json", "player=player.html"
+    )
     assert predicted.code == 0, predicted.err
     assert Path("player.html").stat().st_size > 10_000  # with what the network looks at: gradients on the device
     shares = dict(zip(expected.names.tolist(), softmax(expected.scores).max(axis=1).tolist(), strict=True))
@@ -49,12 +51,14 @@ def test_train_evaluate_and_predict(door: Door, tiny_data: Path, device: str, pr
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_measures_networks(door: Door, monkeypatch: pytest.MonkeyPatch, device: str) -> None:
+def test_measures_networks(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, device: str) -> None:
     monkeypatch.setattr("stgdn.benchmark.devices.PRODUCT", {device: 64})
     monkeypatch.setattr("stgdn.benchmark.devices.COPY", {device: 2**16})
     size = ("batch=4", "frames=8", "rounds=2", "threads=1", 'overrides="data=nw_ucla data.bodies=2 width=0.125"')
     options = (f"device={device}", *size, "precision=bf16", f"memory={device == 'cuda'}")
-    measured = door("benchmark", "what=networks", *options, "variants=[st_gdn]", "unwhitened=[]", "name=networks")
+    measured = run_command(
+        "benchmark", "what=networks", *options, "variants=[st_gdn]", "unwhitened=[]", "name=networks"
+    )
     assert measured.code == 0, measured.err
     record = json.loads(Path("outputs/bench/networks.json").read_text())
     assert record["device"] == device
@@ -63,4 +67,4 @@ def test_measures_networks(door: Door, monkeypatch: pytest.MonkeyPatch, device: 
         assert (row["measures"]["step"]["memory"] or 0) > 0 or device == "cpu"
     sizes = ("scaling.frames=[4,8]", "scaling.batch=[1]", "scaling.joints=[10]")
     options = (f"device={device}", *size, "variants=[st_gdn]", "literal=[]", "unwhitened=[]", *sizes)
-    assert door("benchmark", "what=scaling", *options).code == 0
+    assert run_command("benchmark", "what=scaling", *options).code == 0

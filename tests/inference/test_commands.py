@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.conftest import TINY, Door
+from tests.conftest import TINY, RunCommand
 from tests.inference.conftest import MakeRun
 
 import stgdn
@@ -30,12 +30,12 @@ def raw(tiny_data: Path) -> Path:
 
 
 class TestPredict:
-    def test_a_trained_run_predicts_what_its_test_found(self, door: Door, raw: Path) -> None:
-        assert door("train", *TINY).code == 0
+    def test_a_trained_run_predicts_what_its_test_found(self, run_command: RunCommand, raw: Path) -> None:
+        assert run_command("train", *TINY).code == 0
         (folder,) = (path.parent for path in Path("outputs").rglob("summary.json"))
         with np.load(folder / "scores.npz") as file:
             names, scores, classes = file["names"].tolist(), file["scores"], file["classes"].tolist()
-        outcome = door("predict", f"run={folder}", f"clips={raw}", "format=json")
+        outcome = run_command("predict", f"run={folder}", f"clips={raw}", "format=json")
         assert outcome.code == 0, outcome.err
         assert outcome.err == ""
         content = json.loads(outcome.out)
@@ -52,14 +52,14 @@ class TestPredict:
         assert content["labelled"] == 168
         assert content["top1"] == pytest.approx(np.mean(right))
 
-    def test_nw_ucla(self, door: Door, make_run: MakeRun, shared_data: Path, tmp_path: Path) -> None:
+    def test_nw_ucla(self, run_command: RunCommand, make_run: MakeRun, shared_data: Path, tmp_path: Path) -> None:
         with zipfile.ZipFile(shared_data / "NW-UCLA.zip") as archive:
             members = [name for name in archive.namelist() if "_s01_" in name and name.endswith(".json")][::3]
             archive.extractall(tmp_path / "some", members)
         options = ("data=nw_ucla", f"data.source={tmp_path}/some", f"data.store={tmp_path}/store")
-        assert door("prepare", *options, "workers=1").code == 0
+        assert run_command("prepare", *options, "workers=1").code == 0
         run = make_run(*options)
-        outcome = door("predict", f"run={run}", f"clips={tmp_path}/some", "format=csv", "top=2")
+        outcome = run_command("predict", f"run={run}", f"clips={tmp_path}/some", "format=csv", "top=2")
         assert outcome.code == 0, outcome.err
         rows = {row["clip"]: row for row in csv.DictReader(io.StringIO(outcome.out))}
         store, network = Store(tmp_path / "store"), stgdn.load(run)
@@ -71,8 +71,8 @@ class TestPredict:
             assert found["class_1"] == network.classes[int(row.argmax())]
             assert float(found["probability_2"]) == pytest.approx(np.sort(row)[-2], abs=1e-4)
 
-    def test_a_table_and_a_file(self, door: Door, run: Path, raw: Path) -> None:
-        outcome = door("predict", f"run={run}", f"clips='{raw}/*A00[16].skeleton'", "write=more/found.csv")
+    def test_a_table_and_a_file(self, run_command: RunCommand, run: Path, raw: Path) -> None:
+        outcome = run_command("predict", f"run={run}", f"clips='{raw}/*A00[16].skeleton'", "write=more/found.csv")
         assert outcome.code == 0, outcome.err
         assert "drink water" in outcome.out
         assert "top-1" in outcome.out
@@ -81,37 +81,39 @@ class TestPredict:
         rows = list(csv.DictReader(io.StringIO(Path("more/found.csv").read_text())))
         assert {row["is"] for row in rows} == {"drink water", "pickup"}
 
-    def test_streams_are_fused(self, door: Door, make_run: MakeRun, raw: Path, tiny_store: Store) -> None:
+    def test_streams_are_fused(self, run_command: RunCommand, make_run: MakeRun, raw: Path, tiny_store: Store) -> None:
         runs = [make_run(f"data.stream={stream}", name=stream) for stream in ("bone", "joint")]
         name = str(tiny_store.clips["name"][0])
         options = (f"run=[{runs[0]},{runs[1]}]", f"clips={raw}/{name}.skeleton", "format=json")
-        outcome = door("predict", *options, "weights.bone=2")
+        outcome = run_command("predict", *options, "weights.bone=2")
         assert outcome.code == 0, outcome.err
         bone, joint = (stgdn.load(run).scores([tiny_store.joints(0)])[0].astype(np.float64) for run in runs)
         fused = np.exp((2 * bone + joint) / 3)
         best = json.loads(outcome.out)["clips"][0]["top"][0]
         assert best["probability"] == pytest.approx((fused / fused.sum()).max(), abs=1e-4)
 
-    def test_one_broken_file_among_many(self, door: Door, run: Path, raw: Path, tmp_path: Path) -> None:
+    def test_one_broken_file_among_many(self, run_command: RunCommand, run: Path, raw: Path, tmp_path: Path) -> None:
         whole = sorted(raw.glob("*.skeleton"))[:3]
         (tmp_path / "some").mkdir()
         for path in whole:
             shutil.copy(path, tmp_path / "some")
         (tmp_path / "some" / "cut.skeleton").write_bytes(whole[0].read_bytes()[:5000])
-        outcome = door("predict", f"run={run}", "clips=some", "format=csv")
+        outcome = run_command("predict", f"run={run}", "clips=some", "format=csv")
         assert outcome.code == 1
         assert "note: left out: some/cut.skeleton: ends after" in outcome.err
         assert last_line(outcome.err) == "error: 1 of 4 clips cannot be used, they are named above"
         assert [row["clip"] for row in csv.DictReader(io.StringIO(outcome.out))] == [path.stem for path in whole]
 
-    def test_files_beside_their_zip_are_all_read(self, door: Door, run: Path, raw: Path, tmp_path: Path) -> None:
+    def test_files_beside_their_zip_are_all_read(
+        self, run_command: RunCommand, run: Path, raw: Path, tmp_path: Path
+    ) -> None:
         whole = sorted(raw.glob("*.skeleton"))[:5]
         (tmp_path / "some").mkdir()
         with zipfile.ZipFile(tmp_path / "some" / "packed.zip", "w") as archive:
             for path in whole:
                 archive.write(path, path.name)
                 shutil.copy(path, tmp_path / "some")
-        outcome = door("predict", f"run={run}", "clips=some", "format=json")
+        outcome = run_command("predict", f"run={run}", "clips=some", "format=json")
         assert outcome.code == 0, outcome.err
         assert "5 clips have the name of another one" in outcome.err
         content = json.loads(outcome.out)
@@ -121,7 +123,7 @@ class TestPredict:
         assert all(first["top"] == second["top"] for first, second in by_name.values())
         assert content["unusable"] == []
 
-    def test_two_recordings_of_one_name_are_both_read(self, door: Door, run: Path, tmp_path: Path) -> None:
+    def test_two_recordings_of_one_name_are_both_read(self, run_command: RunCommand, run: Path, tmp_path: Path) -> None:
         (tmp_path / "own").mkdir()
         for seed, frames in ((0, 20), (1, 12)):
             joints = np.random.default_rng(seed).normal(0, 0.3, (frames, 25, 3))
@@ -131,22 +133,22 @@ class TestPredict:
                 columns = ",".join(f"{joint}_{axis}" for joint in NTU25.joints for axis in "xyz")
                 rows = joints.reshape(frames, -1)
                 np.savetxt(tmp_path / "own" / "s1.csv", rows, delimiter=",", header=columns, comments="")
-        outcome = door("predict", f"run={run}", "clips=own", "format=json")
+        outcome = run_command("predict", f"run={run}", "clips=own", "format=json")
         assert outcome.code == 0, outcome.err
         clips = json.loads(outcome.out)["clips"]
         assert {(clip["clip"], Path(clip["file"]).name) for clip in clips} == {("s1", "s1.csv"), ("s1", "s1.npz")}
         first, second = (clip["top"][0]["probability"] for clip in clips)
         assert first != second
 
-    def test_other_joints_are_mapped_and_told(self, door: Door, run: Path, shared_data: Path) -> None:
-        outcome = door("predict", f"run={run}", f"clips={shared_data}/kinetics-samples", "format=json")
+    def test_other_joints_are_mapped_and_told(self, run_command: RunCommand, run: Path, shared_data: Path) -> None:
+        outcome = run_command("predict", f"run={run}", f"clips={shared_data}/kinetics-samples", "format=json")
         assert outcome.code == 0, outcome.err
         assert "joints of openpose18 are mapped" in outcome.err
         assert len(json.loads(outcome.out)["clips"]) == 3
 
-    def test_an_unfinished_run_is_told(self, door: Door, make_run: MakeRun, raw: Path) -> None:
+    def test_an_unfinished_run_is_told(self, run_command: RunCommand, make_run: MakeRun, raw: Path) -> None:
         run = make_run("epochs=7", epoch=2)
-        outcome = door("predict", f"run={run}", f"clips={sorted(raw.glob('*.skeleton'))[0]}")
+        outcome = run_command("predict", f"run={run}", f"clips={sorted(raw.glob('*.skeleton'))[0]}")
         assert outcome.code == 0
         assert "last.ckpt is of epoch 3 of 7" in outcome.err
 
@@ -167,11 +169,13 @@ class TestPredict:
             (["cilps=x"], "did you mean 'clips'"),
         ],
     )
-    def test_mistakes_are_one_sentence(self, door: Door, run: Path, raw: Path, options: list[str], told: str) -> None:
+    def test_mistakes_are_one_sentence(
+        self, run_command: RunCommand, run: Path, raw: Path, options: list[str], told: str
+    ) -> None:
         Path("empty").mkdir()
         given = {option.split("=")[0] for option in options}
         defaults = {"run": f"run={run}", "clips": f"clips={sorted(raw.glob('*.skeleton'))[0]}"}
-        outcome = door("predict", *(each for key, each in defaults.items() if key not in given), *options)
+        outcome = run_command("predict", *(each for key, each in defaults.items() if key not in given), *options)
         assert outcome.code == 1
         assert told in last_line(outcome.err)
         assert len(outcome.err.strip().splitlines()) == 1
@@ -179,10 +183,10 @@ class TestPredict:
 
 
 class TestLive:
-    def test_replays_clips(self, door: Door, run: Path, raw: Path, tiny_store: Store) -> None:
+    def test_replays_clips(self, run_command: RunCommand, run: Path, raw: Path, tiny_store: Store) -> None:
         chosen = tiny_store.clips[:3]
         clips = ",".join(f"{raw}/{name}.skeleton" for name in chosen["name"])
-        outcome = door("live", f"run={run}", f"input=[{clips}]", "pace=fast", "every=0.4", "format=json")
+        outcome = run_command("live", f"run={run}", f"input=[{clips}]", "pace=fast", "every=0.4", "format=json")
         assert outcome.code == 0, outcome.err
         decisions = [json.loads(line) for line in outcome.out.splitlines()]
         frames = int(chosen["length"].sum())
@@ -192,12 +196,14 @@ class TestLive:
         assert f"note: {frames} frames" in outcome.err
         assert f"note: {len(decisions)} decisions, latency" in outcome.err
 
-    def test_lines_from_a_pipe(self, door: Door, run: Path, tiny_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_lines_from_a_pipe(
+        self, run_command: RunCommand, run: Path, tiny_store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         joints = tiny_store.joints(0)[0]
         lines = [json.dumps({"bodies": [{"id": "me", "joints": pose.tolist()}]}) for pose in joints[:30]]
         content = iter(["\n".join([*lines[:20], "{", *lines[20:]]).encode(), b""])
         monkeypatch.setattr(os, "read", lambda *_: next(content))
-        outcome = door("live", f"run={run}", "input=-", "wait=true", "format=json")
+        outcome = run_command("live", f"run={run}", "input=-", "wait=true", "format=json")
         monkeypatch.undo()
         assert outcome.code == 0, outcome.err
         assert [json.loads(line)["time"] for line in outcome.out.splitlines()] == [0.5, 1.0]
@@ -216,8 +222,8 @@ class TestLive:
             (["input=-", "format=xml"], "unknown format 'xml'"),
         ],
     )
-    def test_mistakes_are_one_sentence(self, door: Door, run: Path, options: list[str], told: str) -> None:
-        outcome = door("live", f"run={run}", *options)
+    def test_mistakes_are_one_sentence(self, run_command: RunCommand, run: Path, options: list[str], told: str) -> None:
+        outcome = run_command("live", f"run={run}", *options)
         assert outcome.code == 1
         assert told in last_line(outcome.err)
         assert len(outcome.err.strip().splitlines()) == 1

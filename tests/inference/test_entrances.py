@@ -217,13 +217,13 @@ def test_a_window_in_which_nobody_is_seen_decides_nothing(network: TrainedNetwor
 
 class TestNWUCLA:
     @pytest.fixture
-    def network(self, shared_data: Path, tmp_path: Path, door: Callable, make_run: MakeRun) -> TrainedNetwork:
+    def network(self, shared_data: Path, tmp_path: Path, run_command: Callable, make_run: MakeRun) -> TrainedNetwork:
         """Of random weights, for NW-UCLA's joints; `tmp_path / "some"` has clips."""
         with zipfile.ZipFile(shared_data / "NW-UCLA.zip") as archive:
             members = [name for name in archive.namelist() if "_s01_e00" in name and name.endswith(".json")]
             archive.extractall(tmp_path / "some", members)
         options = ("data=nw_ucla", f"data.source={tmp_path}/some", f"data.store={tmp_path}/store")
-        assert door("prepare", *options, "workers=1").code == 0
+        assert run_command("prepare", *options, "workers=1").code == 0
         return stgdn.load(make_run(*options))
 
     @pytest.mark.parametrize("where", ["before", "between", "after", "everywhere"])
@@ -286,7 +286,7 @@ class TestLongRecordings:
         return command[2:]
 
     def test_are_told_with_a_command_that_works(
-        self, door: Callable, run: Path, tiny_store: Store, tmp_path: Path
+        self, run_command: Callable, run: Path, tiny_store: Store, tmp_path: Path
     ) -> None:
         median = stgdn.load(run).median_frames or 0
         training = tiny_store.clips["length"][tiny_store.training("ntu60_xsub")]
@@ -295,16 +295,16 @@ class TestLongRecordings:
         pose = poses[np.abs(np.arange(2 * median + 1) % (2 * len(poses) - 2) - len(poses) + 1)]
         np.savez(tmp_path / "just, not.npz", joints=pose[None, : 2 * median])
         np.savez(tmp_path / "it's long.npz", joints=1000 * pose[None])
-        outcome = door("predict", f"run={run}", f"clips='{tmp_path}/just*.npz'")
+        outcome = run_command("predict", f"run={run}", f"clips='{tmp_path}/just*.npz'")
         assert (outcome.code, outcome.err) == (0, "")
-        outcome = door("predict", f"run={run}", f"clips='{tmp_path}/*long.npz'", "scale=0.001", "top=1")
+        outcome = run_command("predict", f"run={run}", f"clips='{tmp_path}/*long.npz'", "scale=0.001", "top=1")
         assert outcome.code == 0, outcome.err
         (told,) = outcome.err.splitlines()
         assert told.startswith(f"note: it's long: {2 * median + 1} frames, clips of training had {median} (median); ")
         arguments = self.live(told)
         assert arguments[:2] == [f"run={run}", "scale=0.001"]
         assert arguments[-1] == "pace=fast"
-        outcome = door("live", *arguments, "format=json")
+        outcome = run_command("live", *arguments, "format=json")
         assert outcome.code == 0, outcome.err
         assert len(outcome.out.splitlines()) == (2 * median + 1) // 15
         assert f"note: {2 * median + 1} frames" in outcome.err

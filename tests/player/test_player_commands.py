@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tests.conftest import Door, Outcome
+from tests.conftest import Outcome, RunCommand
 from tests.reports import made_up
 
 from stgdn.runs.scores import Scores
@@ -37,9 +37,9 @@ def raw(tiny_data: Path) -> list[Path]:
 
 
 class TestPredict:
-    def test_a_page(self, door: Door, run: Path, raw: list[Path]) -> None:
+    def test_a_page(self, run_command: RunCommand, run: Path, raw: list[Path]) -> None:
         clips = ",".join(map(str, raw[:3]))
-        outcome = door(
+        outcome = run_command(
             "predict", f"run={run}", f"clips=[{clips}]", "player=more/p.html", "player_clips=2", "format=json"
         )
         assert outcome.code == 0, outcome.err
@@ -55,14 +55,14 @@ class TestPredict:
             assert last == pytest.approx([each["probability"] for each in told["top"]], abs=6e-4)
             assert content["classes"][clip["classes"]][clip["label"]] == told["is"]
 
-    def test_true_is_a_page_of_that_name(self, door: Door, run: Path, raw: list[Path]) -> None:
-        outcome = door("predict", f"run={run}", f"clips={raw[0]}", "player=true")
+    def test_true_is_a_page_of_that_name(self, run_command: RunCommand, run: Path, raw: list[Path]) -> None:
+        outcome = run_command("predict", f"run={run}", f"clips={raw[0]}", "player=true")
         assert outcome.code == 0, outcome.err
         assert [clip["name"] for clip in data_of(Path("player.html"))["clips"]] == [raw[0].stem]
 
-    def test_a_sheet_of_flat_clips(self, door: Door, run: Path, shared_data: Path) -> None:
+    def test_a_sheet_of_flat_clips(self, run_command: RunCommand, run: Path, shared_data: Path) -> None:
         clip = next((shared_data / "kinetics-samples").rglob("*.json"))
-        outcome = door("predict", f"run={run}", f"clips={clip}", "player=sheet.png")
+        outcome = run_command("predict", f"run={run}", f"clips={clip}", "player=sheet.png")
         assert outcome.code == 0, outcome.err
         with Image.open("sheet.png") as picture:
             assert picture.width > 1000
@@ -75,9 +75,9 @@ class TestPredict:
             ("player_clips=0", "player_clips=0 must be a whole number from 1 up"),
         ],
     )
-    def test_mistakes(self, door: Door, run: Path, raw: list[Path], option: str, told: str) -> None:
+    def test_mistakes(self, run_command: RunCommand, run: Path, raw: list[Path], option: str, told: str) -> None:
         Path("words.txt").touch()
-        outcome = door("predict", f"run={run}", f"clips={raw[0]}", option)
+        outcome = run_command("predict", f"run={run}", f"clips={raw[0]}", option)
         assert told in sentence(outcome)
         assert outcome.out == ""
 
@@ -104,9 +104,9 @@ class TestCompare:
         altered(second, rolled)
         return first, second
 
-    def test_a_table_and_a_page(self, door: Door, two: tuple[Path, Path]) -> None:
+    def test_a_table_and_a_page(self, run_command: RunCommand, two: tuple[Path, Path]) -> None:
         names = set(Scores.load(two[0] / "scores.npz").names[:4].tolist())
-        outcome = door("compare", f"runs=[{two[0]},{two[1]}]", "most=3", "page=compare.html")
+        outcome = run_command("compare", f"runs=[{two[0]},{two[1]}]", "most=3", "page=compare.html")
         assert outcome.code == 0, outcome.err
         assert "The runs disagree on 4 of" in outcome.out
         assert "and 1 more" in outcome.out
@@ -120,41 +120,41 @@ class TestCompare:
             assert clip["label"] is not None
             assert clip["synthetic"]
 
-    def test_runs_that_agree(self, door: Door, two: tuple[Path, Path]) -> None:
+    def test_runs_that_agree(self, run_command: RunCommand, two: tuple[Path, Path]) -> None:
         shutil.copy(two[0] / "scores.npz", two[1])
-        outcome = door("compare", f"runs=[{two[0]},{two[1]}]", "page=compare.html")
+        outcome = run_command("compare", f"runs=[{two[0]},{two[1]}]", "page=compare.html")
         assert outcome.code == 0, outcome.err
         assert "The runs agree on all" in outcome.out
         assert "note: no page" in outcome.err
         assert not Path("compare.html").exists()
 
-    def test_files_of_scores_have_a_table(self, door: Door) -> None:
+    def test_files_of_scores_have_a_table(self, run_command: RunCommand) -> None:
         for number in (1, 2):
             made_up.scores(seed=number).save(Path(f"{number}.npz"))
-        outcome = door("compare", "runs=[1.npz,2.npz]")
+        outcome = run_command("compare", "runs=[1.npz,2.npz]")
         assert outcome.code == 0, outcome.err
         assert "of 60 clips" in outcome.out
-        assert "give the runs' folders" in sentence(door("compare", "runs=[1.npz,2.npz]", "page=a.html"))
+        assert "give the runs' folders" in sentence(run_command("compare", "runs=[1.npz,2.npz]", "page=a.html"))
 
-    def test_mistakes(self, door: Door) -> None:
+    def test_mistakes(self, run_command: RunCommand) -> None:
         runs = [made_up.run(Path("outputs")), made_up.run(Path("outputs"), seed=2), made_up.run(Path("more"), seed=3)]
         names = np.asarray([f"other{number}" for number in range(60)])
         made_up.scores(names=names).save(runs[2] / "scores.npz")
         both = f"runs=[{runs[0]},{runs[1]}]"
-        assert "are of different clips" in sentence(door("compare", f"runs=[{runs[0]},{runs[2]}]"))
-        assert "takes two runs, and runs= gives 1" in sentence(door("compare", f"runs={runs[0]}"))
-        assert "must end in .html" in sentence(door("compare", both, "page=a.gif"))
-        assert "most=0 must be a whole number" in sentence(door("compare", both, "most=0"))
-        assert "did you mean 'most'" in sentence(door("compare", both, "mots=3"))
+        assert "are of different clips" in sentence(run_command("compare", f"runs=[{runs[0]},{runs[2]}]"))
+        assert "takes two runs, and runs= gives 1" in sentence(run_command("compare", f"runs={runs[0]}"))
+        assert "must end in .html" in sentence(run_command("compare", both, "page=a.gif"))
+        assert "most=0 must be a whole number" in sentence(run_command("compare", both, "most=0"))
+        assert "did you mean 'most'" in sentence(run_command("compare", both, "mots=3"))
         (runs[1] / "scores.npz").unlink()
-        assert "scores.npz is not a score file" in sentence(door("compare", both))
-        assert "no run or score file nowhere" in sentence(door("compare", f"runs=[{runs[0]},nowhere]"))
+        assert "scores.npz is not a score file" in sentence(run_command("compare", both))
+        assert "no run or score file nowhere" in sentence(run_command("compare", f"runs=[{runs[0]},nowhere]"))
 
-    def test_a_store_that_has_changed(self, door: Door, two: tuple[Path, Path]) -> None:
+    def test_a_store_that_has_changed(self, run_command: RunCommand, two: tuple[Path, Path]) -> None:
         def renamed(scores: Scores) -> Scores:
             return replace(scores, names=np.asarray([f"x{name}" for name in scores.names]))
 
         for folder in two:
             altered(folder, renamed)
-        outcome = door("compare", f"runs=[{two[0]},{two[1]}]", "page=a.html")
+        outcome = run_command("compare", f"runs=[{two[0]},{two[1]}]", "page=a.html")
         assert "has no clip xS" in sentence(outcome)

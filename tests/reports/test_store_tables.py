@@ -1,4 +1,4 @@
-"""What is in a store, as people see it: tables, a picture, and the door."""
+"""What is in a store, as people see it: tables, a picture, and the command."""
 
 import dataclasses
 import io
@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from rich.console import Console
-from tests.conftest import Door
+from tests.conftest import RunCommand
 
 from stgdn.data.store.contents import Contents, Histogram
 from stgdn.data.store.description import describe
@@ -170,8 +170,8 @@ class TestTarget:
 
 
 class TestDoor:
-    def test_describes_the_demo(self, door: Door) -> None:
-        outcome = door("describe", "json=numbers.json")
+    def test_describes_the_demo(self, run_command: RunCommand) -> None:
+        outcome = run_command("describe", "json=numbers.json")
         assert outcome.code == 0, outcome.err
         assert outcome.err == ""
         assert "synthetic, shows nobody who exists" in outcome.out
@@ -180,8 +180,8 @@ class TestDoor:
         height, width, _ = imread("outputs/demo/contents.png").shape
         assert width > height > 500
 
-    def test_no_files_unless_wanted(self, door: Door) -> None:
-        assert door("describe", "picture=null").code == 0
+    def test_no_files_unless_wanted(self, run_command: RunCommand) -> None:
+        assert run_command("describe", "picture=null").code == 0
         assert not list(Path().iterdir())
 
     @pytest.mark.parametrize(
@@ -194,11 +194,11 @@ class TestDoor:
             (["pictures=a.png"], "did you mean 'picture'"),
         ],
     )
-    def test_mistakes_get_one_sentence(self, door: Door, options: list[str], told: str) -> None:
-        outcome = door("describe", *options)
+    def test_mistakes_get_one_sentence(self, run_command: RunCommand, options: list[str], told: str) -> None:
+        outcome = run_command("describe", *options)
         assert outcome.code == 1
         (line,) = outcome.err.splitlines()
         assert told in line
 
-    def test_help_shows_examples(self, door: Door) -> None:
-        assert "python src/describe.py data=nw_ucla" in door("describe", "--help").out
+    def test_help_shows_examples(self, run_command: RunCommand) -> None:
+        assert "python src/describe.py data=nw_ucla" in run_command("describe", "--help").out

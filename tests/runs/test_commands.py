@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
-from tests.conftest import TINY, Door
+from tests.conftest import TINY, RunCommand
 
 from stgdn.runs.commands import retyped, together, training_command
 
@@ -44,22 +44,22 @@ def test_seeds_become_a_sweep() -> None:
     assert together([f"{train} seed=2", *others, f"{train} seed=12"]) == [f"{train} -m seed=2,12", *others]
 
 
-def test_there_is_none_outside_a_door(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)  # what a door before left behind
+def test_there_is_none_outside_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)  # what a command before left behind
     assert training_command() is None
 
 
-def test_the_command_that_a_run_keeps_makes_the_same_run(door: Door) -> None:
+def test_the_command_that_a_run_keeps_makes_the_same_run(run_command: RunCommand) -> None:
     small = ("model=agcn_7l", "model.channels=[8]", "model.strides=[1]", "trainer.limit_train_batches=0.2")
     options = (*small, "data.rotate=[0,20,0]", "oversmoothing=null", *TINY)
-    outcome = door("train", "-m", "resume=true", *options)
+    outcome = run_command("train", "-m", "resume=true", *options)
     assert outcome.code == 0, outcome.err
     (path,) = Path("outputs").rglob("summary.json")
     command = json.loads(path.read_text())["command"]
     assert command == shlex.join(["python", "src/train.py", *options])
-    again = door("train", *shlex.split(command)[2:])
+    again = run_command("train", *shlex.split(command)[2:])
     assert f"{path.parent} holds a finished run" in again.err
-    printed = OmegaConf.create(door("train", *shlex.split(command)[2:], "--cfg", "job").out)
+    printed = OmegaConf.create(run_command("train", *shlex.split(command)[2:], "--cfg", "job").out)
     OmegaConf.update(printed, "folder", None)  # only Hydra can work it out
     made = OmegaConf.load(path.with_name("config.yaml"))
     assert len(made.data.classes) == made.data.num_classes

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.conftest import TINY, Door
+from tests.conftest import TINY, RunCommand
 
 from stgdn.errors import InputError
 from stgdn.files import file_name, name_problem
@@ -125,9 +125,11 @@ def test_a_name_without_problem_stays_in_its_folder(name: str) -> None:
         ("benchmark", ["what=networks", "variants=[st_gcn]", "literal=[]", "unwhitened=[]", "name=../made"]),
     ],
 )
-def test_commands_take_names_not_paths(door: Door, tmp_path: Path, command: str, options: list[str]) -> None:
+def test_commands_take_names_not_paths(
+    run_command: RunCommand, tmp_path: Path, command: str, options: list[str]
+) -> None:
     before = set(tmp_path.parent.iterdir())
-    outcome = door(command, *options)
+    outcome = run_command(command, *options)
     assert outcome.code == 1
     assert re.search("name of a file or folder: it (has a '/'|begins with '.')", outcome.err)
     assert "Traceback" not in outcome.err
@@ -135,7 +137,7 @@ def test_commands_take_names_not_paths(door: Door, tmp_path: Path, command: str,
     assert not list(tmp_path.rglob("made*"))
 
 
-def test_names_of_people_s_own(door: Door, tmp_path: Path) -> None:
-    outcome = door("train", *TINY, "data.name='größe 2'", "model.name='réseau'")
+def test_names_of_people_s_own(run_command: RunCommand, tmp_path: Path) -> None:
+    outcome = run_command("train", *TINY, "data.name='größe 2'", "model.name='réseau'")
     assert outcome.code == 0, outcome.err
     assert (tmp_path / "outputs" / "größe 2" / "réseau" / "joint").is_dir()

@@ -18,7 +18,7 @@ from hydra.utils import instantiate
 from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
-from tests.conftest import ROOT, TINY, Door
+from tests.conftest import ROOT, TINY, RunCommand
 
 import stgdn
 from stgdn.errors import InputError
@@ -136,10 +136,10 @@ class Stranger:
 
 
 @pytest.fixture
-def stranger(trained: object, door: Door, tiny_data: Path, tmp_path: Path) -> Stranger:
+def stranger(trained: object, run_command: RunCommand, tiny_data: Path, tmp_path: Path) -> Stranger:
     """Two finished runs, one of them twice, an export and a clip."""
     del trained
-    outcome = door("export", f"run={RUN}", "format=safetensors", f"write={EXPORTED}", "clips=1")
+    outcome = run_command("export", f"run={RUN}", "format=safetensors", f"write={EXPORTED}", "clips=1")
     assert outcome.code == 0, outcome.err
     shutil.copytree(RUN, Path("again") / RUN.name)
     bones()
@@ -170,7 +170,7 @@ def files(folder: Path) -> set[Path]:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_planted_configs_are_refused(
-    stranger: Stranger, door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    stranger: Stranger, run_command: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv("SECRET", "secret")
     if name == "train":
@@ -178,7 +178,7 @@ def test_planted_configs_are_refused(
     before = files(tmp_path)
     for plant in (*READ_BY_ALL, *BUILT_BY_ALL, *([reader] if name in NEED_STORE else [])):
         stranger.plant(plant)
-        outcome = door(name.split()[0], *COMMANDS[name])
+        outcome = run_command(name.split()[0], *COMMANDS[name])
         what = f"{plant.__name__}: {outcome.out}{outcome.err}"
         assert outcome.code == 1, what
         assert "Traceback" not in outcome.err, what
@@ -188,31 +188,33 @@ def test_planted_configs_are_refused(
         assert files(tmp_path) == before, what
 
 
-def test_pages_and_fusions_of_planted_runs(stranger: Stranger, door: Door, tmp_path: Path) -> None:
+def test_pages_and_fusions_of_planted_runs(stranger: Stranger, run_command: RunCommand, tmp_path: Path) -> None:
     """They show the figures that are stored; what they would have to build for is left out, with a sentence."""
     for plant in (environment, data_name, network, nested, reader):
         stranger.plant(plant)
-        outcome = door("report", "page=report.html", "mistakes=1")
+        outcome = run_command("report", "page=report.html", "mistakes=1")
         assert outcome.code == 0, outcome.err
         for run in (RUN, BONES):
             assert f"no mistakes of {run} are played: " in outcome.err, plant.__name__
-        outcome = door("fuse", f"runs=[{RUN},{BONES}]", "folder=fused")
+        outcome = run_command("fuse", f"runs=[{RUN},{BONES}]", "folder=fused")
         assert outcome.code == 0, outcome.err
         assert files(stranger.outside) == set(), plant.__name__
     assert (tmp_path / "report.html").exists()
     assert (tmp_path / "fused" / "fusion.json").exists()
 
 
-def test_a_reader_that_is_not_ours_is_not_made(stranger: Stranger, door: Door) -> None:
+def test_a_reader_that_is_not_ours_is_not_made(stranger: Stranger, run_command: RunCommand) -> None:
     """Nor is it needed: people train on data that a reader of their own has prepared, and use the network anywhere."""
     stranger.plant(reader)
     for name in ("predict", "live", "export"):
-        outcome = door(name, *COMMANDS[name])
+        outcome = run_command(name, *COMMANDS[name])
         assert outcome.code == 0, outcome.err
         assert files(stranger.outside) == set()
 
 
-def test_data_that_are_not_there_are_not_made(stranger: Stranger, door: Door, tmp_path: Path, tiny_data: Path) -> None:
+def test_data_that_are_not_there_are_not_made(
+    stranger: Stranger, run_command: RunCommand, tmp_path: Path, tiny_data: Path
+) -> None:
     """A run from another machine: its demo is told to be missing, prepared by a command, and found by data_root=."""
 
     def moved(config: Config, outside: Path) -> None:
@@ -221,47 +223,47 @@ def test_data_that_are_not_there_are_not_made(stranger: Stranger, door: Door, tm
         config["data"] |= {"source": str(root / "raw" / "demo"), "store": str(root / "prepared" / "demo")}
 
     stranger.plant(moved)
-    outcome = door("evaluate", f"run={RUN}")
+    outcome = run_command("evaluate", f"run={RUN}")
     assert outcome.code == 1
     assert f"data=demo is not prepared ({stranger.outside}/data/prepared/demo is missing)" in outcome.err
     assert "`python src/prepare.py data=demo`; if it is prepared elsewhere, say data_root=FOLDER" in outcome.err
-    outcome = door("evaluate", f"run={RUN}", f"data_root={tmp_path}/new")
+    outcome = run_command("evaluate", f"run={RUN}", f"data_root={tmp_path}/new")
     assert outcome.code == 1
     assert files(stranger.outside) == set()
     assert not (tmp_path / "new").exists()
-    assert door("evaluate", f"run={RUN}", f"data_root={tiny_data}").code == 0
+    assert run_command("evaluate", f"run={RUN}", f"data_root={tiny_data}").code == 0
 
 
 @pytest.mark.parametrize("key", ["data", "model", "stream"])
-def test_names_in_a_summary_are_no_paths(trained: object, door: Door, tmp_path: Path, key: str) -> None:
+def test_names_in_a_summary_are_no_paths(trained: object, run_command: RunCommand, tmp_path: Path, key: str) -> None:
     del trained
     shutil.copytree(RUN, BONES)
     for folder in (RUN, BONES):
         summary = json.loads((folder / "summary.json").read_text())
         (folder / "summary.json").write_text(json.dumps(summary | {key: "../../../../made"}))
     for options in (("fuse", f"runs=[{RUN},{BONES}]"), ("figure2", f"runs=[{RUN},{BONES}]", "class=throw")):
-        outcome = door(*options)
+        outcome = run_command(*options)
         assert outcome.code == 1
         assert f"has {key}='../../../../made', which cannot be a file's name: it has a '/'" in outcome.err
     assert not list(tmp_path.parent.glob("made*"))
 
 
-def test_a_stream_in_a_file_of_scores_is_no_path(trained: object, door: Door, tmp_path: Path) -> None:
+def test_a_stream_in_a_file_of_scores_is_no_path(trained: object, run_command: RunCommand, tmp_path: Path) -> None:
     del trained
     bones("/../../../../../made")
-    outcome = door("fuse", f"runs=[{RUN},{BONES}]")
+    outcome = run_command("fuse", f"runs=[{RUN},{BONES}]")
     assert outcome.code == 1
     assert "cannot be the name of a file or folder" in outcome.err
     assert not list(tmp_path.parent.glob("made*"))
 
 
 @pytest.mark.parametrize("name", ["evaluate", "predict", "live", "export"])
-def test_checkpoints_are_looked_for_in_their_folder(trained: object, door: Door, name: str) -> None:
+def test_checkpoints_are_looked_for_in_their_folder(trained: object, run_command: RunCommand, name: str) -> None:
     del trained
     shutil.copy(RUN / "checkpoints" / "last.ckpt", "stray.ckpt")
     more = {"predict": ["clips=x"], "live": ["input=x"]}.get(name, [])
     up = "/".join([".."] * (len(RUN.parts) + 1))
-    outcome = door(name, f"run={RUN}", f"checkpoint={up}/stray", *more)
+    outcome = run_command(name, f"run={RUN}", f"checkpoint={up}/stray", *more)
     assert outcome.code == 1
     assert "unknown checkpoint" in outcome.err
 
@@ -409,7 +411,7 @@ def test_loading_connects_to_nowhere(trained: object, monkeypatch: pytest.Monkey
     assert stgdn.load(RUN).classes[:2] == ("class 0", "class 1")
 
 
-def test_shell_commands_of_a_launcher_are_left_aside(stranger: Stranger, door: Door) -> None:
+def test_shell_commands_of_a_launcher_are_left_aside(stranger: Stranger, run_command: RunCommand) -> None:
     """They may hold ${NAME}; how a run was started does not matter to anybody who uses it."""
 
     def launched(config: Config, outside: Path) -> None:
@@ -417,7 +419,7 @@ def test_shell_commands_of_a_launcher_are_left_aside(stranger: Stranger, door: D
         config["launcher"] = {"name": "slurm", "setup": ["source ${CONDA}/bin/activate"]}
 
     stranger.plant(launched)
-    assert door("evaluate", f"run={RUN}").code == 0
+    assert run_command("evaluate", f"run={RUN}").code == 0
     assert "launcher" not in stgdn.load(RUN).config
 
 

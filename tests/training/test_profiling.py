@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from tests.conftest import TINY, Door
+from tests.conftest import TINY, RunCommand
 
 from stgdn.errors import InputError
 from stgdn.training.profiling import build_profiler, written
 
 
-def test_a_profile_lies_in_the_run_folder(door: Door) -> None:
-    outcome = door("train", *TINY, "model=agcn_7l", "trainer.profiler=simple", "oversmoothing=null")
+def test_a_profile_lies_in_the_run_folder(run_command: RunCommand) -> None:
+    outcome = run_command("train", *TINY, "model=agcn_7l", "trainer.profiler=simple", "oversmoothing=null")
     assert outcome.code == 0, outcome.err
     (path,) = Path("outputs").rglob("fit-profile-simple.txt")
     text = path.read_text()

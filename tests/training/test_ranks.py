@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.conftest import DEVICES, ROOT, TINY, Door
+from tests.conftest import DEVICES, ROOT, TINY, RunCommand
 
 from stgdn.runs.scores import Scores
 
@@ -21,11 +21,13 @@ def scores(folder: str) -> dict[str, Scores]:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_a_sweep_of_two_processes_a_run_trains_what_one_process_does(door: Door, tiny_data: Path, device: str) -> None:
+def test_a_sweep_of_two_processes_a_run_trains_what_one_process_does(
+    run_command: RunCommand, tiny_data: Path, device: str
+) -> None:
     if device == "cuda" and torch.cuda.device_count() < 2:
         pytest.skip("one GPU only: two processes need two")
     where = f"trainer.accelerator={'gpu' if device == 'cuda' else 'cpu'}"
-    assert door("train", *SMALL, where, "trainer.devices=1", "outputs=alone").code == 0
+    assert run_command("train", *SMALL, where, "trainer.devices=1", "outputs=alone").code == 0
     command = [sys.executable, str(ROOT / "src" / "train.py"), "-m", *SMALL, where]
     options = ["trainer=ddp", "trainer.devices=2", "seed=2,1", "outputs=ranks"]
     environment = os.environ | {"STGDN_DATA": str(tiny_data), "OMP_NUM_THREADS": "1"}
@@ -39,9 +41,9 @@ def test_a_sweep_of_two_processes_a_run_trains_what_one_process_does(door: Door,
     np.testing.assert_allclose(ranks[name].scores, alone.scores, atol=0.01 * np.abs(alone.scores).max())
 
 
-def test_joblib_trains_several_at_a_time(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_joblib_trains_several_at_a_time(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    outcome = door(
+    outcome = run_command(
         "train", "launcher=joblib", "launcher.jobs=2", *SMALL[:-1], "optimisation.lr=0.01,1e30", "outputs=several"
     )
     assert outcome.code == 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.conftest import DEVICES, TINY, Door
+from tests.conftest import DEVICES, TINY, RunCommand
 
 from stgdn.training.callbacks.epoch_report import TIMES, EpochReport
 
@@ -40,11 +40,11 @@ def _any_algorithm() -> Iterator[None]:
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(("model", "workers"), [("st_gdn", 2), ("st_gcn", 0)])
 def test_resumed_weights_are_bit_identical(
-    door: Door, monkeypatch: pytest.MonkeyPatch, model: str, workers: int, device: str
+    run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, model: str, workers: int, device: str
 ) -> None:
     trainer = ("trainer.accelerator=gpu", "trainer.devices=1") if device == "cuda" else ()
     options = (f"model={model}", *THREE_EPOCHS, *trainer, f"workers={workers}", "trainer.deterministic=true")
-    assert door("train", *options).code == 0
+    assert run_command("train", *options).code == 0
     straight, straight_rows = last_checkpoint(model), rows(model)
 
     start = EpochReport.on_train_epoch_start
@@ -56,13 +56,13 @@ def test_resumed_weights_are_bit_identical(
 
     with monkeypatch.context() as patched:
         patched.setattr(EpochReport, "on_train_epoch_start", interrupt)
-        interrupted = door("train", *options, "overwrite=true")
+        interrupted = run_command("train", *options, "overwrite=true")
     signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning has switched Ctrl-C off
     assert interrupted.code == 130
     assert "resume=true" in interrupted.err
     assert last_checkpoint(model)["epoch"] == 1
 
-    resumed = door("train", *options, "resume=true")
+    resumed = run_command("train", *options, "resume=true")
     assert resumed.code == 0, resumed.err
     assert "checkpoints/last.ckpt, after epoch 2 of 3\n" in resumed.out
     again = last_checkpoint(model)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import Door
+from tests.conftest import RunCommand
 
 if find_spec("wandb_workspaces") is None:
     pytest.skip("needs wandb-workspaces, the extra `dashboard`", allow_module_level=True)
@@ -78,16 +78,16 @@ def test_shows_all_runs_unless_told(spec: dict[str, Any]) -> None:
     assert sections(everything) == sections(spec)
 
 
-def test_without_a_login_it_is_checked_and_written(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_login_it_is_checked_and_written(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
-    outcome = door("dashboard", "only.experiment=table1")
+    outcome = run_command("dashboard", "only.experiment=table1")
     assert outcome.code == 0, outcome.err
     assert "not saved: `wandb login`" in outcome.out
     assert "Accuracy by variant" in sections(json.loads(Path("outputs/dashboard.json").read_text()))
 
 
-def test_a_file_of_another_kind_is_a_mistake(door: Door) -> None:
-    outcome = door("dashboard", "write=dashboard.txt")
+def test_a_file_of_another_kind_is_a_mistake(run_command: RunCommand) -> None:
+    outcome = run_command("dashboard", "write=dashboard.txt")
     assert outcome.code == 1
     assert "its name must end in .json" in outcome.err
 

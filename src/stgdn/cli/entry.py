@@ -1,4 +1,4 @@
-"""What all doors (`src/*.py`) share: a mistake of the user is one sentence and exit code 1, never a traceback."""
+"""What all commands (`src/*.py`) share: a mistake of the user is one sentence and exit code 1, never a traceback."""
 
 import errno
 import functools
@@ -30,7 +30,7 @@ UNWRITABLE = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT
 naming.register()
 
 
-def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
+def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
     """Make a script's `main` a Hydra program on `conf/CONFIG_NAME.yaml` that ends in a sentence, not a traceback."""
 
     def decorate(main: Callable[[DictConfig], Any]) -> Callable[[], None]:

@@ -1,4 +1,4 @@
-"""What a door says beside its results, on standard error, and the checks of its options."""
+"""What a command says beside its results, on standard error, and the checks of its options."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""For notebooks: the config that a door (`src/*.py`) would have, a door run as a command, and small pictures."""
+"""For notebooks: the config that a command (`src/*.py`) would have, a command run, and small pictures."""
 
 import io
 import os
@@ -24,42 +24,42 @@ ROOT = Path(__file__).resolve().parents[3]  # the folder that has src/ and conf/
 COLOURS = 256  # of a picture, so that a byte a dot is enough
 
 
-def composed(door: str, *options: str) -> DictConfig:
+def composed(command: str, *options: str) -> DictConfig:
     """The config that `python src/DOOR.py OPTIONS` has, but for what only a run knows, such as its `folder`.
 
     Args:
-        door: name of a script, `train`.
+        command: name of a script, `train`.
         options: as on the command line, `data=nw_ucla`.
 
     Raises:
         InputError: no such script, option or choice.
     """
-    script(door)
+    script(command)
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         try:
-            return hydra.compose(door, list(options))
+            return hydra.compose(command, list(options))
         except (HydraException, OmegaConfBaseException) as error:
             mistyped = re.search(r"[Cc]ould not override '([\w.]+)'", str(error))
             reason = explanation(error)
-    raise InputError(unknown_option(mistyped[1], ROOT / "conf", door) if mistyped else reason)
+    raise InputError(unknown_option(mistyped[1], ROOT / "conf", command) if mistyped else reason)
 
 
-def run(door: str, *options: str) -> None:
+def run(command: str, *options: str) -> None:
     """Run `python src/DOOR.py OPTIONS` in the current folder; what it says is printed line by line.
 
     Args:
-        door: name of a script, `train`.
+        command: name of a script, `train`.
         options: as on the command line; nothing has to be quoted.
 
     Raises:
         InputError: no such script, or the command failed: with its last line.
     """
-    place, last = script(door), ""
+    place, last = script(command), ""
     print(f"$ python src/{place.name} {shlex.join(options)}".rstrip(), flush=True)
-    command = [sys.executable, str(place), *options]
+    words = [sys.executable, str(place), *options]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "encoding": "utf-8"}
-    with subprocess.Popen(command, env=plain_environment(), **streams) as process:
+    with subprocess.Popen(words, env=plain_environment(), **streams) as process:
         assert process.stdout is not None
         for line in process.stdout:
             last = line.strip() or last
@@ -75,14 +75,14 @@ def plain_environment() -> dict[str, str]:
     return {"COLUMNS": "140"} | kept | {"NO_COLOR": "1", "TERM": "dumb", "PYTHONUTF8": "1", "PATH": found}
 
 
-def script(door: str) -> Path:
-    """The file of a door.
+def script(command: str) -> Path:
+    """The file of a command.
 
     Raises:
         InputError: there is none of that name.
     """
-    doors = {path.stem: path for path in sorted((ROOT / "src").glob("*.py"))}
-    return doors[choose(door, doors, "door")]
+    commands = {path.stem: path for path in sorted((ROOT / "src").glob("*.py"))}
+    return commands[choose(command, commands, "command")]
 
 
 @dataclass(frozen=True)

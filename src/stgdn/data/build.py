@@ -164,7 +164,7 @@ def build_data(
     """Batches of the prepared store that `config.data` names.
 
     Args:
-        config: what a door was given, or what a run was made with.
+        config: what a command was given, or what a run was made with.
         other: the folder of another store to take clips from, whatever its joints.
         protocol: how to split that one; None for as the config says.
         own: the user has typed the config: synthetic data are prepared where it says when they are missing.

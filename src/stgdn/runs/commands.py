@@ -16,7 +16,7 @@ DROPPED = ("resume", "overwrite", "experiment", "launcher", "outputs")
 
 
 def training_command() -> str | None:
-    """The command of the run that is being made, alone and from its beginning; None outside a door."""
+    """The command of the run that is being made, alone and from its beginning; None outside a command."""
     return retyped(HydraConfig.get().overrides.task) if HydraConfig.initialized() else None
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.conftest import TINY, Door
+from tests.conftest import TINY, RunCommand
 from tests.data.clips import clip, clips, content, header, write
 
 from stgdn.data.store.shard_writer import write_shards
@@ -327,27 +327,27 @@ class TestDamage:
 
 
 class TestDoor:
-    def test_shards_train_like_the_store(self, door: Door, tmp_path: Path) -> None:
-        outcome = door("shard", "to=shards", "size=0.5")
+    def test_shards_train_like_the_store(self, run_command: RunCommand, tmp_path: Path) -> None:
+        outcome = run_command("shard", "to=shards", "size=0.5")
         assert outcome.code == 0, outcome.err
         assert "python src/train.py data=demo data.store=shards" in outcome.out
         assert len(list((tmp_path / "shards").glob("train-*.tar"))) > 1
-        outcome = door("train", *TINY, "data.frames=8", "trainer.limit_train_batches=1", "data.store=shards")
+        outcome = run_command("train", *TINY, "data.frames=8", "trainer.limit_train_batches=1", "data.store=shards")
         assert outcome.code == 0, outcome.err
         assert outcome.err == ""
         run = next(tmp_path.glob("outputs/*/*/*/*"))
         before = json.loads((run / "summary.json").read_text())["test_top1"]
-        outcome = door("evaluate", f"run={run}", "accelerator=cpu")
+        outcome = run_command("evaluate", f"run={run}", "accelerator=cpu")
         assert outcome.code == 0, outcome.err
         assert json.loads((run / "evaluation.json").read_text())["test_top1"] == pytest.approx(before)
 
-    def test_mistakes_are_sentences(self, door: Door) -> None:
+    def test_mistakes_are_sentences(self, run_command: RunCommand) -> None:
         for options, sentence in (
             (["to=shards", "size=0"], "size=0 must be megabytes"),
             ([], "Missing mandatory value: to"),
             (["to=nothing://x"], "nothing://x cannot be opened"),
         ):
-            outcome = door("shard", *options)
+            outcome = run_command("shard", *options)
             assert outcome.code == 1
             assert outcome.err.startswith("error: ")
             assert sentence in outcome.err

@@ -1,4 +1,4 @@
-"""Joints in the plane: features against slow averages, picture and page, and the door on made-up runs."""
+"""Joints in the plane: features against slow averages, picture and page, and the command on made-up runs."""
 
 import dataclasses
 import json
@@ -14,7 +14,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from matplotlib.image import imread
 from omegaconf import OmegaConf
-from tests.conftest import ROOT, Door
+from tests.conftest import ROOT, RunCommand
 
 from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.data.batches.transforms import ClipSettings
@@ -152,7 +152,7 @@ MakeRun = Callable[..., Path]
 
 
 @pytest.fixture
-def make_run(door: Door) -> MakeRun:  # noqa: ARG001
+def make_run(run_command: RunCommand) -> MakeRun:  # noqa: ARG001
     """Make the folder of a finished run, without training, on the small demo set."""
 
     def make(model: str, *options: str, finished: bool = True) -> Path:
@@ -174,12 +174,14 @@ def make_run(door: Door) -> MakeRun:  # noqa: ARG001
     return make
 
 
-def test_door_draws_both_and_prints_the_numbers(door: Door, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_draws_both_and_prints_the_numbers(
+    run_command: RunCommand, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
         "stgdn.reports.figures.figure2.plane", lambda features, _: features.values[..., :2]
     )  # t-SNE is slow
     runs = [make_run("st_gcn"), make_run("st_gdn2", "batch_size=16")]
-    outcome = door("figure2", f"runs=[{','.join(map(str, runs))}]", "class=throw", "clips=4", "logger.wandb=off")
+    outcome = run_command("figure2", f"runs=[{','.join(map(str, runs))}]", "class=throw", "clips=4", "logger.wandb=off")
     assert outcome.code == 0, outcome.err
     assert outcome.err == ""
     stem = "outputs/demo/figure2/joint-throw-st_gcn-seed1-st_gdn2-seed1"
@@ -191,7 +193,7 @@ def test_door_draws_both_and_prints_the_numbers(door: Door, make_run: MakeRun, m
 
 
 class TestMistakes:
-    def test_door_says_them_in_one_sentence(self, door: Door, make_run: MakeRun) -> None:
+    def test_command_says_them_in_one_sentence(self, run_command: RunCommand, make_run: MakeRun) -> None:
         runs = [make_run("agcn_7l"), make_run("st_gdn2")]
         both = f"runs=[{','.join(map(str, runs))}]"
         for options, told in (
@@ -201,7 +203,7 @@ class TestMistakes:
             ([f"runs=[{runs[0]},outputs/none]", "class=throw"], f"no run at outputs/none; runs there are: {runs[0]}"),
             ([both, "class=throw", "clips=0"], "clips=0"),
         ):
-            outcome = door("figure2", *options)
+            outcome = run_command("figure2", *options)
             assert outcome.code == 1
             assert told in outcome.err
             assert len(outcome.err.splitlines()) == 1

@@ -1,4 +1,4 @@
-"""The picture of networks: its colours are those of the filters, and the door draws it."""
+"""The picture of networks: its colours are those of the filters, and the command draws it."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 from PIL import Image
-from tests.conftest import Door
+from tests.conftest import RunCommand
 
 from stgdn.model.complexity import complexity
 from stgdn.model.network import Network
@@ -49,13 +49,13 @@ def test_channels_and_strides_are_told() -> None:
     assert f"{cost.parameters / 1e6:.2f} M parameters\n{cost.flops / 1e9:.2f} GFLOP a clip" in texts
 
 
-def test_the_door_draws(door: Door) -> None:
-    outcome = door("models", "data=demo", "data.frames=16", "width=0.125", "picture=more/layouts.png")
+def test_the_command_draws(run_command: RunCommand) -> None:
+    outcome = run_command("models", "data=demo", "data.frames=16", "width=0.125", "picture=more/layouts.png")
     assert outcome.code == 0, outcome.err
     assert "written: more/layouts.png" in outcome.out
     with Image.open("more/layouts.png") as picture:
         assert picture.width > 1000
-    outcome = door("models", "data=demo", "picture=layouts.gif")
+    outcome = run_command("models", "data=demo", "picture=layouts.gif")
     assert outcome.code == 1
     assert "picture=layouts.gif cannot be written: its name must end in .png or .svg or .pdf" in outcome.err
     assert not Path("layouts.gif").exists()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.conftest import Door
+from tests.conftest import RunCommand
 from tests.reports.made_up import run, scores
 
 from stgdn.errors import InputError
@@ -100,10 +100,10 @@ class TestFiles:
 
 
 class TestDoor:
-    def test_four_streams(self, door: Door) -> None:
+    def test_four_streams(self, run_command: RunCommand) -> None:
         for stream in STREAMS:
             run(Path("outputs"), stream=stream)
-        outcome = door("fuse", "runs=outputs/demo/st_gdn/*/demo-seed1")
+        outcome = run_command("fuse", "runs=outputs/demo/st_gdn/*/demo-seed1")
         assert outcome.code == 0, outcome.err
         assert outcome.err == ""
         (path,) = Path("outputs").rglob("fusion.json")
@@ -113,16 +113,16 @@ class TestDoor:
             assert text in outcome.out
         assert str(path.parent) in outcome.out
 
-    def test_the_command_that_it_writes_runs(self, door: Door) -> None:
+    def test_the_command_that_it_writes_runs(self, run_command: RunCommand) -> None:
         for stream in STREAMS[:2]:
             run(Path("outputs"), stream=stream)
-        assert door("fuse", "runs=outputs/demo/st_gdn/*/demo-seed1", "weights.joint=2").code == 0
+        assert run_command("fuse", "runs=outputs/demo/st_gdn/*/demo-seed1", "weights.joint=2").code == 0
         (path,) = Path("outputs").rglob("fusion.json")
         before = json.loads(path.read_text())
         path.unlink()
         assert before["command"].startswith("python src/fuse.py 'runs=[")
         options = [option.strip("'") for option in before["command"].split()[2:]]
-        assert door("fuse", *options).code == 0
+        assert run_command("fuse", *options).code == 0
         assert json.loads(path.read_text()) == before
 
     @pytest.mark.parametrize(
@@ -133,11 +133,11 @@ class TestDoor:
             (["runs=outputs/*", "weights.bones=1"], "did you mean 'weights.bone'"),
         ],
     )
-    def test_mistakes_get_one_sentence(self, door: Door, options: list[str], told: str) -> None:
-        outcome = door("fuse", *options)
+    def test_mistakes_get_one_sentence(self, run_command: RunCommand, options: list[str], told: str) -> None:
+        outcome = run_command("fuse", *options)
         assert outcome.code == 1
         (line,) = outcome.err.splitlines()
         assert told in line
 
-    def test_help_says_that_weights_are_not_fitted(self, door: Door) -> None:
-        assert "never fitted" in door("fuse", "--help").out
+    def test_help_says_that_weights_are_not_fitted(self, run_command: RunCommand) -> None:
+        assert "never fitted" in run_command("fuse", "--help").out

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.conftest import Door, Outcome
+from tests.conftest import Outcome, RunCommand
 from tests.reports.page.pages import results
 
 from stgdn.reports.mistakes import mistakes
@@ -69,8 +69,8 @@ def test_scores_of_another_network_are_told(folder: Path) -> None:
     assert "2 of these clips are no longer taken for what scores.npz says" in problem
 
 
-def test_the_door(door: Door, folder: Path) -> None:
-    outcome = door("report", "page=report.html", "mistakes=2", "missing=false")
+def test_the_command(run_command: RunCommand, folder: Path) -> None:
+    outcome = run_command("report", "page=report.html", "mistakes=2", "missing=false")
     assert outcome.code == 0, outcome.err
     html = Path("report.html").read_text(encoding="utf-8")
     (text,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', html, re.DOTALL)
@@ -78,7 +78,7 @@ def test_the_door(door: Door, folder: Path) -> None:
     assert len(content["runs"][0]["mistakes"]["player"]["clips"]) == 2
     assert "{{data}}" in content["player"]
     shutil.rmtree(folder / "checkpoints")
-    outcome = door("report", "page=report.html", "mistakes=2", "missing=false")
+    outcome = run_command("report", "page=report.html", "mistakes=2", "missing=false")
     assert outcome.code == 0, outcome.err
     told = f"no mistakes of {folder} are played"
     assert told in outcome.err
@@ -94,9 +94,9 @@ def test_the_door(door: Door, folder: Path) -> None:
         (["page=a.html", "mistakes=1", "accelerator=cuda"], "accelerator"),
     ],
 )
-def test_wrong_options(door: Door, folder: Path, options: list[str], told: str) -> None:
+def test_wrong_options(run_command: RunCommand, folder: Path, options: list[str], told: str) -> None:
     assert folder.exists()
-    outcome = door("report", *options)
+    outcome = run_command("report", *options)
     assert outcome.code == 1
     assert "Traceback" not in outcome.err
     assert told in outcome.err

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.conftest import Door
+from tests.conftest import RunCommand
 from tests.reports.made_up import run
 
 from stgdn.errors import InputError
@@ -167,12 +167,12 @@ class TestFiles:
 
 
 class TestDoor:
-    def test_reports_what_there_is_and_names_the_rest(self, door: Door) -> None:
+    def test_reports_what_there_is_and_names_the_rest(self, run_command: RunCommand) -> None:
         for seed in (1, 2):
             run(Path("outputs"), seed=seed)
         damaged = run(Path("outputs"), model="agcn")
         (damaged / "summary.json").write_text("{")
-        outcome = door("report", "tables=demo", "write=tables.csv", "page=page.html")
+        outcome = run_command("report", "tables=demo", "write=tables.csv", "page=page.html")
         assert outcome.code == 0, outcome.err
         (note,) = outcome.err.splitlines()
         assert note.startswith(f"note: {damaged}/summary.json cannot be read")
@@ -189,8 +189,8 @@ class TestDoor:
             (["only.modle=st_gdn"], "did you mean 'only.model'"),
         ],
     )
-    def test_mistakes_get_one_sentence(self, door: Door, options: list[str], told: str) -> None:
-        outcome = door("report", *options)
+    def test_mistakes_get_one_sentence(self, run_command: RunCommand, options: list[str], told: str) -> None:
+        outcome = run_command("report", *options)
         assert outcome.code == 1
         (line,) = outcome.err.splitlines()
         assert told in line

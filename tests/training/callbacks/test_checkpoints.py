@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
-from tests.conftest import TINY, Door
+from tests.conftest import TINY, RunCommand
 from tests.training import checkpoint_writer, killed
 
 from stgdn.errors import InputError
@@ -33,20 +33,20 @@ def kept() -> dict[str, int]:
 
 
 @pytest.fixture
-def two_epochs(door: Door) -> Path:
+def two_epochs(run_command: RunCommand) -> Path:
     """A run of two epochs that has kept both, its summary missing as if it had been stopped."""
-    outcome = door("train", *OPTIONS, "epochs=2", "checkpoint_every=1")
+    outcome = run_command("train", *OPTIONS, "epochs=2", "checkpoint_every=1")
     assert outcome.code == 0, outcome.err
     assert outcome.err == ""
     next(Path("outputs").rglob("summary.json")).unlink()
     return folder()
 
 
-def test_every_epoch_is_kept_and_a_run_goes_on_from_it(door: Door, two_epochs: Path) -> None:
+def test_every_epoch_is_kept_and_a_run_goes_on_from_it(run_command: RunCommand, two_epochs: Path) -> None:
     assert kept() == {"epoch-000": 0, "epoch-001": 1, "last": 1}
     straight = torch.load(two_epochs / "last.ckpt", weights_only=True)["state_dict"]
     shutil.copy(two_epochs / "epoch-000.ckpt", two_epochs / "last.ckpt")
-    outcome = door("train", *OPTIONS, "epochs=2", "checkpoint_every=1", "resume=true")
+    outcome = run_command("train", *OPTIONS, "epochs=2", "checkpoint_every=1", "resume=true")
     assert outcome.code == 0, outcome.err
     assert outcome.err == ""
     assert "epoch 2/2" in outcome.out
@@ -56,14 +56,16 @@ def test_every_epoch_is_kept_and_a_run_goes_on_from_it(door: Door, two_epochs: P
     assert all(torch.equal(again[key], value) for key, value in straight.items())
 
 
-def test_checkpoints_of_earlier_versions_are_resumed_elsewhere_and_without_a_word(door: Door, two_epochs: Path) -> None:
+def test_checkpoints_of_earlier_versions_are_resumed_elsewhere_and_without_a_word(
+    run_command: RunCommand, two_epochs: Path
+) -> None:
     earlier = torch.load(two_epochs / "epoch-000.ckpt", weights_only=True)
     for every in (1, 10):  # Lightning's own, which they were made by, with the folder that the run was in
         callback = ModelCheckpoint(two_epochs / "moved", every_n_epochs=every, save_top_k=1)
         earlier["callbacks"][callback.state_key] = callback.state_dict()
     assert len(earlier["callbacks"]) == 2
     torch.save(earlier, two_epochs / "last.ckpt")
-    outcome = door("train", *OPTIONS, "epochs=2", "checkpoint_every=2", "resume=true")
+    outcome = run_command("train", *OPTIONS, "epochs=2", "checkpoint_every=2", "resume=true")
     assert outcome.code == 0, outcome.err
     assert outcome.err == ""
     assert "epoch 1/2" not in outcome.out
@@ -73,14 +75,14 @@ def test_checkpoints_of_earlier_versions_are_resumed_elsewhere_and_without_a_wor
 class TestDamaged:
     """Checkpoints of a full disk, of an earlier version that was killed, or of a broken disk."""
 
-    def test_the_newest_whole_one_is_resumed_and_told(self, door: Door, two_epochs: Path) -> None:
+    def test_the_newest_whole_one_is_resumed_and_told(self, run_command: RunCommand, two_epochs: Path) -> None:
         straight = torch.load(two_epochs / "last.ckpt", weights_only=True)["state_dict"]
         metrics = (two_epochs.parent / "metrics.csv").read_text().splitlines()
         (two_epochs / "last.ckpt").write_bytes(b"")
         content = bytearray((two_epochs / "epoch-001.ckpt").read_bytes())
         content[len(content) // 2] ^= 1
         (two_epochs / "epoch-001.ckpt").write_bytes(content)
-        outcome = door("train", *OPTIONS, "epochs=2", "checkpoint_every=1", "resume=true")
+        outcome = run_command("train", *OPTIONS, "epochs=2", "checkpoint_every=1", "resume=true")
         assert outcome.code == 0, outcome.err
         told = "resuming outputs/.*/epoch-000.ckpt, after epoch 1 of 2; last.ckpt, epoch-001.ckpt cannot be read\n"
         assert re.search(told, outcome.out)
@@ -90,16 +92,16 @@ class TestDamaged:
         rows = (two_epochs.parent / "metrics.csv").read_text().splitlines()
         assert [row.split(",")[:3] for row in rows] == [row.split(",")[:3] for row in metrics]
 
-    def test_none_is_whole(self, door: Door, two_epochs: Path) -> None:
+    def test_none_is_whole(self, run_command: RunCommand, two_epochs: Path) -> None:
         for path in two_epochs.glob("*.ckpt"):
             path.write_bytes(b"")
-        outcome = door("train", *OPTIONS, "epochs=2", "checkpoint_every=1", "resume=true")
+        outcome = run_command("train", *OPTIONS, "epochs=2", "checkpoint_every=1", "resume=true")
         assert outcome.code == 1
         assert outcome.err.startswith("error: there is no checkpoint to go on from, outputs/")
         assert "/last.ckpt is not a readable checkpoint: " in outcome.err
         assert outcome.err.endswith(": start the run again with overwrite=true\n")
         assert len(outcome.err.splitlines()) == 1
-        assert door("train", *OPTIONS, "epochs=2", "checkpoint_every=1", "overwrite=true").code == 0
+        assert run_command("train", *OPTIONS, "epochs=2", "checkpoint_every=1", "overwrite=true").code == 0
         assert kept() == {"epoch-000": 0, "epoch-001": 1, "last": 1}
 
 
@@ -141,8 +143,8 @@ def test_killed_while_it_writes_leaves_the_checkpoint_before_and_nothing_elsewhe
 
 
 @pytest.mark.parametrize(("every", "names"), [(0, {"last"}), (None, {"last"}), (2, {"epoch-001", "epoch-003", "last"})])
-def test_what_is_kept_of_five_epochs(door: Door, every: int | None, names: set[str]) -> None:
-    outcome = door("train", *OPTIONS, "epochs=5", f"checkpoint_every={'null' if every is None else every}")
+def test_what_is_kept_of_five_epochs(run_command: RunCommand, every: int | None, names: set[str]) -> None:
+    outcome = run_command("train", *OPTIONS, "epochs=5", f"checkpoint_every={'null' if every is None else every}")
     assert outcome.code == 0, outcome.err
     assert kept().keys() == names
     assert kept()["last"] == 4

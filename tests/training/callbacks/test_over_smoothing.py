@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch.plugins import Precision
-from tests.conftest import TINY, Door
+from tests.conftest import TINY, RunCommand
 from tests.training.literal import slow_measures
 from torch import Tensor
 
@@ -249,9 +249,9 @@ def rows(folder: Path) -> Iterator[dict[str, str]]:
         yield from csv.DictReader(file)
 
 
-def test_a_run_keeps_the_numbers_of_every_epoch(door: Door) -> None:
+def test_a_run_keeps_the_numbers_of_every_epoch(run_command: RunCommand) -> None:
     options = ("epochs=2", "trainer.limit_train_batches=1", "oversmoothing.clips=8", "optimisation.warmup=0")
-    outcome = door("train", "model=st_gdn2", *TINY, *options)
+    outcome = run_command("train", "model=st_gdn2", *TINY, *options)
     assert outcome.code == 0, outcome.err
     assert outcome.err == ""
     found = list(rows(Path("outputs")))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.conftest import Door
+from tests.conftest import RunCommand
 from tests.data.array_files import agcn, walk, write_agcn, write_agcn_store
 
 from stgdn.data.batches.transforms import ClipSettings, batch
@@ -286,12 +286,12 @@ def test_the_same_input_as_from_the_recordings(tmp_path: Path, tiny_store: Store
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_doors(tmp_path: Path, tiny_store: Store, door: Door) -> None:
+def test_commands(tmp_path: Path, tiny_store: Store, run_command: RunCommand) -> None:
     source = write_agcn_store(tmp_path / "raw", tiny_store, tiny_store.training("ntu60_xview"))
     options = ("data=agcn_arrays", "data.num_classes=14", f"data.store={tmp_path / 'store'}")
-    prepared = door("prepare", *options, f"data.source={source}", "workers=1")
+    prepared = run_command("prepare", *options, f"data.source={source}", "workers=1")
     assert prepared.code == 0, prepared.err
     assert f"agcn_arrays: {len(tiny_store)} clips of 14 classes" in prepared.out
-    wrong = door("prepare", *options, f"data.source={tmp_path}", "overwrite=true")
+    wrong = run_command("prepare", *options, f"data.source={tmp_path}", "overwrite=true")
     assert (wrong.code, wrong.err.count("\n")) == (1, 1)
     assert "there are such files in" in wrong.err

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.conftest import Door
+from tests.conftest import RunCommand
 from tests.data.array_files import ctr_gcn, write_ctr_gcn_store
 
 from stgdn.data.batches.transforms import ClipSettings, batch
@@ -174,12 +174,12 @@ def test_the_same_input_as_from_the_recordings(tmp_path: Path, tiny_store: Store
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_doors(tmp_path: Path, tiny_store: Store, door: Door) -> None:
+def test_commands(tmp_path: Path, tiny_store: Store, run_command: RunCommand) -> None:
     source = write_ctr_gcn_store(tmp_path / "NTU60_CV.npz", tiny_store, tiny_store.training("ntu60_xview"), 14)
     options = ("data=ctr_gcn_arrays", f"data.source={source}", f"data.store={tmp_path / 'store'}")
-    prepared = door("prepare", *options, "data.num_classes=14", "workers=1")
+    prepared = run_command("prepare", *options, "data.num_classes=14", "workers=1")
     assert prepared.code == 0, prepared.err
     assert f"ctr_gcn_arrays: {len(tiny_store)} clips of 14 classes" in prepared.out
-    wrong = door("prepare", *options, "overwrite=true")
+    wrong = run_command("prepare", *options, "overwrite=true")
     assert (wrong.code, wrong.err.count("\n")) == (1, 1)
     assert "data.num_classes says how many" in wrong.err

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.conftest import Door
+from tests.conftest import RunCommand
 from tests.data.own_data import NAME, STICK, YAML, csv, folder, moving, npz, read_one
 
 from stgdn.data.clip import ClipError, Reader
@@ -270,7 +270,7 @@ def test_wrong_units_are_told(tmp_path: Path) -> None:
         prepare(CustomReader(source), tmp_path / "store", "stick", source=str(source), workers=1)
 
 
-def test_prepared_without_code(tmp_path: Path, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prepared_without_code(tmp_path: Path, run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STGDN_DATA", str(tmp_path / "data"))
     files = {
         f"{label}_s{subject}_r{take}.npz": npz(joints=moving(9, 4, 3, seed=7 * subject + take) * scale)
@@ -279,7 +279,7 @@ def test_prepared_without_code(tmp_path: Path, door: Door, monkeypatch: pytest.M
         for take in range(4)
     }
     source = folder(tmp_path / "raw", files | {"wave_s1_r9.npz": b"torn"})
-    done = door("prepare", "data=custom", "data.name=stick", f"data.source={source}", "workers=1")
+    done = run_command("prepare", "data=custom", "data.name=stick", f"data.source={source}", "workers=1")
     assert done.code == 0, done.err
     assert "stick: 24 clips of 2 classes" in done.out
     assert "xsub: 16 training and 8 test clips" in done.out
@@ -288,7 +288,7 @@ def test_prepared_without_code(tmp_path: Path, door: Door, monkeypatch: pytest.M
     assert (store.layout, store.header.classes, list(store.protocols)) == (STICK, ["wave", "bow"], ["xsub"])
     np.testing.assert_array_equal(store.joints(0)[0], (moving(9, 4, 3, seed=7) * 0.5).astype(np.float32))
     shutil.rmtree(source)  # a store that is there does not need its source
-    assert door("prepare", "data=custom", "data.name=stick", "verify=true").code == 0
+    assert run_command("prepare", "data=custom", "data.name=stick", "verify=true").code == 0
 
 
 def test_a_changed_description_starts_anew(tmp_path: Path) -> None:
@@ -302,9 +302,9 @@ def test_a_changed_description_starts_anew(tmp_path: Path) -> None:
     assert prepared.header.synthetic
 
 
-def test_garbled_description_ends_the_command_in_a_sentence(tmp_path: Path, door: Door) -> None:
+def test_garbled_description_ends_the_command_in_a_sentence(tmp_path: Path, run_command: RunCommand) -> None:
     (tmp_path / "dataset.yaml").write_text(YAML.replace("joints:", "jionts:"))
-    done = door("prepare", "data=custom", f"data.source={tmp_path}")
+    done = run_command("prepare", "data=custom", f"data.source={tmp_path}")
     assert done.code == 1
     assert "unknown key 'jionts', allowed: name, layout, joints" in done.err
     assert "did you mean 'joints'?" in done.err
