@@ -26,6 +26,15 @@ def test_index_has_every_page() -> None:
     assert sorted([*listed, "README.md"]) == sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 
 
+def test_the_table_of_places_is_true() -> None:
+    rows = re.findall(r"^\| .+ \| `([\w./]+)` \| `(\w+)` \|$", (ROOT / "docs" / "README.md").read_text(), re.MULTILINE)
+    assert len(rows) >= 20
+    for place, name in rows:
+        file = ROOT / (place if place.startswith(("conf/", "src/")) else f"src/stgdn/{place}")
+        defined = rf"^\s*((export )?(def|class|function|const) {name}\b|{name}\s*[:=])"
+        assert re.search(defined, file.read_text(), re.MULTILINE), f"{place} does not define {name}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     for link in LINK.findall(prose(page)):
