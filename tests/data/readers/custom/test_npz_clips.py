@@ -5,11 +5,13 @@ import pickle
 import tracemalloc
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from tests.data.own_data import STICK, moving, npz, outcome
 
 from stgdn.data.clip import Clip, ClipError
@@ -20,6 +22,12 @@ from stgdn.skeleton import COCO17
 def header(shape: object, kind: str = "<f8", order: bool = False) -> bytes:
     text = repr({"descr": kind, "fortran_order": order, "shape": shape}).encode()
     return b"\x93NUMPY\x01\x00" + (len(text) + 1).to_bytes(2, "little") + text + b"\n"
+
+
+def npy(array: NDArray[Any]) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
 
 
 def archive(**members: bytes) -> bytes:
@@ -129,6 +137,43 @@ def test_a_claim_of_a_terabyte_takes_no_memory() -> None:
         assert tracemalloc.get_traced_memory()[1] < 16 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_an_array_that_unpacks_to_too_much_is_not_unpacked() -> None:
+    content = archive(joints=bytes(130 << 20))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ClipError, match="more than 128 MB"):
+            read_npz(content, STICK)
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_compression_than_of_numpy(method: int) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as made:
+        made.writestr("joints.npy", header((5, 4, 3)) + bytes(480))
+    with pytest.raises(ClipError, match=r"compressed in another way than by numpy\.savez_compressed"):
+        read_npz(file.getvalue(), STICK)
+
+
+def test_the_array_that_was_checked_is_the_one_that_is_read() -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("joints", bytes(1 << 20))  # numpy takes a name without .npy first
+        made.writestr("joints.npy", npy(JOINTS))
+    (body,) = read_npz(file.getvalue(), STICK).bodies
+    np.testing.assert_array_equal(body.places, JOINTS)
+
+
+def test_an_array_longer_than_the_archive_lists() -> None:
+    content = archive(joints=npy(JOINTS) + bytes(1 << 20))
+    size = len(npy(JOINTS)).to_bytes(4, "little")
+    at = content.rindex(b"PK\x01\x02") + 24  # the member's size in the list at the end
+    with pytest.raises(ClipError, match="Bad CRC-32"):
+        read_npz(content[:at] + size + content[at + 4 :], STICK)
 
 
 WHOLE = npz(joints=JOINTS, label="wave", subject=1)

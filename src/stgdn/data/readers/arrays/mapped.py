@@ -59,6 +59,23 @@ def read_row(array: NDArray[Any], row: int) -> NDArray[np.float32]:
     return values
 
 
+def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Read the header of a `.npy` file.
+
+    Returns:
+        Shape, whether in Fortran order, and type; `file` is left where the numbers begin.
+
+    Raises:
+        Exception: a garbled header fails with anything.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # headers of Python 2 are fine
+        version = np.lib.format.read_magic(file)
+        if version not in VERSIONS:
+            raise ValueError(f"version {version} of the format is for arrays of records")
+        return VERSIONS[version](file)
+
+
 @lru_cache(maxsize=8)
 def _mapped(path: Path, member: str | None, _changed: int, _size: int) -> NDArray[Any]:
     what = f"'{path}'" if member is None else f"array '{member}' of '{path}'"
@@ -67,7 +84,7 @@ def _mapped(path: Path, member: str | None, _changed: int, _size: int) -> NDArra
             start, size = (0, os.fstat(file.fileno()).st_size) if member is None else _stored(file, member, path)
             file.seek(start)
             head = io.BytesIO(file.read(min(size, HEADER)))
-        shape, fortran, dtype = _header(head)
+        shape, fortran, dtype = read_header(head)
         _expect_numbers(what, shape, fortran, dtype, size - head.tell())
         return np.memmap(path, dtype, "r", start + head.tell(), shape)
     except InputError:
@@ -75,16 +92,6 @@ def _mapped(path: Path, member: str | None, _changed: int, _size: int) -> NDArra
     except Exception as error:  # a garbled header or zip fails anywhere, with anything
         reason = ascii(str(error))[1:-1][:100] or type(error).__name__
         raise InputError(f"{what} cannot be read ({reason}): get the file again, or make it again") from error
-
-
-def _header(head: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether in Fortran order, and type; `head` is left where the numbers begin."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # headers of Python 2 are fine
-        version = np.lib.format.read_magic(head)
-        if version not in VERSIONS:
-            raise ValueError(f"version {version} of the format is for arrays of records")
-        return VERSIONS[version](head)
 
 
 def _expect_numbers(what: str, shape: tuple[int, ...], fortran: bool, dtype: np.dtype[Any], size: int) -> None:

@@ -4,13 +4,14 @@ import io
 import math
 import warnings
 import zipfile
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import ClipError
 from stgdn.data.readers.archives import BROKEN
+from stgdn.data.readers.arrays.mapped import read_header
 from stgdn.data.readers.custom.recording import (
     FACTS,
     MOST_BYTES,
@@ -23,7 +24,7 @@ from stgdn.data.readers.custom.recording import (
 )
 from stgdn.skeleton import Layout
 
-_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # of numpy; others unpack more than is asked for
 
 
 def read_npz(content: bytes, layout: Layout) -> Recording:
@@ -50,40 +51,44 @@ def read_npz(content: bytes, layout: Layout) -> Recording:
 
 
 def _arrays(content: bytes) -> dict[str, NDArray[Any]]:
-    """The arrays of an `.npz` that count, at least `joints`."""
+    """Return the arrays of an `.npz` that count, at least `joints`."""
+    if not content.startswith(b"PK"):  # numpy would read other files, too
+        raise ClipError("is no .npz that can be read")
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            there = [name.removesuffix(".npy") for name in archive.namelist()]
-            if "joints" not in there:
-                raise ClipError(f"has no array 'joints', but {', '.join(map(quoted, there[:8])) or 'nothing'}")
-            wanted = [key for key in ("joints", "confidence", *FACTS) if key in there]
-            members = {key: archive.open(archive.namelist()[there.index(key)]) for key in wanted}
-            return {key: _array(member, key) for key, member in members.items()}
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            members = archive.zip.namelist()
+            if "joints.npy" not in members:
+                there = ", ".join(quoted(name.removesuffix(".npy")) for name in members[:8])
+                raise ClipError(f"has no array 'joints', but {there or 'nothing'}")
+            wanted = [key for key in ("joints", "confidence", *FACTS) if f"{key}.npy" in members]
+            for key in wanted:
+                _expect_array(archive.zip, key)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # headers of Python 2 are fine
+                return {key: archive[f"{key}.npy"] for key in wanted}
     except BROKEN as error:
         raise ClipError(f"is no .npz that can be read: {quoted(error)}") from error
 
 
-def _array(member: IO[bytes], key: str) -> NDArray[Any]:
-    """Read an array of numbers or text; its header is believed only if the member is as long as it says."""
-    content = member.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
+def _expect_array(archive: zipfile.ZipFile, key: str) -> None:
+    """Check that a member is an array of numbers or text, as long as its header says and not too long."""
+    member = archive.getinfo(f"{key}.npy")
+    if member.file_size > MOST_BYTES:
         raise ClipError(f"'{key}' has more than {MOST_BYTES >> 20} MB")
-    head = io.BytesIO(content)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # headers of Python 2 are fine
-            shape, fortran, dtype = _HEADERS[np.lib.format.read_magic(head)](head)
-        count = math.prod(shape)
-    except Exception as error:  # a garbled header fails anywhere, with anything
-        raise ClipError(f"'{key}' is no array that can be read: {quoted(error)}") from error
+    if member.compress_type not in METHODS:
+        raise ClipError(f"'{key}' is compressed in another way than by numpy.savez_compressed: save it with that")
+    with archive.open(member) as file:
+        try:
+            shape, _, dtype = read_header(file)
+        except Exception as error:  # a garbled header fails anywhere, with anything
+            raise ClipError(f"'{key}' is no array that can be read: {quoted(error)}") from error
+        size, count = member.file_size - file.tell(), math.prod(shape)
     if dtype.kind not in "fiuU":
         raise ClipError(f"'{key}' is an array of {quoted(dtype)}, expected numbers")
-    if min(shape, default=1) < 0 or count * dtype.itemsize != len(content) - head.tell():
+    if min(shape, default=1) < 0 or count * dtype.itemsize != size:
         raise ClipError(f"'{key}' is truncated or garbled: its header does not tell of what is there")
     if count > MOST_NUMBERS:
         raise ClipError(f"'{key}' has more than {MOST_NUMBERS:,} numbers")
-    flat = np.frombuffer(content, dtype, count, head.tell()) if count * dtype.itemsize else np.zeros(count, dtype)
-    return flat.reshape(shape, order="F" if fortran else "C")
 
 
 def _numbers(given: NDArray[Any], key: str) -> NDArray[np.float64]:

@@ -24,6 +24,7 @@ from stgdn.errors import InputError
 
 DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|[SU]\d{1,4})", re.ASCII)
 PLAIN = (str, bytes, int, float, bool, type(None))
+MOST_EMPTY = 1 << 16  # entries of the other axes of an array without any
 
 
 class RefusedError(Exception):
@@ -88,6 +89,8 @@ def _plain(shape: object, dtype: object, data: object) -> tuple[tuple[int, ...],
         raise RefusedError("an array in a form that numpy does not write")
     if len(shape) > 32 or not all(type(size) is int and size >= 0 for size in shape):
         raise RefusedError("an array of a shape that numpy does not write")
+    if not data and math.prod(max(size, 1) for size in shape) > MOST_EMPTY:
+        raise RefusedError("an empty array with axes of millions of entries")  # which lists of it would have
     if math.prod(shape) * dtype.dtype.itemsize != len(data):
         raise RefusedError("an array of another size than its data")
     return shape, dtype.dtype, bytes(data)
