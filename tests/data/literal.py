@@ -1,4 +1,4 @@
-"""What every step from the store to the network's input computes, as loops over clips, bodies, frames and joints."""
+"""Every step from the store to the network's input, as loops over clips, bodies, frames and joints."""
 
 import math
 from typing import Any
@@ -145,7 +145,7 @@ def literal_camera(joints: Array, random_numbers: Array, layout: Layout) -> Arra
 
 
 def literal_turn(pose: Array, layout: Layout, align: str, angles: Array | None) -> Array:
-    """What columns are multiplied by: alignment by cross products, then the random turn."""
+    """Return the matrix that columns are multiplied by: alignment by cross products, then the random rotation."""
     turn = np.eye(3)
     if align != "none":
         across = pose[layout.shoulders[1]] - pose[layout.shoulders[0]]

@@ -140,7 +140,7 @@ class TestOrder:
         assert all(sorted(one) == sorted(every[0]) for one in every)
 
     def test_is_not_that_of_the_shards(self, folder: Path) -> None:
-        places = ShardedStore(folder).places
+        places = ShardedStore(folder).locations
         shards = places["shard"][order(of_epoch(build(folder).train_dataloader(), 0))]
         runs = np.count_nonzero(np.diff(shards)) + 1
         assert runs > 2 * len(set(shards.tolist()))
@@ -238,7 +238,7 @@ class TestDamage:
             write_shards(store, "ntu60_xview", str(tmp_path / "shards"), 0.02)
             data = build(tmp_path / "shards")
             assert isinstance(data.store, ShardedStore)
-            places = data.store.places
+            places = data.store.locations
             inside = np.flatnonzero(places["shard"] == 0)
             middle = places["offset"][inside[np.argsort(places["offset"][inside])[len(inside) // 2]]]
             with (tmp_path / "shards" / data.store.shards[0]["name"]).open("r+b") as file:

@@ -26,7 +26,7 @@ from stgdn.data.batches.settings import ClipSettings
 from stgdn.data.batches.transforms import batch
 from stgdn.data.store.in_memory import ClipsInMemory
 from stgdn.data.store.shards import BLOCK, ShardedStore
-from stgdn.data.store.storage import telling, webdataset
+from stgdn.data.store.storage import as_storage_error, webdataset
 from stgdn.data.store.store import Store
 
 WINDOW = 2048  # clips that a stream's shuffle chooses from
@@ -91,9 +91,9 @@ class StreamedBatches(Dataset[Batch]):
         epochs: EpochStreams,
     ) -> None:
         self.store, self.settings, self.seed, self.mapping, self.epochs = store, settings, seed, mapping, epochs
-        places = store.places[indices]
-        self.indices = indices[np.lexsort((places["offset"], places["shard"]))]  # shard by shard
-        self.counts = np.bincount(places["shard"], minlength=len(store.shards))
+        locations = store.locations[indices]
+        self.indices = indices[np.lexsort((locations["offset"], locations["shard"]))]  # shard by shard
+        self.counts = np.bincount(locations["shard"], minlength=len(store.shards))
         self.firsts = self.counts.cumsum() - self.counts
         self._next: tuple[int, int, int] | None = None
         self._batches: Iterator[Batch] = iter(())
@@ -137,10 +137,10 @@ class StreamedBatches(Dataset[Batch]):
 
     def _shard(self, shard: int, indices: NDArray[np.integer]) -> Iterator[Streamed]:
         """Yield clips of a shard, given in the order of the shard; nothing before and after these is read."""
-        store, offsets = self.store, self.store.places["offset"][indices]
+        store, offsets = self.store, self.store.locations["offset"][indices]
         wanted = {f"{index:09}.rows": index for index in indices.tolist()}
-        place = f"{store.place}, {store.shards[shard]['name']}"
-        with telling(place):
+        location = f"{store.location}, {store.shards[shard]['name']}"
+        with as_storage_error(location):
             content = store.read(shard, offsets[0] - BLOCK, offsets[-1] + store.size(indices[-1]))
             members = webdataset().tariterators.tar_file_iterator(io.BytesIO(content), select_files=wanted.__contains__)
             for member in islice(members, len(wanted)):
