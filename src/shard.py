@@ -12,8 +12,8 @@ def main(config: DictConfig) -> None:
     """Write the shards and say how to train from them."""
     to = config.to  # told to be missing before anything is made
     store = write_shards(open_store(config.data), config.data.protocol, to, config.size, config.overwrite)
-    print(f"{len(store):,} clips in {len(store.shards):,} shards, {store.megabytes:,.0f} MB, at {store.place}")
-    print(f"train from them with `python src/train.py data={config.data.name} data.store={store.place}`")
+    print(f"{len(store):,} clips in {len(store.shards):,} shards, {store.megabytes:,.0f} MB, at {store.location}")
+    print(f"train from them with `python src/train.py data={config.data.name} data.store={store.location}`")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What every step from the store to the network's input computes, as loops over clips, bodies, frames and joints."""
+"""Every step from the store to the network's input, as loops over clips, bodies, frames and joints."""
 
 import math
 from typing import Any
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tests.data.clips import clips
 
 from stgdn.data.batches.gather import Poses
-from stgdn.data.batches.random_numbers import Purpose, more
+from stgdn.data.batches.random_numbers import Purpose, derive_numbers
 from stgdn.data.batches.settings import ClipSettings
 from stgdn.data.batches.views import CAMERA
 from stgdn.data.clip import Clip
@@ -126,9 +126,9 @@ def turn_about(axis: int, degrees: float) -> Array:
     )
 
 
-def literal_camera(joints: Array, draws: Array, layout: Layout) -> Array:
+def literal_camera(joints: Array, random_numbers: Array, layout: Layout) -> Array:
     """One clip (M, T, V, C) seen by ST-GCN's moving camera."""
-    numbers = more(draws[None], 8, Purpose.CAMERA)[0]
+    numbers = derive_numbers(random_numbers[None], 8, Purpose.CAMERA)[0]
     ends = [[CAMERA[key][int(numbers[2 * key + end] * len(CAMERA[key]))] for end in (0, 1)] for key in range(4)]
     M, T, V, _ = joints.shape
     moved = joints.copy()
@@ -145,7 +145,7 @@ def literal_camera(joints: Array, draws: Array, layout: Layout) -> Array:
 
 
 def literal_turn(pose: Array, layout: Layout, align: str, angles: Array | None) -> Array:
-    """What columns are multiplied by: alignment by cross products, then the random turn."""
+    """Return the matrix that columns are multiplied by: alignment by cross products, then the random rotation."""
     turn = np.eye(3)
     if align != "none":
         across = pose[layout.shoulders[1]] - pose[layout.shoulders[0]]
@@ -158,37 +158,39 @@ def literal_turn(pose: Array, layout: Layout, align: str, angles: Array | None) 
     return turn
 
 
-def literal_moments(length: int, how: ClipSettings, draws: Array | None) -> Array:
-    """The T moments of one clip, without jitter."""
+def literal_frame_times(length: int, how: ClipSettings, random_numbers: Array | None) -> Array:
+    """Return the T frame times of one clip, without jitter."""
     T = how.frames
     if how.sampling == "loop" and length <= T:
         return np.array([t % length for t in range(T)], float)
     if how.sampling == "window":
-        if draws is None:
+        if random_numbers is None:
             begin = (length - T) // 2 if length > T else 0
         else:
-            begin = int(draws[1] * (abs(length - T) + 1)) * (1 if length > T else -1)
+            begin = int(random_numbers[1] * (abs(length - T) + 1)) * (1 if length > T else -1)
         return np.array([begin + t for t in range(T)], float)
     kept, first = float(length), 0.0
-    if draws is not None and how.sampling == "resize":
-        kept = max(length * (how.crop + (1 - how.crop) * draws[0]), min(length, 2))
-        first = draws[1] * (length - kept)
+    if random_numbers is not None and how.sampling == "resize":
+        kept = max(length * (how.crop + (1 - how.crop) * random_numbers[0]), min(length, 2))
+        first = random_numbers[1] * (length - kept)
     return np.array([first + t * (kept - 1) / max(T - 1, 1) for t in range(T)])
 
 
-def literal_batch(one: Clip, layout: Layout, how: ClipSettings, draws: Array | None) -> Array:
+def literal_batch(one: Clip, layout: Layout, how: ClipSettings, random_numbers: Array | None) -> Array:
     """One clip (C, T, V, M) by all steps."""
-    positions = literal_moments(one.joints.shape[1], how, draws)
+    positions = literal_frame_times(one.joints.shape[1], how, random_numbers)
     joints = literal_gather(one, positions, how.bodies, planar=layout.planar)
     pose = one.joints[0][one.present[0]][0].astype(float)
-    turn = literal_turn(pose, layout, how.align, None if draws is None else (2 * draws[2:5] - 1) * how.rotate)
+    turn = literal_turn(
+        pose, layout, how.align, None if random_numbers is None else (2 * random_numbers[2:5] - 1) * how.rotate
+    )
     origin = pose[layout.centre] * (not layout.planar)
     for m in range(joints.shape[0]):
         for t in range(joints.shape[1]):
             if joints[m, t].any():
                 joints[m, t] = [turn @ (joint - origin) for joint in joints[m, t]]
-    if how.moving_camera and draws is not None:
-        joints = literal_camera(joints, draws, layout)
+    if how.moving_camera and random_numbers is not None:
+        joints = literal_camera(joints, random_numbers, layout)
     if how.box:
         joints = literal_box(joints)
     return literal_stream(joints, layout, how.stream).transpose(3, 1, 2, 0)

@@ -1,4 +1,4 @@
-"""From the `data` part of a config to a prepared store and to batches."""
+"""Make a prepared store and batches from the `data` part of a config."""
 
 import shlex
 from pathlib import Path
@@ -56,17 +56,17 @@ def _prepare(data: DictConfig, overwrite: bool = False, **options: Any) -> Store
 
 
 def reader_settings(data: DictConfig) -> dict[str, Any]:
-    """What a data config tells its reader, but for the place of the files."""
+    """Return the settings of a data config's reader, without the path of the source."""
     settings = OmegaConf.to_container(data.reader, resolve=True)
     assert isinstance(settings, dict)
     return {str(key): value for key, value in settings.items() if key not in ("_target_", "source")}
 
 
 def expect_reader(store: Store, data: DictConfig) -> None:
-    """Check that a store was read the way that the config says; null leaves it open.
+    """Check that a store was made with the reader settings of the config; null fits any value.
 
     Raises:
-        InputError: it was read another way.
+        InputError: it was made with other settings.
     """
     for key, value in reader_settings(data).items():
         before = store.header.reader.get(key)
@@ -78,7 +78,7 @@ def expect_reader(store: Store, data: DictConfig) -> None:
 
 
 def summary(store: Store, dataset: str, protocol: str) -> str:
-    """What a store holds, what was left out and why, and how the protocol splits it."""
+    """Return a text on a store: its contents, the clips left out with reasons, and the protocol's split."""
     header = store.header
     training = store.training(protocol)
     lines = [
@@ -97,23 +97,23 @@ def summary(store: Store, dataset: str, protocol: str) -> str:
 
 
 def open_store(data: DictConfig) -> Store:
-    """The prepared store that the user's own data config names; a synthetic one is prepared when it is missing.
+    """Open the prepared store that the user's data config names; a missing synthetic one is prepared.
 
     Raises:
         InputError: see `read_store`.
     """
-    if data.synthetic and not _is_there(data):
+    if data.synthetic and not _is_prepared(data):
         _prepare(data)
     return read_store(data)
 
 
 def read_store(data: DictConfig) -> Store:
-    """The prepared store that a data config names, which is completed. Nothing is made or written.
+    """Open the prepared store that a data config names, and complete the config. Nothing is written.
 
     Raises:
-        InputError: no store (the sentence says how to make one and where the raw data comes from), or of another set.
+        InputError: no store (the sentence says how to get the data and prepare it), or one of another data set.
     """
-    if not _is_there(data):
+    if not _is_prepared(data):
         name = shlex.quote(str(data.name))
         source = "" if data.synthetic else " data.source=PATH"
         after = "" if data.synthetic else f" with the path of the raw files; {data.obtain}"
@@ -128,12 +128,12 @@ def read_store(data: DictConfig) -> Store:
     return store
 
 
-def _is_there(data: DictConfig) -> bool:
+def _is_prepared(data: DictConfig) -> bool:
     return is_sharded(data.store) or (Path(data.store) / "store.json").exists()
 
 
 def complete(data: DictConfig, store: Store) -> None:
-    """Fill in what a data config leaves to its store (null).
+    """Fill in the values of a data config that are null from its store.
 
     These are layout, classes and their names, bodies, protocol and the length of the training clips.
     """
@@ -150,31 +150,31 @@ def complete(data: DictConfig, store: Store) -> None:
 
 
 def median_frames(store: Store, protocol: str) -> int | None:
-    """The median length of the clips that a protocol trains on; None if it trains on none, or cannot split them."""
+    """Return the median length of a protocol's training clips; None if there is none, or the clips cannot be split."""
     try:
         lengths = store.clips["length"][store.training(protocol)]
     except InputError:
-        return None  # who trains or tests is told
+        return None  # training and testing raise this error
     return round(float(np.median(lengths))) if len(lengths) else None
 
 
 def build_data(
     config: DictConfig, other: str | None = None, protocol: str | None = None, *, own: bool = False
 ) -> SkeletonData:
-    """Batches of the prepared store that `config.data` names.
+    """Return the data module of the prepared store that `config.data` names.
 
     Args:
-        config: what a command was given, or what a run was made with.
-        other: the folder of another store to take clips from, whatever its joints.
-        protocol: how to split that one; None for as the config says.
-        own: the user has typed the config: synthetic data are prepared where it says when they are missing.
+        config: the config of a command or of a run.
+        other: the folder of another store to take clips from; its joint layout may be another one.
+        protocol: name of the protocol that splits the clips; None for the config's.
+        own: True if the user has typed the config: missing synthetic data are prepared.
 
     Raises:
         InputError: see `read_store`; another store with another number of classes.
     """
     data = config.data
     opened = open_store if own else read_store
-    store = opened(data) if other is None else _like(open_prepared(other), data)
+    store = opened(data) if other is None else _with_same_classes(open_prepared(other), data)
     kind = StreamedData if isinstance(store, ShardedStore) else SkeletonData
     return kind(
         store,
@@ -189,13 +189,13 @@ def build_data(
 
 
 def loader_workers(config: DictConfig) -> int:
-    """Processes that make batches beside a GPU, up to 8; on a CPU none, the cores are busy training."""
+    """Return the number of processes that make batches: up to 8 with a GPU; 0 on a CPU, which is busy."""
     on_cpu = OmegaConf.select(config, "trainer.accelerator") == "cpu" or not torch.cuda.is_available()
     return 0 if on_cpu else min(8, available_cores() - 1)
 
 
 def expect_store(store: Store, data: DictConfig) -> None:
-    """Check that a store is the one that the config means.
+    """Check that a store fits the config.
 
     Raises:
         InputError: another data set, joint layout or number of classes.
@@ -211,7 +211,7 @@ def expect_store(store: Store, data: DictConfig) -> None:
         )
 
 
-def _like(store: Store, data: DictConfig) -> Store:
+def _with_same_classes(store: Store, data: DictConfig) -> Store:
     if (found := len(store.header.classes)) != data.num_classes:
         raise InputError(
             f"the store {store.folder} has {found} classes and the network was trained for {data.num_classes} of "
@@ -221,7 +221,7 @@ def _like(store: Store, data: DictConfig) -> Store:
 
 
 def clip_settings(data: DictConfig) -> ClipSettings:
-    """The part of a data config that says how clips become inputs."""
+    """Return the settings of a data config for making inputs from clips."""
     keys = ClipSettings.__dataclass_fields__
     options: dict[str, Any] = {str(key): data[key] for key in data if key in keys}
     options["rotate"] = tuple(data.rotate) if isinstance(data.rotate, ListConfig) else (data.rotate,)
@@ -229,7 +229,7 @@ def clip_settings(data: DictConfig) -> ClipSettings:
 
 
 def trivial_accuracy(data: SkeletonData) -> float:
-    """Test accuracy of the nearest class mean of the average pose: what needs no network and no motion."""
+    """Return the test accuracy of the nearest class mean of the average pose, without a network and without motion."""
     store, splits = data.store, data.splits
     root = store.layout.centre
     poses = np.stack([_average_pose(store.joints(index), root) for index in range(len(store))])

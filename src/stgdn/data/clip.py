@@ -1,4 +1,4 @@
-"""A clip as readers hand it on: valid bodies and frames, in the units of the source."""
+"""A clip as readers return it: valid bodies and frames, in the units of the source."""
 
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,24 +10,24 @@ from numpy.typing import NDArray
 from stgdn.data.protocols import Protocol
 from stgdn.skeleton import Layout
 
-UNKNOWN = -1  # the label of a clip if no file says what it shows
+UNKNOWN = -1  # the label of a clip without a label
 
 
 class ClipError(Exception):
-    """One clip cannot be used; the message is the reason, without the clip's name. `prepare` lists and skips it."""
+    """Raised if a clip cannot be used; the message is the reason without the name. `prepare` skips the clip."""
 
 
 @dataclass
 class Clip:
-    """One recorded action.
+    """Hold one recorded action.
 
     Attributes:
         name: unique in its data set; file name without suffix.
         label: class, from 0.
         joints: (M, T, V, C) float32 coordinates of the bodies, most active body first; zeros where not `present`.
         present: (M, T) bool, the frames in which a body was seen (gaps already filled); one unbroken run a body.
-        subject, camera, setup, replication: from the name, counted as the data set counts them; -1 if it has none.
-        remark: what is odd about a clip that is kept all the same; `prepare` lists it.
+        subject, camera, setup, replication: numbers from the name, as in the data set; -1 if unknown.
+        remark: remark on an odd clip that is kept; `prepare` lists it.
     """
 
     name: str
@@ -43,15 +43,15 @@ class Clip:
 
 @dataclass(frozen=True)
 class ClipFile:
-    """Where one clip lies: a file of a folder, or a member of an archive."""
+    """Locate the file of one clip: a file of a folder, or a member of an archive."""
 
     name: str
     path: str
     member: str | None = None
 
     @property
-    def place(self) -> str:
-        """The file, or `ARCHIVE:MEMBER`."""
+    def location(self) -> str:
+        """Return the path of the file, or `ARCHIVE:MEMBER`."""
         return self.path if self.member is None else f"{self.path}:{self.member}"
 
 
@@ -64,16 +64,16 @@ def first_of_each_name(files: Iterable[ClipFile]) -> tuple[list[ClipFile], list[
 
 @dataclass
 class Survey:
-    """What a reader found at its source before parsing anything.
+    """List what a reader finds at its source before parsing.
 
     Attributes:
-        files: the clips to read, sorted by name; of several of one name `prepare` stores the first that can be used.
-        skipped: (name, reason) of what is known beforehand to be unusable.
-        expected: the official number of clips if the whole set seems to be there, else None.
+        files: the clips to read, sorted by name; of several of one name `prepare` stores the first usable one.
+        skipped: (name, reason) of clips that are known to be unusable.
+        expected: the official number of clips if the source seems complete, else None.
         protocols: splits that the source itself defines, by name; the first is the usual one.
-        described: what the source itself says about how it is read, for the record; where it has changed, a partial
-            store is not gone on with.
-        synthetic: the source says that its clips show nobody who exists.
+        described: settings from the source itself, stored as information; if they change, a partial store is started
+            anew.
+        synthetic: the source says that its clips are synthetic.
     """
 
     files: list[ClipFile]
@@ -85,7 +85,7 @@ class Survey:
 
 
 class Reader(typing.Protocol):
-    """Turns one kind of raw source into clips. Picklable: `prepare` sends it to worker processes."""
+    """Read one kind of raw source as clips. Picklable: `prepare` sends it to worker processes."""
 
     layout: Layout
     classes: tuple[str, ...]
@@ -95,7 +95,7 @@ class Reader(typing.Protocol):
         """List the clips of the source.
 
         Raises:
-            InputError: there is no such source; the sentence says where to get the data and where to put it.
+            InputError: there is no such source; the sentence says how to get the data.
         """
         ...
 

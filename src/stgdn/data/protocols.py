@@ -1,7 +1,7 @@
-"""Evaluation protocols: which clips train and which test, and how many of each there officially are.
+"""Evaluation protocols: training and test clips, and their official numbers.
 
-A protocol is one fact about a clip (who acts, which camera, which setup) and the values of it that train; all other
-clips test. Written as data, so that a new protocol is one more entry.
+A protocol is a field of a clip (subject, camera or setup) and the values of the training clips; all other clips test.
+Protocols are data, so that a new protocol is one more entry.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from stgdn.errors import InputError, choose
 
 @dataclass(frozen=True)
 class Protocol:
-    """Train on the clips whose `by` is one of `train`, test on the others."""
+    """Split clips: those whose field `by` is one of `train` are for training, the others for testing."""
 
     by: Literal["subject", "camera", "setup"]
     train: tuple[int, ...]
@@ -58,20 +58,20 @@ def training_mask(
     setup: ArrayLike,
     own: Mapping[str, Protocol] | None = None,
 ) -> NDArray[np.bool_]:
-    """Say which clips train; the others test.
+    """Return True for training clips, False for test clips.
 
     Args:
         protocol: a key of `PROTOCOLS` or of `own`.
-        subject: (N,) integers, who acts, counted as the data set counts them (from 1).
+        subject: (N,) integers, counted as in the data set (from 1).
         camera: (N,) integers.
         setup: (N,) integers.
-        own: protocols that a data set brings along; of equal names its own counts.
+        own: the data set's own protocols; these come before `PROTOCOLS` of the same name.
 
     Returns:
         (N,) bool.
 
     Raises:
-        InputError: no such protocol, or it splits by something that some clips do not have (a negative number).
+        InputError: no such protocol, or it splits by a field that some clips do not have (a negative number).
     """
     rules = PROTOCOLS | dict(own or {})
     rule = rules[choose(protocol, rules, "protocol")]

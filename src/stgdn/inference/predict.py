@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile, first_of_each_name
 from stgdn.data.readers.detect import Expected, Source
-from stgdn.data.readers.find_clips import Found, read_clip
-from stgdn.data.readers.single_clip import truth
+from stgdn.data.readers.find_clips import FoundClips, read_clip
+from stgdn.data.readers.single_clip import match_label
 from stgdn.errors import InputError
 from stgdn.inference.fused import Recogniser
 from stgdn.inference.trained import TrainedNetwork
@@ -88,7 +88,7 @@ def expect_mappable(network: Recogniser, layout: Layout) -> bool:
 
 def predict(
     network: Recogniser,
-    found: Found,
+    found: FoundClips,
     *,
     batch_size: int = 32,
     scale: float = 1.0,
@@ -125,13 +125,13 @@ def predict(
                     remark(f"{clip.name}: {told}")
                 if told := long_recording(network, clip, file, options):
                     remark(f"{clip.name}: {told}")
-                label = truth(clip.label, source.reader.classes, network.classes)
-                predictions.clips.append(Prediction(clip.name, file.place, row, label))
+                label = match_label(clip.label, source.reader.classes, network.classes)
+                predictions.clips.append(Prediction(clip.name, file.location, row, label))
     return predictions
 
 
 def _read(
-    found: Found, scale: float, unusable: list[tuple[str, str]], done: Callable[[], None]
+    found: FoundClips, scale: float, unusable: list[tuple[str, str]], done: Callable[[], None]
 ) -> Iterator[tuple[Source, ClipFile, Clip]]:
     """Every clip that can be used, with its source and file; the others are put into `unusable`."""
     for source, file in found.files():

@@ -61,7 +61,7 @@ class Preprocessing:
         if not len(clips):
             raise InputError("no clip was given: give a list of one or more, each a Clip or an array (M, T, V, C)")
         made = [self._made(given, number, joints) for number, given in enumerate(clips)]
-        store = cast(Store, ClipsInMemory.of(made, joints))
+        store = cast(Store, ClipsInMemory.from_clips(made, joints))
         return batch(store, np.arange(len(made)), self.settings, None, mapping)
 
     def mapping(self, joints: Layout) -> JointMap | None:

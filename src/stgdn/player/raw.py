@@ -6,8 +6,8 @@ from pathlib import Path
 
 from stgdn.data.clip import Clip, ClipError, ClipFile
 from stgdn.data.readers.detect import Source
-from stgdn.data.readers.find_clips import Found, read_clip
-from stgdn.data.readers.single_clip import CustomFiles, truth
+from stgdn.data.readers.find_clips import FoundClips, read_clip
+from stgdn.data.readers.single_clip import CustomFiles, match_label
 from stgdn.data.synthetic.files import MANIFEST
 from stgdn.inference.fused import Recogniser
 from stgdn.inference.trained import TrainedNetwork
@@ -15,7 +15,7 @@ from stgdn.player.scenes import Scene, scene
 
 
 def raw_scenes(
-    network: Recogniser, found: Found, *, most: int, scale: float = 1.0, done: Callable[[], None] = lambda: None
+    network: Recogniser, found: FoundClips, *, most: int, scale: float = 1.0, done: Callable[[], None] = lambda: None
 ) -> list[Scene]:
     """Scenes of the first clips that can be used.
 
@@ -31,7 +31,7 @@ def raw_scenes(
     """
     made = []
     for source, file, clip in islice(_usable(found, scale), most):
-        label = truth(clip.label, source.reader.classes, network.classes)
+        label = match_label(clip.label, source.reader.classes, network.classes)
         networks = {title(network): network}
         made.append(scene(networks, clip, source.reader.layout, label, synthetic=is_synthetic(source, file)))
         done()
@@ -50,7 +50,7 @@ def is_synthetic(source: Source, file: ClipFile) -> bool:
     return described or Path(file.path).with_name(MANIFEST).exists()
 
 
-def _usable(found: Found, scale: float) -> Iterator[tuple[Source, ClipFile, Clip]]:
+def _usable(found: FoundClips, scale: float) -> Iterator[tuple[Source, ClipFile, Clip]]:
     """Clips that can be read; of the others `predict` has told."""
     for source, file in found.files():
         try:

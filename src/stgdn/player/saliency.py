@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stgdn.data.batches.frame_times import Moments, moments
+from stgdn.data.batches.frame_times import FrameTimes, frame_times
 from stgdn.data.batches.joint_map import weights
 from stgdn.data.clip import Clip
 from stgdn.inference.fused import FusedNetworks, Recogniser
@@ -53,20 +53,20 @@ def _of_one(network: TrainedNetwork, clip: Clip, layout: Layout, number: int) ->
     preprocessing = network.preprocessing
     settings, target = preprocessing.settings, preprocessing.input_layout
     length = clip.present.shape[1]
-    when = moments(np.array([length]), settings, None)
+    when = frame_times(np.array([length]), settings, None)
     bodies = min(settings.bodies, len(clip.joints))
     seen = _seen(when, clip.present[:bodies])
     gradient = input_gradient(network, clip, layout, number)[:bodies]
-    repeated = when.repeated()[0]
+    repeated = when.repeated_indices()[0]
     gradient = to_joints(gradient, settings.stream, target, seen[:, repeated])
-    once = np.zeros((bodies, int(when.distinct[0]), *gradient.shape[2:]))
+    once = np.zeros((bodies, int(when.num_distinct[0]), *gradient.shape[2:]))
     np.add.at(once.swapaxes(0, 1), repeated, gradient.swapaxes(0, 1))
     size = np.linalg.norm(once, axis=-1)
     if preprocessing.mapping(layout) is not None:
         size = size @ weights(layout, target).astype(np.float64)
     found = np.zeros((*clip.present.shape, layout.num_joints))
     for body in range(bodies):
-        at = when.at[0, : once.shape[1]]
+        at = when.times[0, : once.shape[1]]
         found[body] = _between(size[body], at, seen[body, : once.shape[1]], length)
     return found * clip.present[..., None]
 
@@ -101,9 +101,9 @@ def to_joints(gradient: NDArray[np.float64], stream: str, layout: Layout, seen: 
     return found
 
 
-def _seen(when: Moments, present: Bool) -> Bool:
+def _seen(when: FrameTimes, present: Bool) -> Bool:
     """(M, S), whether a body is seen at a moment: in the nearest frame, half-way the later one."""
-    nearest = np.floor(when.at[0] + 0.5).astype(np.int64)
+    nearest = np.floor(when.times[0] + 0.5).astype(np.int64)
     inside = (nearest >= 0) & (nearest < present.shape[1])
     return present[:, nearest.clip(0, present.shape[1] - 1)] & inside
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.data.clips import SCENES, clip, clips, header, write
 from tests.data.literal import in_order, literal_gather, near
 
-from stgdn.data.batches.frame_times import Moments, looped, resized
+from stgdn.data.batches.frame_times import FrameTimes, looped, resized
 from stgdn.data.batches.gather import gather
 from stgdn.data.clip import Clip
 from stgdn.data.store.store import Store
@@ -28,8 +28,8 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Store]:
     return {layout.name: write(folder / layout.name, clips(layout), layout) for layout in LAYOUTS.values()}
 
 
-def at(moments: np.ndarray) -> Moments:
-    return Moments(moments, np.full(len(moments), moments.shape[1]))
+def at(times: np.ndarray) -> FrameTimes:
+    return FrameTimes(times, np.full(len(times), times.shape[1]))
 
 
 @every_layout
@@ -37,7 +37,7 @@ def at(moments: np.ndarray) -> Moments:
 def test_whole_moments_are_the_stored_frames(stores: dict[str, Store], layout: Layout, bodies: int) -> None:
     for index, one in enumerate(in_order(layout)):
         positions = np.arange(one.joints.shape[1], dtype=float)
-        joints = gather(stores[layout.name], np.array([index]), at(positions[None]), bodies).spread()[0]
+        joints = gather(stores[layout.name], np.array([index]), at(positions[None]), bodies).to_dense()[0]
         assert joints.dtype == np.float32
         stored = min(bodies, len(one.joints))
         np.testing.assert_array_equal(joints[:stored], one.joints[:stored])
@@ -56,20 +56,20 @@ def test_between_frames_is_linear(
     positions = np.array(
         [[data.draw(st.integers(-6, 4 * made[n].joints.shape[1])) / 4 for _ in range(frames)] for n in indices]
     )
-    joints = gather(stores[layout.name], indices, at(positions), bodies).spread()
+    joints = gather(stores[layout.name], indices, at(positions), bodies).to_dense()
     near(joints, [literal_gather(made[n], moment, bodies) for n, moment in zip(indices, positions, strict=True)])
 
 
 def test_poses_know_their_clip_and_time(stores: dict[str, Store]) -> None:
     poses = gather(stores["ntu25"], ALL, looped(stores["ntu25"].clips["length"], 10), 2)
-    joints = poses.spread()
-    clip_of, step = poses.clips(), poses.step
+    joints = poses.to_dense()
+    clip_of, step = poses.clip_index(), poses.time_step
     assert len(clip_of) == len(step) == len(poses.joints) - 1
     assert (np.diff(clip_of) >= 0).all()
     for row in range(len(step)):
         assert (joints[clip_of[row], :, step[row]] == poses.joints[row]).all(axis=(1, 2)).any()
     for n in range(len(ALL)):
-        np.testing.assert_array_equal(poses.of(n), poses.joints[:-1][clip_of == n])
+        np.testing.assert_array_equal(poses.of_clip(n), poses.joints[:-1][clip_of == n])
     assert not poses.joints[-1].any()
 
 
@@ -77,12 +77,12 @@ def test_a_repeated_clip_is_read_once(stores: dict[str, Store]) -> None:
     store = stores["ntu25"]
     poses = gather(store, ALL, looped(store.clips["length"], 60), 3)
     assert len(poses.joints) - 1 == store.header.rows
-    near(poses.spread(), [literal_gather(one, np.arange(60.0) % one.joints.shape[1], 3) for one in in_order()])
+    near(poses.to_dense(), [literal_gather(one, np.arange(60.0) % one.joints.shape[1], 3) for one in in_order()])
 
 
 def test_somebody_is_seen_at_every_moment(stores: dict[str, Store]) -> None:
     store = stores["ntu25"]
-    joints = gather(store, ALL, resized(store.clips["length"], 200), 3).spread()
+    joints = gather(store, ALL, resized(store.clips["length"], 200), 3).to_dense()
     assert joints.any(axis=(1, 3, 4)).all()
 
 
@@ -92,8 +92,8 @@ def test_a_body_of_zeros_is_nobody(tmp_path: Path) -> None:
     one.joints[0, 4, 0] = 0  # one joint, which is none of the others' business
     poses = gather(write(tmp_path / "store", [one]), np.array([0]), at(np.arange(6.0)[None]), 2)
     assert len(poses.joints) - 1 == 8
-    np.testing.assert_array_equal(poses.spread()[0], one.joints)
-    assert (poses.place[0, 0, 2], poses.place[0, 1, 3]) == (8, 8)
+    np.testing.assert_array_equal(poses.to_dense()[0], one.joints)
+    assert (poses.pose_index[0, 0, 2], poses.pose_index[0, 1, 3]) == (8, 8)
 
 
 class TestMissingJoints:
@@ -106,11 +106,11 @@ class TestMissingJoints:
             one.joints[SEED.random(one.joints.shape[:3]) < 0.3] = 0
             one.joints[..., -1, :] += one.present[..., None]  # at least one joint, or it would be nobody
         store = write(tmp_path / "store", made, layout)
-        moments = resized(store.clips["length"], 40)
-        found = gather(store, ALL, moments, 3).spread()
+        times = resized(store.clips["length"], 40)
+        found = gather(store, ALL, times, 3).to_dense()
         expected = [
             literal_gather(one, positions, 3, planar=layout.planar)
-            for one, positions in zip(sorted(made, key=lambda one: one.name), moments.at, strict=True)
+            for one, positions in zip(sorted(made, key=lambda one: one.name), times.times, strict=True)
         ]
         near(found, expected)
 
@@ -119,7 +119,7 @@ class TestMissingJoints:
         joints = np.full((1, 3, 18, 3), 0.5, np.float32)
         joints[0, :, 4] = [[0.6, 0.6, 0.9], [0, 0, 0], [0.2, 0.2, 0.7]]
         store = write(tmp_path / "s", [Clip("one", 0, joints, np.ones((1, 3), bool))], OPENPOSE18)
-        found = gather(store, np.array([0]), at(np.array([[moment]])), 1).spread()[0, 0, 0]
+        found = gather(store, np.array([0]), at(np.array([[moment]])), 1).to_dense()[0, 0, 0]
         near(found[4, :2], [place, place])
         near(found[5], [0.5] * 3)
 
@@ -132,10 +132,10 @@ def test_sixteen_bits_are_read_as_thirty_two(tmp_path: Path) -> None:
         writer.add(one)
     store = writer.finish()
     assert store.coordinates.dtype == np.float16
-    moments = resized(store.clips["length"], 9)
-    joints = gather(store, ALL, moments, 3).spread()
+    times = resized(store.clips["length"], 9)
+    joints = gather(store, ALL, times, 3).to_dense()
     assert joints.dtype == np.float32
     rounded = in_order()
     for one in rounded:
         one.joints = one.joints.astype(np.float16).astype(np.float32)
-    near(joints, [literal_gather(one, when, 3) for one, when in zip(rounded, moments.at, strict=True)])
+    near(joints, [literal_gather(one, when, 3) for one, when in zip(rounded, times.times, strict=True)])

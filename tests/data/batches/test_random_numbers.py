@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stgdn.data.batches.random_numbers import KEY, Purpose, more
+from stgdn.data.batches.random_numbers import KEY, Purpose, derive_numbers
 
 MASK = 2**64 - 1
 
@@ -20,7 +20,7 @@ def split_mix(state: int, count: int) -> list[int]:
     return made
 
 
-def draws(keys: list[float]) -> np.ndarray:
+def random_numbers(keys: list[float]) -> np.ndarray:
     table = np.random.default_rng(0).random((len(keys), 6))
     table[:, KEY] = keys
     return table
@@ -32,14 +32,14 @@ def test_the_reference_is_split_mix() -> None:
 
 def test_equals_the_published_generator() -> None:
     keys = [0.0, 0.25, 0.7, 1 - 2**-53]
-    found = more(draws(keys), 20, Purpose.JITTER)
+    found = derive_numbers(random_numbers(keys), 20, Purpose.JITTER)
     expected = [[(number >> 11) / 2**53 for number in split_mix(int(key * 2**53), 20)] for key in keys]
     np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("purpose", Purpose)
 def test_are_uniform_and_unrelated(purpose: Purpose) -> None:
-    found = more(draws(np.random.default_rng(1).random(400).tolist()), 50, purpose)
+    found = derive_numbers(random_numbers(np.random.default_rng(1).random(400).tolist()), 50, purpose)
     assert found.min() >= 0
     assert found.max() < 1
     counts = np.histogram(found, bins=10, range=(0, 1))[0]
@@ -51,5 +51,5 @@ def test_are_uniform_and_unrelated(purpose: Purpose) -> None:
 
 
 def test_purposes_do_not_share_numbers() -> None:
-    one, other = (more(draws([0.3]), 300, purpose) for purpose in (Purpose.JITTER, Purpose.CAMERA))
+    one, other = (derive_numbers(random_numbers([0.3]), 300, purpose) for purpose in (Purpose.JITTER, Purpose.CAMERA))
     assert not np.isin(one, other).any()

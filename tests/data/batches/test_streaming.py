@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 
 from stgdn.data.batches.datamodule import Batch, EpochBatches, SkeletonData
 from stgdn.data.batches.settings import ClipSettings
-from stgdn.data.batches.streaming import EpochStreams, StreamedData, draws_at
+from stgdn.data.batches.streaming import EpochStreams, StreamedData, random_numbers_at
 from stgdn.data.store.shard_writer import write_shards
 from stgdn.data.store.shards import ShardedStore
 from stgdn.data.store.storage import StorageError
@@ -107,7 +107,7 @@ class TestContent:
     @given(st.integers(0, 5), st.integers(0, 300), st.lists(st.integers(0, 999), max_size=20))
     def test_draws_are_rows_of_the_table(self, seed: int, epoch: int, indices: list[int]) -> None:
         table = np.random.default_rng([seed, epoch]).random((1000, 6))
-        np.testing.assert_array_equal(draws_at(seed, epoch, np.array(indices, np.int64)), table[indices])
+        np.testing.assert_array_equal(random_numbers_at(seed, epoch, np.array(indices, np.int64)), table[indices])
 
 
 class TestOrder:
@@ -140,7 +140,7 @@ class TestOrder:
         assert all(sorted(one) == sorted(every[0]) for one in every)
 
     def test_is_not_that_of_the_shards(self, folder: Path) -> None:
-        places = ShardedStore(folder).places
+        places = ShardedStore(folder).locations
         shards = places["shard"][order(of_epoch(build(folder).train_dataloader(), 0))]
         runs = np.count_nonzero(np.diff(shards)) + 1
         assert runs > 2 * len(set(shards.tolist()))
@@ -190,7 +190,7 @@ class TestRanks:
         for sampler in samplers:
             keys = [tuple(key) for _, key in sampler]
             for stream in range(streams):
-                first, sizes = sampler.share(stream)
+                first, sizes = sampler.extent(stream)
                 assert keys.count((stream, len(sizes))) == 0
                 assert all((stream, number) in keys for number in range(len(sizes)))
                 assert all(0 < one <= share + (size // ranks <= len(sampler)) for one in sizes)
@@ -238,7 +238,7 @@ class TestDamage:
             write_shards(store, "ntu60_xview", str(tmp_path / "shards"), 0.02)
             data = build(tmp_path / "shards")
             assert isinstance(data.store, ShardedStore)
-            places = data.store.places
+            places = data.store.locations
             inside = np.flatnonzero(places["shard"] == 0)
             middle = places["offset"][inside[np.argsort(places["offset"][inside])[len(inside) // 2]]]
             with (tmp_path / "shards" / data.store.shards[0]["name"]).open("r+b") as file:

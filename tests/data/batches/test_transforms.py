@@ -54,14 +54,14 @@ class TestBox:
     def test_equals_the_loops(self, layout: Layout) -> None:
         joints, poses = all_packed(layout)
         fit_box(poses)
-        assert poses.spread().dtype == np.float32
-        near(poses.spread(), [literal_box(clip.astype(float)) for clip in joints])
+        assert poses.to_dense().dtype == np.float32
+        near(poses.to_dense(), [literal_box(clip.astype(float)) for clip in joints])
 
     def test_reaches_both_sides_over_the_seen(self) -> None:
         seen = seen_in(in_order())
         poses = packed(np.stack([padded(one) for one in in_order()]) + np.float32(5), seen)
         fit_box(poses)
-        for boxed, where in zip(poses.spread(), seen, strict=True):
+        for boxed, where in zip(poses.to_dense(), seen, strict=True):
             near(boxed[where].min(axis=(0, 1)), [-1] * 3)
             near(boxed[where].max(axis=(0, 1)), [1] * 3)
             assert not boxed[~where].any()
@@ -72,14 +72,14 @@ class TestBox:
         joints[1] = 0.3
         poses = packed(joints, np.ones((2, 2, 5), bool))
         fit_box(poses)
-        near(poses.spread()[0], literal_box(joints[0].astype(float)))
-        assert not poses.spread()[0, ..., 1].any()
-        assert not poses.spread()[1].any()
+        near(poses.to_dense()[0], literal_box(joints[0].astype(float)))
+        assert not poses.to_dense()[0, ..., 1].any()
+        assert not poses.to_dense()[1].any()
 
     def test_of_nobody_is_nothing(self) -> None:
         poses = packed(np.zeros((3, 2, 5, 25, 3), np.float32), np.zeros((3, 2, 5), bool))
         fit_box(poses)
-        assert not poses.spread().any()
+        assert not poses.to_dense().any()
 
 
 class TestStream:
@@ -89,7 +89,7 @@ class TestStream:
         joints, poses = all_packed(layout)
         if "bone" in stream:
             poses.joints = bones(poses.joints, layout)
-        found = poses.spread()
+        found = poses.to_dense()
         if "motion" in stream:
             found = motion(found, seen_in(in_order(layout)))
         near(found, [literal_stream(clip.astype(float), layout, stream) for clip in joints])
@@ -126,23 +126,23 @@ class TestBatch:
     def test_equals_all_steps_of_one_clip(
         self, stores: dict[str, Store], layout: Layout, how: ClipSettings, training: bool
     ) -> None:
-        draws = np.random.default_rng(1).random((len(ALL), 6)) if training else None
-        found = batch(stores[layout.name], ALL, how, draws)
+        random_numbers = np.random.default_rng(1).random((len(ALL), 6)) if training else None
+        found = batch(stores[layout.name], ALL, how, random_numbers)
         assert found.shape == (len(ALL), 3, how.frames, layout.num_joints, how.bodies)
         assert found.dtype == np.float32
         assert found.transpose(0, 4, 2, 3, 1).flags.c_contiguous
         expected = [
-            literal_batch(one, layout, how, None if draws is None else draws[n])
+            literal_batch(one, layout, how, None if random_numbers is None else random_numbers[n])
             for n, one in enumerate(in_order(layout))
         ]
         near(found, expected, atol=2e-5)
 
     @pytest.mark.parametrize("how", PIPELINES, ids=str)
     def test_a_clip_does_not_depend_on_its_neighbours(self, stores: dict[str, Store], how: ClipSettings) -> None:
-        draws = np.random.default_rng(1).random((len(ALL), 6))
-        together = batch(stores["ntu25"], ALL, how, draws)
+        random_numbers = np.random.default_rng(1).random((len(ALL), 6))
+        together = batch(stores["ntu25"], ALL, how, random_numbers)
         for n in ALL[::-1]:
-            alone = batch(stores["ntu25"], np.array([n]), how, draws[[n]])
+            alone = batch(stores["ntu25"], np.array([n]), how, random_numbers[[n]])
             np.testing.assert_allclose(alone[0], together[n], atol=1e-6)
 
     def test_of_no_clips(self, stores: dict[str, Store]) -> None:
@@ -177,8 +177,12 @@ class TestBatch:
     @pytest.mark.parametrize("training", [False, True], ids=["evaluation", "training"])
     def test_the_shortest_and_the_longest_clip(self, extremes: Store, sampling: str, training: bool) -> None:
         how = ClipSettings(frames=40, sampling=sampling, moving_camera=True)
-        draws = SEED.random((2, 6)) if training else None
-        found = batch(extremes, np.array([0, 1]), how, draws)
+        random_numbers = SEED.random((2, 6)) if training else None
+        found = batch(extremes, np.array([0, 1]), how, random_numbers)
         for n, frames in enumerate((1, 100_000)):
             one = clip("ab"[n], frames, [(0, frames)], OPENPOSE18)
-            near(found[n], literal_batch(one, OPENPOSE18, how, None if draws is None else draws[n]), atol=1e-5)
+            near(
+                found[n],
+                literal_batch(one, OPENPOSE18, how, None if random_numbers is None else random_numbers[n]),
+                atol=1e-5,
+            )

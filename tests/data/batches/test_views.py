@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from tests.data.literal import all_packed, in_order, literal_camera, near, packed, seen_in, turn_about
 
-from stgdn.data.batches.views import CAMERA, alignment, camera_path, move_camera, place, rotations
+from stgdn.data.batches.views import CAMERA, alignment, camera_path, centre_and_rotate, move_camera, rotations
 from stgdn.skeleton import KINECT20, LAYOUTS, NTU25, Layout
 
 SEED = np.random.default_rng(0)
@@ -92,8 +92,8 @@ class TestPlace:
         joints, poses = all_packed(layout)
         origin = SEED.normal(size=(len(joints), 3)).astype(np.float32)
         turn = rotations(SEED.uniform(-180, 180, (len(joints), 3))) if turned else None
-        place(poses, origin, turn)
-        found = poses.spread()
+        centre_and_rotate(poses, origin, turn)
+        found = poses.to_dense()
         for n, one in enumerate(in_order(layout)):
             matrix = np.eye(3) if turn is None else turn[n].astype(float)
             for m, t in np.argwhere(one.present):
@@ -104,9 +104,9 @@ class TestPlace:
         joints = SEED.normal(size=(1, 1, 4, 25, 3)).astype(np.float32)
         joints[..., NTU25.centre, :] = joints[:, 0, 0, NTU25.centre]
         poses = packed(joints, np.ones((1, 1, 4), bool))
-        place(poses, joints[:, 0, 0, NTU25.centre], None)
-        assert not poses.spread()[..., NTU25.centre, :].any()
-        assert poses.spread().any(axis=(3, 4)).all()
+        centre_and_rotate(poses, joints[:, 0, 0, NTU25.centre], None)
+        assert not poses.to_dense()[..., NTU25.centre, :].any()
+        assert poses.to_dense().any(axis=(3, 4)).all()
 
 
 class TestMovingCamera:
@@ -115,12 +115,12 @@ class TestMovingCamera:
         joints, _ = all_packed(layout)
         joints[:, :, :, 2] = 0  # a joint that was not found; in space a place like any other
         poses = packed(joints, seen_in(in_order(layout)))
-        draws = SEED.random((len(joints), 6))
-        move_camera(poses, draws, layout)
-        expected = [literal_camera(joints[n].astype(float), draws[n], layout) for n in range(len(joints))]
-        near(poses.spread(), expected, atol=5e-6)
-        assert poses.spread()[..., 2, :].any() != layout.planar
-        np.testing.assert_array_equal(poses.spread()[..., 2], joints[..., 2])
+        random_numbers = SEED.random((len(joints), 6))
+        move_camera(poses, random_numbers, layout)
+        expected = [literal_camera(joints[n].astype(float), random_numbers[n], layout) for n in range(len(joints))]
+        near(poses.to_dense(), expected, atol=5e-6)
+        assert poses.to_dense()[..., 2, :].any() != layout.planar
+        np.testing.assert_array_equal(poses.to_dense()[..., 2], joints[..., 2])
 
     def test_goes_from_one_drawn_end_to_the_other(self) -> None:
         path = camera_path(SEED.random((3000, 6)), 30)
@@ -134,5 +134,5 @@ class TestMovingCamera:
         assert abs(np.corrcoef(np.concatenate([path[..., 0], path[..., -1]])) - np.eye(8)).max() < 0.1
 
     def test_of_a_single_frame_is_its_beginning(self) -> None:
-        draws = SEED.random((5, 6))
-        np.testing.assert_array_equal(camera_path(draws, 1)[..., 0], camera_path(draws, 7)[..., 0])
+        random_numbers = SEED.random((5, 6))
+        np.testing.assert_array_equal(camera_path(random_numbers, 1)[..., 0], camera_path(random_numbers, 7)[..., 0])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stgdn.data.clip import ClipError, ClipFile
-from stgdn.data.readers.archives import find, read_bytes
+from stgdn.data.readers.archives import find_files, read_bytes
 from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.store.prepare import prepare
 from stgdn.data.synthetic.files import write_demo
@@ -50,7 +50,7 @@ def test_files_come_before_zips_and_all_in_the_order_of_their_paths(raw: Path, t
     pack(tmp_path / "some.zip", [file])
     (tmp_path / file.name).write_bytes(file.read_bytes())
     packed = pack(tmp_path / "other.zip", [file])
-    places = [found.place for found in NTUReader(tmp_path).survey().files]
+    places = [found.location for found in NTUReader(tmp_path).survey().files]
     inside = f"nturgb+d_skeletons/{file.name}"
     assert places == [str(tmp_path / file.name), f"{packed}:{inside}", f"{tmp_path}/some.zip:{inside}"]
 
@@ -59,7 +59,7 @@ def test_members_that_point_outside_are_not_followed(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
         archive.writestr("../../escaped.skeleton", "0")
         archive.writestr("../escaped.skeleton", "0")
-    for file in find(tmp_path / "evil.zip", ".skeleton"):
+    for file in find_files(tmp_path / "evil.zip", ".skeleton"):
         assert read_bytes(file, 100) == b"0"
     assert not list(tmp_path.parent.rglob("escaped.skeleton"))
 
@@ -93,7 +93,7 @@ def test_an_encrypted_zip_is_told_before_any_clip(tmp_path: Path) -> None:
         archive.writestr("S001C001P001R001A001.skeleton", "0")
     encrypt(tmp_path / "locked.zip")
     with pytest.raises(InputError, match=r"locked\.zip' is encrypted: unpack it with its password and name the folder"):
-        find(tmp_path, ".skeleton")
+        find_files(tmp_path, ".skeleton")
 
 
 def test_an_encrypted_member_is_not_read(tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
-"""Who goes on as whom, who is kept, and which frames are a clip's."""
+"""Linking of tracks, choice of bodies, and the frames of a clip."""
 
 import numpy as np
 import pytest
 
 from stgdn.data.clip import Clip, ClipError
-from stgdn.data.readers.bodies import clip_bodies, drop_empty_frames, keeps_empty_frames, successions, tracks_of
+from stgdn.data.readers.bodies import clip_bodies, drop_empty_frames, keeps_empty_frames, tracks_by_person, tracks_of
 from stgdn.data.readers.kinetics.tracking import GAP, GATE
 from stgdn.data.readers.ntu.denoise import Track
 from stgdn.skeleton import NTU25, OPENPOSE18, Layout
@@ -37,18 +37,18 @@ def track(first: int, length: int, place: float, layout: Layout, moving: float =
 )
 def test_a_track_goes_on_where_another_ended(layout: Layout, second: tuple[int, int, float], same: bool) -> None:
     tracks = [track(0, 10, 0.0, layout), track(*second, layout)]
-    assert successions(tracks, layout) == ([[0, 1]] if same else [[0], [1]])
-    assert successions(tracks[::-1], layout) == ([[1, 0]] if same else [[1], [0]])
+    assert tracks_by_person(tracks, layout) == ([[0, 1]] if same else [[0], [1]])
+    assert tracks_by_person(tracks[::-1], layout) == ([[1, 0]] if same else [[1], [0]])
 
 
 def test_joints_that_are_not_found_are_nowhere() -> None:
     one, other = track(0, 10, 0.3, OPENPOSE18), track(10, 5, 0.3, OPENPOSE18)
     one.joints[-1, :12] = 0
-    assert successions([one, other], OPENPOSE18) == [[0, 1]]
+    assert tracks_by_person([one, other], OPENPOSE18) == [[0, 1]]
     one.joints[:, :, 2] = 0
     other.joints[:, :, 2] = 0  # all joints moved through a gap
     one.joints[-1] = one.joints[0]
-    assert successions([one, other], OPENPOSE18) == [[0, 1]]
+    assert tracks_by_person([one, other], OPENPOSE18) == [[0, 1]]
 
 
 def test_frames_count_in_which_a_kept_body_is_seen() -> None:

@@ -16,18 +16,18 @@ from tests.data.readers.pyskl.test_pyskl_reader import deep, flat, write
 from stgdn.data.clip import Clip, ClipError, Reader
 from stgdn.data.readers.custom.custom_reader import CustomReader
 from stgdn.data.readers.detect import Expected
-from stgdn.data.readers.find_clips import Found, find_clips, read_clip
+from stgdn.data.readers.find_clips import FoundClips, find_clips, read_clip
 from stgdn.data.readers.kinetics.kinetics_reader import KineticsReader
 from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.readers.nw_ucla import NWUCLAReader
-from stgdn.data.readers.single_clip import truth
+from stgdn.data.readers.single_clip import match_label
 from stgdn.errors import InputError
 from stgdn.skeleton import COCO17, KINECT20, NTU25, OPENPOSE18, Layout, define
 
 CLASSES = ("walk", "run", "sit")
 
 
-def found(place: object, reader: str = "auto", layout: Layout = NTU25) -> Found:
+def found(place: object, reader: str = "auto", layout: Layout = NTU25) -> FoundClips:
     return find_clips(str(place), reader, Expected(layout, CLASSES, 2, OmegaConf.create()))
 
 
@@ -44,7 +44,7 @@ def by(reader: Reader) -> list[Clip]:
 
 
 def same(ours: list[Clip], theirs: list[Clip]) -> bool:
-    """Whether names, joints and presence are equal."""
+    """Return whether names, joints and presence are equal."""
     assert [clip.name for clip in ours] == [clip.name for clip in theirs]
     for mine, other in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(mine.joints, other.joints)
@@ -217,7 +217,7 @@ class TestMistakes:
     ],
 )
 def test_labels_are_matched_by_name_and_else_by_number(label: int, theirs: tuple[str, ...], expected: int) -> None:
-    assert truth(label, theirs, CLASSES) == expected
+    assert match_label(label, theirs, CLASSES) == expected
 
 
 def test_settings_of_the_run_reach_the_reader(tiny_data: Path, shared_data: Path) -> None:

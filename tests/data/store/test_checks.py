@@ -1,4 +1,4 @@
-"""What is odd about clips that are kept, and bodies that are not in metres."""
+"""Remarks on odd clips that are kept, and bodies that are not in metres."""
 
 from pathlib import Path
 

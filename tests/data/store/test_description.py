@@ -1,4 +1,4 @@
-"""What is in a store, against slow loops, the facts of real files, and stores that lack something."""
+"""The description of a store, against slow loops, known numbers of real files, and incomplete stores."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ from tests.data.clips import clip, clips, header, write
 from stgdn.data.readers.nw_ucla import NWUCLAReader
 from stgdn.data.store import description as describing
 from stgdn.data.store.contents import Contents
-from stgdn.data.store.description import bodies_seen, describe
+from stgdn.data.store.description import count_bodies_seen, describe
 from stgdn.data.store.prepare import prepare
 from stgdn.data.store.store import Store
 from stgdn.data.store.writer import StoreWriter
@@ -225,5 +225,5 @@ def test_bodies_are_counted_as_frame_by_frame(tmp_path: Path) -> None:
             there = sum(start <= frame < start + frames for start, frames in runs)
             seen[there] += 1
             fewer += there < int((one["frames"] > 0).sum())
-    assert bodies_seen(store.clips) == (dict(seen), fewer)
+    assert count_bodies_seen(store.clips) == (dict(seen), fewer)
     assert fewer > 0

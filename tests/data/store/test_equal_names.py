@@ -26,7 +26,7 @@ from stgdn.data.readers.kinetics.kinetics_reader import KineticsReader
 from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.readers.nw_ucla import NWUCLAReader
 from stgdn.data.readers.pyskl.pyskl_reader import PysklReader
-from stgdn.data.store.prepare import SECOND, prepare
+from stgdn.data.store.prepare import DUPLICATE_NAME, prepare
 from stgdn.data.store.store import Store
 from stgdn.data.synthetic.files import write_demo
 
@@ -112,7 +112,7 @@ def test_the_first_is_stored_and_the_other_told(tmp_path: Path, make: Callable[[
     case = make(tmp_path / "source")
     store = prepare(case.reader, tmp_path / "store", "made_up", source="here", workers=1)
     assert [(str(clip["name"]), int(clip["length"])) for clip in store.clips] == case.stored
-    told = [SECOND, f"used: {case.used}, left out: {case.left_out}"] if case.used else [case.left_out]
+    told = [DUPLICATE_NAME, f"used: {case.used}, left out: {case.left_out}"] if case.used else [case.left_out]
     assert (store.folder / "skipped.tsv").read_text() == "\t".join([case.twice, *told]) + "\n"
     assert store.header.skipped == {told[0]: 1}
 
@@ -155,7 +155,7 @@ def test_files_beside_their_zip_are_what_they_are_alone(five: list[Path], tmp_pa
     pack(copies(five, tmp_path / "both") / "some.zip", five)
     store = prepare(NTUReader(tmp_path / "both"), tmp_path / "store", "ntu60", source="here", workers=1)
     expect_equal(store, alone)
-    assert store.header.skipped == {SECOND: 5}
+    assert store.header.skipped == {DUPLICATE_NAME: 5}
 
 
 def test_of_a_first_copy_that_is_torn_the_second_is_stored(five: list[Path], tmp_path: Path, alone: Store) -> None:
@@ -166,7 +166,7 @@ def test_of_a_first_copy_that_is_torn_the_second_is_stored(five: list[Path], tmp
     store = prepare(NTUReader(tmp_path / "both"), tmp_path / "store", "ntu60", source="here", workers=1)
     expect_equal(store, alone)
     lines = [line.split("\t") for line in (store.folder / "skipped.tsv").read_text().splitlines()]
-    assert sorted(name for name, reason, *_ in lines if reason == SECOND) == [file.stem for file in five]
+    assert sorted(name for name, reason, *_ in lines if reason == DUPLICATE_NAME) == [file.stem for file in five]
     broken, third = (rest for name, *rest in lines if name == torn.stem)
     assert broken[0].startswith("ends after")
     assert third[1].startswith(f"used: {packed}:")
@@ -195,7 +195,7 @@ def test_interrupted_it_ends_in_the_same_store(five: list[Path], tmp_path: Path,
         prepare(InterruptedReader(raw, most=most), tmp_path / "store", "ntu60", source="here", workers=1)
     store = prepare(NTUReader(raw), tmp_path / "store", "ntu60", source="here", workers=1)
     expect_equal(store, alone)
-    assert store.header.skipped[SECOND] == 4
+    assert store.header.skipped[DUPLICATE_NAME] == 4
 
 
 def test_what_is_said_of_a_name_takes_no_clip_away(tmp_path: Path) -> None:

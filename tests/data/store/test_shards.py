@@ -59,7 +59,7 @@ def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def members(shard: Path) -> dict[str, bytes]:
-    """What tar itself finds in a shard."""
+    """Return the members that tar finds in a shard."""
     with tarfile.open(shard) as archive:
         files = {member.name: archive.extractfile(member) for member in archive}
         return {name: file.read() for name, file in files.items() if file is not None}
@@ -106,7 +106,7 @@ class TestRoundTrip:
         shards = write_shards(store, "ntu60_xview", str(tmp_path / "shards"), megabytes)
         sizes = store.clips["frames"].sum(axis=1) * 300
         for number, shard in enumerate(shards.shards):
-            inside = np.flatnonzero(shards.places["shard"] == number)
+            inside = np.flatnonzero(shards.locations["shard"] == number)
             assert len(inside) == shard["clips"] > 0
             assert sizes[inside].sum() <= megabytes * 1e6 + sizes.max()
         total = [sizes[mask].sum() for mask in (store.training("ntu60_xview"), ~store.training("ntu60_xview"))]
@@ -114,7 +114,7 @@ class TestRoundTrip:
 
     def test_neighbours_in_the_store_are_spread(self, tmp_path: Path) -> None:
         store = write(tmp_path / "store", [clip(f"c{number:03}", 2, ((0, 2),), camera=2) for number in range(200)])
-        shards = write_shards(store, "ntu60_xview", str(tmp_path / "shards"), 0.06).places["shard"]
+        shards = write_shards(store, "ntu60_xview", str(tmp_path / "shards"), 0.06).locations["shard"]
         assert shards.max() == 1
         first_half = np.bincount(shards[:100])
         assert first_half.min() > 30
@@ -294,7 +294,7 @@ class TestDamage:
 
     def test_of_a_single_clip(self, copy: Path) -> None:
         shards = ShardedStore(copy)
-        shard, offset, _ = shards.places[2].item()
+        shard, offset, _ = shards.locations[2].item()
         path = copy / shards.shards[shard]["name"]
         damaged = bytearray(path.read_bytes())
         damaged[offset + 5] ^= 1

@@ -17,11 +17,11 @@ from stgdn.data.store.store import Store
 from stgdn.errors import InputError
 from stgdn.skeleton import Layout
 
-DRAWS = 6  # uniform numbers that augmentation uses for a clip
+NUM_RANDOM = 6  # uniform numbers that augmentation uses for a clip
 
 
 class Batch(TypedDict):
-    """Clips (N, C, T, V, M), labels (N,) from 0, indices (N,) into the store, and the epoch they were made for."""
+    """Hold clips (N, C, T, V, M), labels (N,) from 0, indices (N,) into the store, and the epoch of the batch."""
 
     clips: Tensor
     labels: Tensor
@@ -30,15 +30,15 @@ class Batch(TypedDict):
 
 
 class EpochBatches(Sampler[tuple[int, list[int]]]):
-    """Yields (epoch, positions of a batch); the order is a function of seed and epoch only.
+    """Yield (epoch, positions of a batch); the order is a function of seed and epoch only.
 
-    In a data-parallel run every rank takes its share of each batch's clips, in training equally many.
+    In a data-parallel run every rank takes a share of each batch's clips, in training equally many.
 
     Args:
         size: number of clips.
         batch_size: clips in a batch over all ranks.
         seed: None for all clips in order, in batches of nearly the same size.
-        rank, ranks: which share of the batches this process takes.
+        rank, ranks: index of this process and number of processes.
 
     Raises:
         InputError: fewer clips than ranks.
@@ -52,17 +52,17 @@ class EpochBatches(Sampler[tuple[int, list[int]]]):
         self.rank, self.ranks, self.epoch = rank, ranks, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before every epoch."""
+        """Set the epoch; Lightning calls this before every epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        """Number of batches; training leaves an incomplete last one out."""
+        """Return the number of batches; training leaves an incomplete last one out."""
         if self.seed is not None:
             return self.size // self.batch_size
         return min(-(-self.size // self.batch_size), self.size // self.ranks)  # a clip for every rank in every batch
 
     def __iter__(self) -> Iterator[tuple[int, list[int]]]:
-        """The batches of this epoch."""
+        """Yield the batches of this epoch."""
         epoch, order = self.epoch, np.arange(self.size)
         if self.seed is not None:
             order = np.random.default_rng([self.seed, epoch]).permutation(self.size)[: len(self) * self.batch_size]
@@ -71,10 +71,10 @@ class EpochBatches(Sampler[tuple[int, list[int]]]):
 
 
 class ClipBatches(Dataset[Batch]):
-    """Makes whole batches from a store.
+    """Make whole batches from a store.
 
-    Augmentation draws from (seed, epoch, index): the same clip in the same epoch is always the same, whatever worker
-    makes it, and another one every epoch.
+    Augmentation depends on (seed, epoch, index) alone: a clip is augmented alike by every worker process, and
+    differently in every epoch.
     """
 
     def __init__(
@@ -86,55 +86,55 @@ class ClipBatches(Dataset[Batch]):
         mapping: JointMap | None = None,
     ) -> None:
         self.store, self.indices, self.settings, self.seed, self.mapping = store, indices, settings, seed, mapping
-        self._drawn: tuple[int, NDArray[np.float64]] | None = None
+        self._cached: tuple[int, NDArray[np.float64]] | None = None
 
     def __len__(self) -> int:
-        """Number of clips."""
+        """Return the number of clips."""
         return len(self.indices)
 
     def __getitem__(self, key: tuple[int, list[int]]) -> Batch:
-        """The batch that `EpochBatches` names."""
+        """Return the batch that `EpochBatches` names."""
         epoch, positions = key
         chosen = self.indices[positions]
-        draws = None if self.seed is None else self._draws(epoch)[chosen]
+        random_numbers = None if self.seed is None else self._random_numbers(epoch)[chosen]
         return Batch(
-            clips=torch.from_numpy(batch(self.store, chosen, self.settings, draws, self.mapping)),
+            clips=torch.from_numpy(batch(self.store, chosen, self.settings, random_numbers, self.mapping)),
             labels=torch.from_numpy(self.store.clips["label"][chosen].astype(np.int64)),
             indices=torch.from_numpy(chosen.astype(np.int64)),
             epoch=epoch,
         )
 
-    def _draws(self, epoch: int) -> NDArray[np.float64]:
-        """(clips of the store, DRAWS) uniform numbers of an epoch."""
-        if self._drawn is None or self._drawn[0] != epoch:
-            self._drawn = epoch, np.random.default_rng([self.seed or 0, epoch]).random((len(self.store), DRAWS))
-        return self._drawn[1]
+    def _random_numbers(self, epoch: int) -> NDArray[np.float64]:
+        """Return the uniform numbers of an epoch, (clips of the store, NUM_RANDOM)."""
+        if self._cached is None or self._cached[0] != epoch:
+            self._cached = epoch, np.random.default_rng([self.seed or 0, epoch]).random((len(self.store), NUM_RANDOM))
+        return self._cached[1]
 
 
 class EpochLoader(DataLoader[Batch]):
-    """Begins an epoch when its first batch is asked for, and not when its iterator is made.
+    """Begin an epoch when its first batch is requested, and not when the iterator is made.
 
-    Worker processes fetch ahead as soon as they are told to begin. Lightning makes the first iterator before it has
-    restored the progress of a resumed run, so that they would make batches of another epoch.
+    Worker processes fetch ahead as soon as they start. Lightning makes the first iterator before it has restored the
+    progress of a resumed run, so that the workers would make batches of another epoch.
     """
 
     def __iter__(self) -> Iterator[Batch]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The batches of the sampler's epoch."""
+        """Yield the batches of the sampler's epoch."""
         yield from super().__iter__()
 
 
 class SkeletonData(lightning.LightningDataModule):
-    """Training, held-out and test clips of a prepared store.
+    """Provide training, held-out and test clips of a prepared store to Lightning.
 
     Args:
         store: the prepared store, or its folder.
-        protocol: which clips train, `DATASET_PROTOCOL` as in `stgdn.data.protocols`.
-        settings: how clips become inputs.
+        protocol: name of the evaluation protocol, as in `stgdn.data.protocols`.
+        settings: how to make the network's inputs from clips.
         batch_size: clips in a training batch, over all devices.
-        holdout: subjects of the training split kept from training, for choosing anything by.
+        holdout: subjects of the training split that do not train, for choosing hyperparameters.
         workers: processes that make batches; 0 makes them in the main process.
         seed: of order and augmentation.
-        layout: joints that the network sees, where they are not the store's.
+        layout: joints that the network sees; None for the store's.
 
     Raises:
         InputError: no store, a split without clips, a number out of range, a turn that the joints do not allow, or
@@ -181,22 +181,22 @@ class SkeletonData(lightning.LightningDataModule):
                 )
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled and augmented."""
+        """Return the training clips, shuffled and augmented."""
         return self._loader("train", self.seed)
 
     def val_dataloader(self) -> DataLoader[Batch] | list:
-        """The held-out subjects, if there are any."""
+        """Return the clips of the held-out subjects, if there are any."""
         return self._loader("holdout") if len(self.splits["holdout"]) else []
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Every test clip once, in the order of the store."""
+        """Return every test clip once, in the order of the store."""
         return self._loader("test")
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Check that a training batch was made for the epoch that trains on it.
 
         Raises:
-            RuntimeError: it was made for another one.
+            RuntimeError: the batch was made for another epoch.
         """
         if self.trainer and self.trainer.training and batch["epoch"] != self.trainer.current_epoch:
             raise RuntimeError(f"a batch of epoch {batch['epoch']} came in epoch {self.trainer.current_epoch}")
@@ -205,7 +205,7 @@ class SkeletonData(lightning.LightningDataModule):
     def batches(
         self, indices: NDArray[np.integer], seed: int | None, rank: int, ranks: int
     ) -> tuple[Dataset[Batch], EpochBatches]:
-        """What makes the batches of a split, and their order."""
+        """Return the data set that makes the batches of a split, and their sampler."""
         epochs = EpochBatches(len(indices), self.batch_size, seed, rank, ranks)
         return ClipBatches(self.store, indices, self.settings, seed, self.mapping), epochs
 

@@ -1,4 +1,4 @@
-"""Reading a batch from the store: only the bodies and frames that are there, in one array without padding.
+"""Read a batch from the store: only the bodies and frames that exist, in one array without padding.
 
 Glossary of shapes: N clips, M bodies, T frames of a clip, V joints, C coordinates; R poses, a pose being one body in
 one frame.
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stgdn.data.batches.frame_times import Moments
+from stgdn.data.batches.frame_times import FrameTimes
 from stgdn.data.store.store import Store
 
 Float = NDArray[np.float32]
@@ -19,85 +19,85 @@ Float = NDArray[np.float32]
 
 @dataclass
 class Poses:
-    """The poses of a batch, clip by clip, body by body, in order of time.
+    """Hold the poses of a batch, clip by clip, body by body, in order of time.
 
-    What is done to every pose alike is done here, once for poses that a clip repeats and never for bodies that are not
-    seen.
+    Operations on single poses work on these: a pose that a clip repeats is computed once, and bodies that are not seen
+    are not computed at all.
 
     Attributes:
-        joints: (R + 1, V, C); the last one is zeros and stands for nobody.
-        place: (N, M, T) which pose is seen there, R where nobody is.
-        first: (N + 1,) where each clip's poses begin.
-        step: (R,) the first of the T frames in which each is seen.
+        joints: (R + 1, V, C); the last pose is zeros and stands for an unseen body.
+        pose_index: (N, M, T) index of the pose, R where no body is seen.
+        clip_start: (N + 1,) index of each clip's first pose.
+        time_step: (R,) the first of the T steps in which each pose is seen.
     """
 
     joints: Float
-    place: NDArray[np.int64]
-    first: NDArray[np.int64]
-    step: NDArray[np.int64]
+    pose_index: NDArray[np.int64]
+    clip_start: NDArray[np.int64]
+    time_step: NDArray[np.int64]
 
-    def of(self, clip: int, joints: Float | None = None) -> Float:
-        """A view on the poses of one clip, in `joints` or in others of the same order."""
+    def of_clip(self, clip: int, joints: Float | None = None) -> Float:
+        """Return a view of the poses of one clip, taken from `joints` (R + 1, V, C), by default those of this batch."""
         joints = self.joints if joints is None else joints
-        return joints[self.first[clip] : self.first[clip + 1]]
+        return joints[self.clip_start[clip] : self.clip_start[clip + 1]]
 
-    def clips(self) -> NDArray[np.int64]:
-        """(R,), the clip of every pose."""
-        return np.repeat(np.arange(len(self.place)), np.diff(self.first))
+    def clip_index(self) -> NDArray[np.int64]:
+        """Return (R,), the index of the clip of every pose."""
+        return np.repeat(np.arange(len(self.pose_index)), np.diff(self.clip_start))
 
-    def spread(self) -> Float:
-        """(N, M, T, V, C), zeros where nobody is seen."""
-        joints = self.joints.reshape(len(self.joints), -1).take(self.place, axis=0)
-        return joints.reshape(*self.place.shape, *self.joints.shape[1:])
+    def to_dense(self) -> Float:
+        """Return the joints as (N, M, T, V, C), zeros where no body is seen."""
+        joints = self.joints.reshape(len(self.joints), -1).take(self.pose_index, axis=0)
+        return joints.reshape(*self.pose_index.shape, *self.joints.shape[1:])
 
 
-def gather(store: Store, indices: NDArray[np.integer], moments: Moments, bodies: int) -> Poses:
-    """Up to M bodies of clips (N,) at their moments, joints linear between frames.
+def gather(store: Store, indices: NDArray[np.integer], times: FrameTimes, bodies: int) -> Poses:
+    """Read up to `bodies` bodies of clips (N,) at frame times, with joints linear between frames.
 
-    A body is seen where the nearest frame is in its run (half-way, the later one) and is not all zeros there.
+    A body is seen if the nearest frame (half-way, the later one) is in the body's run and its joints are not all zeros.
     """
     clips = store.clips[indices]
     clip, body = np.nonzero(clips["frames"][:, :bodies])
     runs = _Runs(*(clips[key][clip, body].astype(np.int64) for key in ("row", "start", "frames")))
-    steps = moments.at.shape[1]
-    moment = moments.at[clip] - runs.start[:, None]
-    seen = (moment >= -0.5) & (moment < runs.frames[:, None] - 0.5)
-    if repeating := (moments.distinct < steps).any():
-        seen &= np.arange(steps) < moments.distinct[clip, None]
+    steps = times.times.shape[1]
+    time = times.times[clip] - runs.start[:, None]
+    seen = (time >= -0.5) & (time < runs.frames[:, None] - 0.5)
+    if repeating := (times.num_distinct < steps).any():
+        seen &= np.arange(steps) < times.num_distinct[clip, None]
     where = np.flatnonzero(seen)
     run = where // steps
-    joints = _between_frames(store, runs, run, moment.ravel()[where])
+    joints = _between_frames(store, runs, run, time.ravel()[where])
     if (blank := _blank(joints[:-1])).any():
         where, run, joints = where[~blank], run[~blank], joints[np.append(~blank, True)]
     step = where - run * steps
-    place = np.full((len(clips), bodies, steps), len(where))
-    place.ravel()[((clip * bodies + body) * steps)[run] + step] = np.arange(len(where))
+    pose_index = np.full((len(clips), bodies, steps), len(where))
+    pose_index.ravel()[((clip * bodies + body) * steps)[run] + step] = np.arange(len(where))
     if repeating:
-        begin = steps * np.arange(place.shape[0] * bodies).reshape(-1, bodies, 1)
-        place = place.ravel().take(begin + moments.repeated()[:, None])
-    first = np.searchsorted(clip[run], np.arange(len(clips) + 1))
-    return Poses(joints, place, first, step)
+        begin = steps * np.arange(pose_index.shape[0] * bodies).reshape(-1, bodies, 1)
+        pose_index = pose_index.ravel().take(begin + times.repeated_indices()[:, None])
+    clip_start = np.searchsorted(clip[run], np.arange(len(clips) + 1))
+    return Poses(joints, pose_index, clip_start, step)
 
 
 class _Runs(NamedTuple):
-    """The bodies of a batch: the first row (P,) of each one's run, its first frame in the clip, its frames."""
+    """The runs of P bodies: first row in the store (P,), first frame in the clip (P,), number of frames (P,)."""
 
     row: NDArray[np.int64]
     start: NDArray[np.int64]
     frames: NDArray[np.int64]
 
 
-def _between_frames(store: Store, runs: _Runs, run: NDArray[np.int64], moment: NDArray[np.float64]) -> Float:
-    """Joints (R + 1, V, C), with nobody at the end, at moments (R,) since the beginning of runs (R,)."""
+def _between_frames(store: Store, runs: _Runs, run: NDArray[np.int64], time: NDArray[np.float64]) -> Float:
+    """Return joints (R + 1, V, C), the last ones zero, at times (R,) since the beginning of runs (R,)."""
     row, last = runs.row[run], runs.frames[run] - 1
-    moment = np.clip(moment, 0, last)
-    below = moment.astype(np.int64)
+    time = np.clip(time, 0, last)
+    below = time.astype(np.int64)
     joints = _read(store, row + below)
-    if (weight := (moment - below).astype(np.float32)).any():
+    if (weight := (time - below).astype(np.float32)).any():
         above = _read(store, row + np.minimum(below + 1, last))
         weight = np.append(weight, np.float32(0))[:, None, None]
         if store.layout.planar:
-            weight = _nearer_if_one_is_missing(joints, above, weight)
+            weight = _nearest_if_one_is_missing(joints, above, weight)
         mixed = torch.from_numpy(joints)
         torch.lerp(mixed, torch.from_numpy(above), torch.from_numpy(weight), out=mixed)
     joints[-1] = 0
@@ -105,24 +105,24 @@ def _between_frames(store: Store, runs: _Runs, run: NDArray[np.int64], moment: N
 
 
 def _read(store: Store, rows: NDArray[np.int64]) -> Float:
-    """Stored rows (R,) as float32 (R + 1, V, C), and one more that the caller overwrites."""
+    """Read stored rows (R,) as float32 (R + 1, V, C); the last one is for the caller to overwrite."""
     taken = np.asarray(store.coordinates).take(np.append(rows, 0), axis=0)
     if taken.dtype == np.float32:
         return taken
     return torch.from_numpy(taken).float().numpy()  # numpy takes three times as long to widen 16 bits
 
 
-def _nearer_if_one_is_missing(before: Float, after: Float, weight: Float) -> Float:
-    """Weights (R + 1, V, 1) of the later frame: between a planar joint and one that was not found, the nearer counts.
+def _nearest_if_one_is_missing(before: Float, after: Float, weight: Float) -> Float:
+    """Return weights (R + 1, V, 1) of the later frame, rounded where a planar joint is missing in one frame.
 
-    A joint that was not found is (0, 0, 0), and what lies between it and a place in the picture is nowhere.
+    A missing joint is (0, 0, 0), so that values between it and a position in the picture have no meaning.
     """
     one = before.any(axis=2, keepdims=True) != after.any(axis=2, keepdims=True)
     return np.where(one, np.rint(weight), weight)
 
 
 def _blank(joints: Float) -> NDArray[np.bool_]:
-    """(R,), which poses (R, V, C) are all zeros; as nearly none is, one number tells most of them apart."""
+    """Return (R,), True where a pose (R, V, C) is all zeros; one number rules out nearly all poses quickly."""
     blank = joints[:, 0, 0] == 0
     blank[blank] = ~joints[blank].any(axis=(1, 2))
     return blank

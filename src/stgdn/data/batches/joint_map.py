@@ -1,4 +1,4 @@
-"""Clips of one joint layout as clips of another, so that a network trained on one can be tried on the other.
+"""Map clips of one joint layout to another, so that a network trained on one can be tested on the other.
 
 Joints are matched by name; where the other layout has no such joint, it is the mean of those that `SUBSTITUTES` names.
 Between space and picture, which no mapping can do without a loss:
@@ -9,8 +9,8 @@ Between space and picture, which no mapping can do without a loss:
 - from a flat layout, joints are put into the plane z = 0 of a picture of 16 : 9, y up, scaled so that the main body's
   trunk has `TRUNK` metres in its first frame. A joint not found is put where its parent is.
 
-Kinect's x grows to the camera's left and a picture's to the right, so that x changes its sign: who faces the camera has
-the left shoulder at the right of the picture, as pose estimators name it.
+Kinect's x grows to the camera's left and a picture's to the right, so that x changes its sign: a person who faces the
+camera has the left shoulder at the right of the picture, as pose estimators name it.
 
 Axes: joints (R, V, 3) of R bodies in single frames, and the pose (N, V, 3) of each clip's main body in its first frame.
 """
@@ -62,7 +62,7 @@ OTHERWISE: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
 
 
 def substitutes(name: str) -> Iterator[tuple[str, ...]]:
-    """What may stand for a joint, the joint itself first; `left_hand_tip` by `left_hand`, ..."""
+    """Yield the joints whose mean may replace a joint, the joint itself first; `left_hand` for `left_hand_tip`, ..."""
     yield (name,)
     side, _, part = name.partition("_")
     if name in SUBSTITUTES:
@@ -73,7 +73,7 @@ def substitutes(name: str) -> Iterator[tuple[str, ...]]:
 
 
 def weights(source: Layout, target: Layout) -> Float:
-    """How much each joint of `source` counts for each one of `target`, (V of target, V of source), rows sum to one.
+    """Return the weight of each joint of `source` in each joint of `target`, (V of target, V of source); rows sum to 1.
 
     Raises:
         InputError: a joint of `target` for which `source` has nothing; the sentence names both.
@@ -95,7 +95,7 @@ def weights(source: Layout, target: Layout) -> Float:
 
 @dataclass(frozen=True)
 class JointMap:
-    """Makes clips of `target` from clips of `source`.
+    """Map clips of the layout `source` to the layout `target`.
 
     Raises:
         InputError: see `weights`.
@@ -123,7 +123,7 @@ class JointMap:
         return joints, pose
 
     def _combined(self, joints: Float) -> Float:
-        """Weighted means over the joints that are there."""
+        """Return weighted means over the joints that were found."""
         table: Float = self.__dict__["_weights"]
         share = _found(joints).astype(np.float32) @ table.T
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -142,12 +142,12 @@ class JointMap:
 
 
 def _found(joints: Float) -> NDArray[np.bool_]:
-    """(..., V), which joints are there."""
+    """Return (..., V), True where a joint was found."""
     return np.asarray((joints != 0).any(axis=-1))
 
 
 def _outward(layout: Layout) -> list[tuple[int, int]]:
-    """The bones, every parent before its children."""
+    """Return the bones, every parent before its children."""
 
     def depth(bone: tuple[int, int]) -> int:
         joint, steps = bone[0], 0
@@ -159,7 +159,7 @@ def _outward(layout: Layout) -> list[tuple[int, int]]:
 
 
 def _seen(joints: Float, closer: Float) -> Float:
-    """Joints in space as a camera sees them: shares from the picture's middle, y down, confidence 1."""
+    """Project joints in space into a camera's picture: shares from the picture's middle, y down, confidence 1."""
     depth = np.maximum(joints[..., 2] + closer[:, None], NEAREST / 2)
     picture = np.ones_like(joints)
     picture[..., 0] = -FOCAL[0] * joints[..., 0] / depth
@@ -168,18 +168,18 @@ def _seen(joints: Float, closer: Float) -> Float:
 
 
 def _scale(pose: Float, layout: Layout) -> Float:
-    """Metres for one height of the picture, (N,): from the trunk, or where it was not found from the whole body."""
-    places = pose[..., :2] * np.array([ASPECT, 1], np.float32)
+    """Return metres for one height of the picture, (N,): from the trunk, or from the whole body without one."""
+    positions = pose[..., :2] * np.array([ASPECT, 1], np.float32)
     low, high = layout.spine
-    trunk = np.linalg.norm(places[:, high] - places[:, low], axis=-1)
+    trunk = np.linalg.norm(positions[:, high] - positions[:, low], axis=-1)
     trunk_found = _found(pose)[:, [low, high]].all(axis=-1) & (trunk > 1e-3)
     found = _found(pose)[..., None]
-    span = np.where(found, places, -np.inf).max(axis=1) - np.where(found, places, np.inf).min(axis=1)
+    span = np.where(found, positions, -np.inf).max(axis=1) - np.where(found, positions, np.inf).min(axis=1)
     height = np.where(np.isfinite(span), span, 0).max(axis=-1)
     share = np.where(trunk_found, trunk / TRUNK, height / (3.2 * TRUNK))
     return np.where(share > 1e-3, 1 / np.maximum(share, 1e-3), 1).astype(np.float32)
 
 
 def _upright(joints: Float, scale: Float) -> Float:
-    """Places in the picture as places in space: metres in the plane z = 0, y up."""
+    """Convert positions in the picture to positions in space: metres in the plane z = 0, y up."""
     return joints * np.array([-ASPECT, -1, 0], np.float32) * scale[:, None, None]

@@ -1,4 +1,4 @@
-"""How a stored clip becomes an input of the network: the options `data.stream`, `data.frames` and so on."""
+"""Settings for making an input of the network from a stored clip: `data.stream`, `data.frames` and so on."""
 
 import math
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ ALIGNMENTS = ("none", "turn", "body")
 
 @dataclass(frozen=True)
 class ClipSettings:
-    """How a stored clip becomes an input of the network.
+    """Hold the settings for making an input of the network from a stored clip.
 
     Attributes:
         stream: `joint`, `bone` (joint minus parent), `joint_motion`, `bone_motion` (next frame minus this one).
         frames: T that the network sees.
         sampling: `loop` repeats the clip until T frames are full (longer clips are resampled), `resize` resamples,
-            `window` takes T frames in a row and fills shorter clips with frames in which nobody is seen.
+            `window` takes T frames in a row and fills shorter clips with empty frames.
         align: turns the clip so that in its first frame the main body's shoulders lie along x: `turn` about the
             vertical, `body` in all three axes (spine upright); `none` leaves the camera's view.
         box: scale each axis of a clip to [-1, 1].
         crop: the smallest share of a clip that training keeps; 1 for all of it. Needs `resize`.
-        jitter: training draws its T moments at random from the clip instead of evenly. Needs `resize`.
+        jitter: training draws the T frame times at random instead of evenly. Needs `resize`.
         rotate: training turns clips at random by up to so many degrees about x, y and z.
         moving_camera: training turns, scales and shifts clips in the picture plane, steadily over their T frames.
-        bodies: M, bodies beyond are left out.
+        bodies: M, the most bodies; further ones are left out.
 
     Raises:
         InputError: an unknown word, a number out of range, or settings that exclude each other.

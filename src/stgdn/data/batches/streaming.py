@@ -1,4 +1,4 @@
-"""Batches of a store in shards, made from what streams by.
+"""Batches of a store in shards, which is read as a stream.
 
 An epoch is one order of all clips of a split: in training the shards in random order, in evaluation as they are, and
 in each the clips as they lie there. Every process takes an unbroken part of that order, and of this every worker
@@ -6,7 +6,7 @@ process another one, its stream. Parts are counted in clips and may end in the m
 make equally many batches and no clip is seen twice, however many shards there are. In training WebDataset then shuffles
 the clips of a stream within a window.
 
-What is made of a clip is the same as from a store in one piece: see `stgdn.data.batches.datamodule`.
+A clip gives the same input as from a store in one piece: see `stgdn.data.batches.datamodule`.
 """
 
 import io
@@ -20,13 +20,13 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from stgdn.data.batches.datamodule import DRAWS, Batch, EpochBatches, SkeletonData
+from stgdn.data.batches.datamodule import NUM_RANDOM, Batch, EpochBatches, SkeletonData
 from stgdn.data.batches.joint_map import JointMap
 from stgdn.data.batches.settings import ClipSettings
 from stgdn.data.batches.transforms import batch
 from stgdn.data.store.in_memory import ClipsInMemory
 from stgdn.data.store.shards import BLOCK, ShardedStore
-from stgdn.data.store.storage import telling, webdataset
+from stgdn.data.store.storage import as_storage_error, webdataset
 from stgdn.data.store.store import Store
 
 WINDOW = 2048  # clips that a stream's shuffle chooses from
@@ -35,14 +35,14 @@ Streamed = tuple[int, NDArray[np.floating]]  # index of a clip, and its (rows, V
 
 
 class EpochStreams(EpochBatches):
-    """Yields (epoch, [stream, number of the batch in its stream]); streams take turns, as worker processes do.
+    """Yield (epoch, [stream, number of the batch in its stream]); streams alternate, as worker processes do.
 
     Args:
         size: number of clips.
         batch_size: clips in a batch over all ranks.
         seed: None for evaluation: all clips, in batches of nearly the same size.
-        rank, ranks: which part of the epoch this process takes.
-        streams: how many this process reads at the same time.
+        rank, ranks: index of this process and number of processes.
+        streams: number of streams that this process reads at the same time.
     """
 
     def __init__(
@@ -52,13 +52,13 @@ class EpochStreams(EpochBatches):
         self.streams = streams
 
     def __iter__(self) -> Iterator[tuple[int, list[int]]]:
-        """The batches of this epoch."""
+        """Yield the batches of this epoch."""
         epoch = self.epoch
         for step in range(len(self)):
             yield epoch, [step % self.streams, step // self.streams]
 
-    def share(self, stream: int) -> tuple[int, list[int]]:
-        """Where a stream begins in the epoch's order, and how many clips each of its batches has."""
+    def extent(self, stream: int) -> tuple[int, list[int]]:
+        """Return where a stream begins in the epoch's order, and the number of clips of each of its batches."""
         taken = self.size if self.seed is None else len(self) * self.batch_size
         first, last = taken * self.rank // self.ranks, taken * (self.rank + 1) // self.ranks
         least, over = divmod(last - first, len(self))
@@ -67,8 +67,8 @@ class EpochStreams(EpochBatches):
         return first + before, sizes[stream :: self.streams]
 
 
-def laid_together(store: ShardedStore, streamed: list[Streamed]) -> ClipsInMemory:
-    """Streamed clips in memory, in their order."""
+def clips_in_memory(store: ShardedStore, streamed: list[Streamed]) -> ClipsInMemory:
+    """Return streamed clips in memory, in their order."""
     clips = store.clips[[index for index, _ in streamed]]
     frames = clips["frames"].astype(np.int64)
     clips["row"] = np.where(frames > 0, frames.cumsum().reshape(frames.shape) - frames, 0)
@@ -76,9 +76,9 @@ def laid_together(store: ShardedStore, streamed: list[Streamed]) -> ClipsInMemor
 
 
 class StreamedBatches(Dataset[Batch]):
-    """Makes the batches that `EpochStreams` names, each from what its stream brings next.
+    """Make the batches that `EpochStreams` names, each from the next clips of its stream.
 
-    A stream is read in order; asked for any other batch than the next one, it is begun anew and read up to there.
+    A stream is read in order; a request for any batch but the next one restarts the stream and reads up to there.
     """
 
     def __init__(
@@ -91,19 +91,19 @@ class StreamedBatches(Dataset[Batch]):
         epochs: EpochStreams,
     ) -> None:
         self.store, self.settings, self.seed, self.mapping, self.epochs = store, settings, seed, mapping, epochs
-        places = store.places[indices]
-        self.indices = indices[np.lexsort((places["offset"], places["shard"]))]  # shard by shard
-        self.counts = np.bincount(places["shard"], minlength=len(store.shards))
+        locations = store.locations[indices]
+        self.indices = indices[np.lexsort((locations["offset"], locations["shard"]))]  # shard by shard
+        self.counts = np.bincount(locations["shard"], minlength=len(store.shards))
         self.firsts = self.counts.cumsum() - self.counts
         self._next: tuple[int, int, int] | None = None
         self._batches: Iterator[Batch] = iter(())
 
     def __len__(self) -> int:
-        """Number of clips."""
+        """Return the number of clips."""
         return len(self.indices)
 
     def __getitem__(self, key: tuple[int, list[int]]) -> Batch:
-        """The batch that `EpochStreams` names.
+        """Return the batch that `EpochStreams` names.
 
         Raises:
             StorageError: a shard cannot be read, or is damaged.
@@ -115,7 +115,7 @@ class StreamedBatches(Dataset[Batch]):
         return next(self._batches)
 
     def _stream(self, epoch: int, stream: int) -> Iterator[Batch]:
-        first, sizes = self.epochs.share(stream)
+        first, sizes = self.epochs.extent(stream)
         clips = self._clips(epoch, first, first + sum(sizes))
         if self.seed is not None:
             rng = random.Random(f"{self.seed} {epoch} {self.epochs.rank} {stream}")
@@ -124,7 +124,7 @@ class StreamedBatches(Dataset[Batch]):
             yield self._batch(epoch, list(islice(clips, size)))
 
     def _clips(self, epoch: int, first: int, last: int) -> Iterator[Streamed]:
-        """Clips `first` to `last` (exclusive) of an epoch's order."""
+        """Yield clips `first` to `last` (exclusive) of an epoch's order."""
         shards = np.arange(len(self.counts))
         if self.seed is not None:
             shards = np.random.default_rng([self.seed, epoch]).permutation(shards)
@@ -136,11 +136,11 @@ class StreamedBatches(Dataset[Batch]):
                 yield from self._shard(shard, self.indices[self.firsts[shard] :][low:high])
 
     def _shard(self, shard: int, indices: NDArray[np.integer]) -> Iterator[Streamed]:
-        """These clips of a shard, which lie there in this order; nothing before and behind them is read."""
-        store, offsets = self.store, self.store.places["offset"][indices]
+        """Yield clips of a shard, given in the order of the shard; nothing before and after these is read."""
+        store, offsets = self.store, self.store.locations["offset"][indices]
         wanted = {f"{index:09}.rows": index for index in indices.tolist()}
-        place = f"{store.place}, {store.shards[shard]['name']}"
-        with telling(place):
+        location = f"{store.location}, {store.shards[shard]['name']}"
+        with as_storage_error(location):
             content = store.read(shard, offsets[0] - BLOCK, offsets[-1] + store.size(indices[-1]))
             members = webdataset().tariterators.tar_file_iterator(io.BytesIO(content), select_files=wanted.__contains__)
             for member in islice(members, len(wanted)):
@@ -151,32 +151,32 @@ class StreamedBatches(Dataset[Batch]):
 
     def _batch(self, epoch: int, streamed: list[Streamed]) -> Batch:
         chosen = np.array([index for index, _ in streamed], np.int64)
-        clips = cast(Store, laid_together(self.store, streamed))
-        draws = None if self.seed is None else draws_at(self.seed, epoch, chosen)
-        made = batch(clips, np.arange(len(chosen)), self.settings, draws, self.mapping)
+        clips = cast(Store, clips_in_memory(self.store, streamed))
+        random_numbers = None if self.seed is None else random_numbers_at(self.seed, epoch, chosen)
+        made = batch(clips, np.arange(len(chosen)), self.settings, random_numbers, self.mapping)
         labels = torch.from_numpy(clips.clips["label"].astype(np.int64))
         return Batch(clips=torch.from_numpy(made), labels=labels, indices=torch.from_numpy(chosen), epoch=epoch)
 
 
-def draws_at(seed: int, epoch: int, indices: NDArray[np.integer]) -> NDArray[np.float64]:
-    """The rows `indices` of `default_rng([seed, epoch]).random((clips, DRAWS))`, without making the others."""
+def random_numbers_at(seed: int, epoch: int, indices: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return rows `indices` of `default_rng([seed, epoch]).random((clips, NUM_RANDOM))` without making the others."""
     bits, at = np.random.PCG64([seed, epoch]), 0
     generator = np.random.Generator(bits)
-    drawn = np.empty((len(indices), DRAWS))
-    for row, index in zip(drawn, indices.tolist(), strict=True):
-        bits.advance((index - at) * DRAWS)
+    rows = np.empty((len(indices), NUM_RANDOM))
+    for row, index in zip(rows, indices.tolist(), strict=True):
+        bits.advance((index - at) * NUM_RANDOM)
         generator.random(out=row)
         at = index + 1
-    return drawn
+    return rows
 
 
 class StreamedData(SkeletonData):
-    """Training, held-out and test clips of a store in shards: as for one in one piece, but in the order of streams."""
+    """Provide training, held-out and test clips of a store in shards, in the order of the streams."""
 
     def batches(
         self, indices: NDArray[np.integer], seed: int | None, rank: int, ranks: int
     ) -> tuple[Dataset[Batch], EpochBatches]:
-        """What makes the batches of a split, and their order."""
+        """Return the data set that makes the batches of a split, and their sampler."""
         assert isinstance(self.store, ShardedStore)
         epochs = EpochStreams(len(indices), self.batch_size, seed, rank, ranks, max(self.workers, 1))
         return StreamedBatches(self.store, indices, self.settings, seed, self.mapping, epochs), epochs

@@ -7,12 +7,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.batches.frame_times import moments
+from stgdn.data.batches.frame_times import frame_times
 from stgdn.data.batches.gather import Float, Poses, gather
 from stgdn.data.batches.joint_map import JointMap
-from stgdn.data.batches.random_numbers import Draws
+from stgdn.data.batches.random_numbers import RandomNumbers
 from stgdn.data.batches.settings import STREAMS, ClipSettings
-from stgdn.data.batches.views import move_camera, place, turns
+from stgdn.data.batches.views import centre_and_rotate, clip_rotations, move_camera
 from stgdn.data.store.store import Store
 from stgdn.skeleton import Layout
 
@@ -23,52 +23,52 @@ def batch(
     store: Store,
     indices: NDArray[np.integer],
     settings: ClipSettings,
-    draws: Draws | None = None,
+    random_numbers: RandomNumbers | None = None,
     mapping: JointMap | None = None,
 ) -> Float:
-    """Clips (N, C, T, V, M) as the network takes them, a view on memory in the order (N, M, T, V, C).
+    """Return clips (N, C, T, V, M) for the network, a view of memory in the order (N, M, T, V, C).
 
     Args:
-        store: where the clips lie.
-        indices: (N,) which clips.
-        settings: how to make them.
-        draws: (N, 6) uniform numbers for training's augmentation; None in evaluation.
-        mapping: to the joints that the network sees; None where they are the store's.
+        store: the store that holds the clips.
+        indices: (N,) indices of the clips.
+        settings: how to make the network's input.
+        random_numbers: (N, 6) uniform numbers for training's augmentation; None in evaluation.
+        mapping: to the joints that the network sees; None if these are the store's.
     """
     clips, layout = store.clips[indices], mapping.target if mapping else store.layout
-    when = moments(clips["length"], settings, draws)
-    camera = draws if settings.moving_camera else None
-    poses = gather(store, indices, when if camera is None else when.unrolled(), settings.bodies)
+    times = frame_times(clips["length"], settings, random_numbers)
+    camera = random_numbers if settings.moving_camera else None
+    poses = gather(store, indices, times if camera is None else times.without_repetition(), settings.bodies)
     pose = np.asarray(store.coordinates)[clips["row"][:, 0]].astype(np.float32)  # the main body's first
     if mapping:
-        poses.joints, pose = mapping(poses.joints, pose, np.append(poses.clips(), 0))
-    turn = turns(pose, layout, settings, draws)
+        poses.joints, pose = mapping(poses.joints, pose, np.append(poses.clip_index(), 0))
+    turn = clip_rotations(pose, layout, settings, random_numbers)
     if turn is not None or not layout.planar:
-        place(poses, origin(pose, layout), turn)
+        centre_and_rotate(poses, origin(pose, layout), turn)
     if camera is not None:
         move_camera(poses, camera, layout)
     if settings.box:
         fit_box(poses)
     if settings.stream.startswith("bone"):
         poses.joints = bones(poses.joints, layout)
-    joints = poses.spread()
+    joints = poses.to_dense()
     if settings.stream.endswith("motion"):
-        joints = motion(joints, poses.place < len(poses.joints) - 1)
+        joints = motion(joints, poses.pose_index < len(poses.joints) - 1)
     return joints.transpose(0, 4, 2, 3, 1)
 
 
 def origin(pose: Float, layout: Layout) -> Float:
-    """What becomes (0, 0, 0) of clips, (N, 3): the centre joint of `pose` (N, V, 3).
+    """Return the point (N, 3) of each clip that is moved to (0, 0, 0): the centre joint of `pose` (N, V, 3).
 
-    Planar joints stay in the picture, as ST-GCN and PYSKL leave them; one not found there is (0, 0, 0).
+    For planar joints it is (0, 0, 0), so that they stay in the picture, as in ST-GCN and PYSKL.
     """
     return pose[:, layout.centre] * np.float32(not layout.planar)
 
 
 def fit_box(poses: Poses) -> None:
-    """Scale every axis of a clip to [-1, 1] over its bodies and frames, in place; one without extent becomes 0."""
-    for clip in range(len(poses.place)):
-        if len(joints := poses.of(clip)):
+    """Scale every axis of a clip to [-1, 1] over its bodies and frames, in place; an axis without extent becomes 0."""
+    for clip in range(len(poses.pose_index)):
+        if len(joints := poses.of_clip(clip)):
             low, high = joints.min(axis=(0, 1)), joints.max(axis=(0, 1))
             extent = np.where(high > low, high - low, np.inf)
             joints -= low
@@ -77,12 +77,12 @@ def fit_box(poses: Poses) -> None:
 
 
 def bones(joints: Float, layout: Layout) -> Float:
-    """Every joint minus its parent, the root's is zero; (R, V, C) of both."""
+    """Return every joint minus its parent, zero for the root; joints and bones are (R, V, C)."""
     return joints - joints[:, list(layout.parents)]
 
 
 def motion(joints: Float, seen: NDArray[np.bool_]) -> Float:
-    """The next frame minus this one, (N, M, T, V, C); zero in the last frame and where a body is not `seen` in both."""
+    """Return the next frame minus this one, (N, M, T, V, C); zero in the last frame and if a body is unseen in one."""
     moved = np.zeros_like(joints)
     np.subtract(joints[:, :, 1:], joints[:, :, :-1], out=moved[:, :, :-1])
     moved[:, :, :-1][~(seen[:, :, 1:] & seen[:, :, :-1])] = 0

@@ -1,4 +1,4 @@
-"""Where clips are looked at from: centring, alignment, random turns and ST-GCN's moving camera.
+"""The view on clips: centring, alignment, random turns and ST-GCN's moving camera.
 
 Angles are in degrees, coordinates in the store's units (metres, y up; planar layouts: shares of the picture).
 """
@@ -7,18 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.batches.gather import Float, Poses
-from stgdn.data.batches.random_numbers import TURN, Draws, Purpose, more
+from stgdn.data.batches.random_numbers import ROTATION, Purpose, RandomNumbers, derive_numbers
 from stgdn.data.batches.settings import ClipSettings
 from stgdn.skeleton import Layout
 
-# What the moving camera's ends are drawn from: degrees, scale, shift along x, shift along y.
+# The moving camera's two ends are drawn from: degrees, scale, shift along x, shift along y.
 CAMERA = ((-10, -5, 0, 5, 10), (0.9, 1.0, 1.1), (-0.2, -0.1, 0.0, 0.1, 0.2), (-0.2, -0.1, 0.0, 0.1, 0.2))
 
 
 def alignment(pose: Float, layout: Layout, align: str) -> Float:
-    """Rotations (N, 3, 3), to be applied as joints @ R, that bring the shoulders of `pose` (N, V, 3) along x.
+    """Return rotations (N, 3, 3), to be applied as joints @ R, that bring the shoulders of `pose` (N, V, 3) along x.
 
-    A pose too degenerate to define its axes is left as it is.
+    A pose whose axes are not defined (no distance between the joints) keeps the identity.
     """
     identity = np.broadcast_to(np.eye(3, dtype=np.float32), (len(pose), 3, 3))
     right, left = layout.shoulders
@@ -39,7 +39,7 @@ def alignment(pose: Float, layout: Layout, align: str) -> Float:
 
 
 def rotations(angles: NDArray[np.floating]) -> Float:
-    """Rotation matrices (N, 3, 3) of angles (N, 3) in degrees about x, then y, then z; applied as joints @ R."""
+    """Return rotation matrices (N, 3, 3) of angles (N, 3) in degrees about x, then y, then z; applied as joints @ R."""
     sine, cosine = np.sin(np.radians(angles)).T, np.cos(np.radians(angles)).T
     axis = np.arange(3)
     a, b = (axis + 1) % 3, (axis + 2) % 3
@@ -50,33 +50,35 @@ def rotations(angles: NDArray[np.floating]) -> Float:
     return (turn[0] @ turn[1] @ turn[2]).astype(np.float32)
 
 
-def turns(pose: Float, layout: Layout, settings: ClipSettings, draws: Draws | None) -> Float | None:
-    """The turn (N, 3, 3) that alignment and training's random rotation give each clip; None for none."""
+def clip_rotations(
+    pose: Float, layout: Layout, settings: ClipSettings, random_numbers: RandomNumbers | None
+) -> Float | None:
+    """Return the rotation (N, 3, 3) of each clip from alignment and training's random rotation; or None."""
     turn = alignment(pose, layout, settings.align) if settings.align != "none" else None
-    if draws is not None and any(settings.rotate):
-        random_turn = rotations((2 * draws[:, TURN] - 1) * np.asarray(settings.rotate))
+    if random_numbers is not None and any(settings.rotate):
+        random_turn = rotations((2 * random_numbers[:, ROTATION] - 1) * np.asarray(settings.rotate))
         turn = random_turn if turn is None else turn @ random_turn
     return turn
 
 
-def place(poses: Poses, origin: Float, turn: Float | None) -> None:
-    """Move `origin` (N, 3) of every clip to (0, 0, 0), and turn the clip about it by `turn` (N, 3, 3)."""
+def centre_and_rotate(poses: Poses, origin: Float, turn: Float | None) -> None:
+    """Move `origin` (N, 3) of every clip to (0, 0, 0), and rotate the clip about it by `turn` (N, 3, 3), in place."""
     if turn is not None:
         joints = np.empty_like(poses.joints)
         for clip, matrix in enumerate(turn):  # a clip has another number of poses than the next
-            np.matmul(poses.of(clip).reshape(-1, 3), matrix, out=poses.of(clip, joints).reshape(-1, 3))
+            np.matmul(poses.of_clip(clip).reshape(-1, 3), matrix, out=poses.of_clip(clip, joints).reshape(-1, 3))
         joints[-1] = 0
         poses.joints, origin = joints, (origin[:, None] @ turn)[:, 0]
     flat = poses.joints[:-1].reshape(-1, 3 * poses.joints.shape[1])
-    flat -= np.tile(origin, poses.joints.shape[1]).take(poses.clips(), axis=0)  # numpy is slow at rows of three
+    flat -= np.tile(origin, poses.joints.shape[1]).take(poses.clip_index(), axis=0)  # numpy is slow at rows of three
 
 
-def camera_path(draws: Draws, frames: int) -> NDArray[np.float64]:
-    """Degrees, scale, shift along x and along y (4, N, T) of a moving camera, linear between two ends.
+def camera_path(random_numbers: RandomNumbers, frames: int) -> NDArray[np.float64]:
+    """Return degrees, scale, shift along x and along y (4, N, T) of a moving camera, linear between two ends.
 
-    Each end's are drawn from `CAMERA`, as `random_move` of ST-GCN (yysijie/st-gcn, feeder/tools.py) does.
+    The values of each end are drawn from `CAMERA`, as `random_move` of ST-GCN (yysijie/st-gcn, feeder/tools.py) does.
     """
-    numbers = more(draws, 2 * len(CAMERA), Purpose.CAMERA)
+    numbers = derive_numbers(random_numbers, 2 * len(CAMERA), Purpose.CAMERA)
     ends = [
         np.asarray(values)[(numbers[:, 2 * key : 2 * key + 2] * len(values)).astype(np.int64)]
         for key, values in enumerate(CAMERA)
@@ -84,12 +86,14 @@ def camera_path(draws: Draws, frames: int) -> NDArray[np.float64]:
     return np.linspace(*np.moveaxis(np.array(ends), 2, 0), num=frames, axis=2)
 
 
-def move_camera(poses: Poses, draws: Draws, layout: Layout) -> None:
-    """Turn, scale and shift x and y of every pose as the moving camera of its clip at its time says, in place.
+def move_camera(poses: Poses, random_numbers: RandomNumbers, layout: Layout) -> None:
+    """Rotate, scale and shift x and y of every pose by the moving camera of its clip at its time, in place.
 
-    Unlike ST-GCN's, it leaves bodies that are not seen, and planar joints that were not found, at zero.
+    Unlike ST-GCN's function, this one leaves unseen bodies and missing planar joints at zero.
     """
-    path = camera_path(draws, poses.place.shape[2])[:, poses.clips(), poses.step, None].astype(np.float32)
+    path = camera_path(random_numbers, poses.pose_index.shape[2])[:, poses.clip_index(), poses.time_step, None].astype(
+        np.float32
+    )
     angle, scale, right, up = path
     cosine, sine = scale * np.cos(np.radians(angle)), scale * np.sin(np.radians(angle))
     joints = poses.joints[:-1]

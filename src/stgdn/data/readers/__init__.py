@@ -1,1 +1,1 @@
-"""One file a kind of raw source."""
+"""Readers of raw sources, one file or folder for each kind."""

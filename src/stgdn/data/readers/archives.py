@@ -1,4 +1,4 @@
-"""Where raw clips lie: files of a folder, or members of zips, which are read as they are and never unpacked."""
+"""Find raw clips in folders and in zips, which are read as they are and never unpacked."""
 
 import os
 import struct
@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from stgdn.data.clip import ClipError, ClipFile
 from stgdn.errors import InputError
 
-# What a zip with a broken, encrypted or unknown member may raise when it is read.
+# Errors from reading a zip with a broken, encrypted or unknown member.
 BROKEN = (
     *(OSError, EOFError, RuntimeError, NotImplementedError, KeyError, ValueError),
     *(zipfile.BadZipFile, zlib.error, struct.error),
@@ -19,23 +19,23 @@ BROKEN = (
 ENCRYPTED = 1  # a member's flag
 
 
-def find(source: str | Path, suffix: str) -> list[ClipFile]:
-    """Clips whose file name ends in `suffix`, sorted by name; of one name files before members of zips, then by path.
+def find_files(source: str | Path, suffix: str) -> list[ClipFile]:
+    """Return clips whose file name ends in `suffix`, by name; of one name files before zip members, then by path.
 
     Args:
-        source: a zip, or a folder that holds such files or zips of them; both may also hold them one level down.
-        suffix: with its dot, `.skeleton`.
+        source: a zip, or a folder of files or zips; files may also lie one level down.
+        suffix: with the dot, such as `.skeleton`.
 
     Raises:
         InputError: a zip that cannot be read.
     """
-    place = Path(source).expanduser()
-    if place.is_file():
-        found = _members(place, suffix)
+    path = Path(source).expanduser()
+    if path.is_file():
+        found = _members(path, suffix)
     else:
-        paths = [*sorted(place.glob(f"*{suffix}")), *sorted(place.glob(f"*/*{suffix}"))]
+        paths = [*sorted(path.glob(f"*{suffix}")), *sorted(path.glob(f"*/*{suffix}"))]
         found = [ClipFile(path.stem, str(path)) for path in paths]
-        for archive in sorted(place.glob("*.zip")):
+        for archive in sorted(path.glob("*.zip")):
             found += _members(archive, suffix)
     return sorted(found, key=lambda file: file.name)
 
@@ -62,10 +62,10 @@ def _members(archive: Path, suffix: str) -> list[ClipFile]:
 
 
 def read_bytes(file: ClipFile, most: int) -> bytes:
-    """Content of a clip's file or member.
+    """Read the content of a clip's file or member.
 
     Raises:
-        ClipError: it cannot be read, or has more than `most` bytes.
+        ClipError: the file cannot be read, or has more than `most` bytes.
     """
     try:
         if file.member is None:
@@ -83,7 +83,7 @@ def read_bytes(file: ClipFile, most: int) -> bytes:
 
 
 def _open(path: Path) -> zipfile.ZipFile:
-    """Open a zip, once in every process: its list of members takes longer to read than a clip."""
+    """Open a zip once in every process, since reading the list of members takes longer than reading a clip."""
     return _opened(str(path), path.stat().st_mtime_ns, os.getpid())
 
 

@@ -1,4 +1,4 @@
-"""What kind of raw data a file or folder is, and its reader, set to what the file says and the network expects."""
+"""Detect the format of a file or folder, and make a reader with the settings of the file and the network."""
 
 import zipfile
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from stgdn.data.clip import ClipFile, Reader
-from stgdn.data.readers.archives import BROKEN, find
+from stgdn.data.readers.archives import BROKEN, find_files
 from stgdn.data.readers.arrays.agcn_arrays import DATA, AGCNArrayReader
 from stgdn.data.readers.arrays.ctr_gcn_arrays import CTRGCNArrayReader
 from stgdn.data.readers.arrays.mapped import map_array
@@ -21,23 +21,23 @@ from stgdn.data.readers.custom.dataset_yaml import FILE, read_dataset
 from stgdn.data.readers.kinetics.kinetics_reader import SPLITS, KineticsReader
 from stgdn.data.readers.nw_ucla import NAME, NWUCLAReader
 from stgdn.data.readers.pyskl.pyskl_reader import PysklReader, load_annotations
-from stgdn.data.readers.single_clip import CustomFiles, FileReader, KineticsFiles, NTUFiles, undescribed
+from stgdn.data.readers.single_clip import CustomFiles, FileReader, KineticsFiles, NTUFiles, default_dataset
 from stgdn.errors import InputError
 from stgdn.skeleton import LAYOUTS, Layout
 
-MOST_FOLDERS = 4  # how far above a clip its dataset.yaml may be
+MOST_FOLDERS = 4  # folders above a clip in which dataset.yaml is searched
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What readers go by where files do not say it.
+    """Hold the settings for readers that files do not give.
 
     Attributes:
-        layout: joints of the run's data, or those that the user names.
-        classes: the network's.
+        layout: joint layout of the run's data, or the one that the user names.
+        classes: class names of the network.
         bodies: the most bodies a clip keeps.
-        reader: settings of the reader that the run's data was read with.
-        empty_frames: whether clips hold frames in which nobody is seen; None for as each format's reader has it.
+        reader: reader settings of the run's data.
+        empty_frames: whether clips keep frames without a body; None for the default of each format.
     """
 
     layout: Layout
@@ -47,19 +47,19 @@ class Expected:
     empty_frames: bool | None = None
 
     def setting(self, name: str, default: Any) -> Any:  # noqa: ANN401
-        """A setting of the run's reader, if it has such."""
+        """Return a setting of the run's reader, or `default` if there is none."""
         return self.reader.get(name, default)
 
 
 @dataclass(frozen=True)
 class Source:
-    """Clips of one reader.
+    """Hold clips and their reader.
 
     Attributes:
-        reader: what parses them.
-        files: where they lie.
-        left_out: (name, reason) of what is known beforehand to be unusable.
-        empty_frames: False to leave out the frames in which nobody is seen, where the reader has them.
+        reader: parses the clips.
+        files: the clips' files.
+        left_out: (name, reason) of files that are known to be unusable.
+        empty_frames: False to drop frames without a body.
     """
 
     reader: FileReader
@@ -69,10 +69,10 @@ class Source:
 
 
 def kind_of(path: Path) -> str:
-    """The name of a path's format; '' for a folder that is none as a whole.
+    """Return the name of a path's format; '' for a folder that is not one source as a whole.
 
     Raises:
-        InputError: a file that is none of the formats.
+        InputError: a file of an unknown format.
     """
     if path.is_dir():
         return _kind_of_folder(path)
@@ -116,26 +116,26 @@ def _members(archive: Path) -> list[str]:
 
 
 def open_ntu(path: Path, expected: Expected) -> Source:
-    """A `.skeleton` file, or a zip of them."""
+    """Open a `.skeleton` file, or a zip of such files."""
     reader = NTUFiles(expected.bodies, expected.setting("denoise", "stgdn"))
     return Source(reader, _files(path, ".skeleton"))
 
 
 def open_nw_ucla(path: Path, expected: Expected) -> Source:  # noqa: ARG001
-    """A JSON file of NW-UCLA, or a zip of them."""
+    """Open a JSON file of NW-UCLA, or a zip of such files."""
     return Source(NWUCLAReader(path), _files(path, ".json"))
 
 
 def open_kinetics(path: Path, expected: Expected) -> Source:
-    """A JSON file of Kinetics-Skeleton, or the released folder."""
+    """Open a JSON file of Kinetics-Skeleton, or the released folder."""
     tracking = expected.setting("tracking", True)
     if path.is_dir():
-        return _surveyed(KineticsReader(path, tracking))
+        return _open_surveyed(KineticsReader(path, tracking))
     return Source(KineticsFiles(tracking), [ClipFile(path.stem, str(path))])
 
 
 def open_pyskl(path: Path, expected: Expected) -> Source:
-    """A pickle of PYSKL; its first annotation with joints tells the layout."""
+    """Open a pickle of PYSKL; the first annotation with joints determines the layout."""
     joints, flat = 0, False
     for annotation in load_annotations(path)[0]:
         keypoints = annotation.get("keypoint") if isinstance(annotation, dict) else None
@@ -143,42 +143,42 @@ def open_pyskl(path: Path, expected: Expected) -> Source:
             joints, flat = keypoints.shape[-2], keypoints.shape[-1] == 2
             break
     layout = _layout(joints, expected.layout, [flat])
-    return _surveyed(PysklReader(path, layout, None, None, expected.bodies))
+    return _open_surveyed(PysklReader(path, layout, None, None, expected.bodies))
 
 
 def open_agcn(path: Path, expected: Expected) -> Source:
-    """A folder of 2s-AGCN's or ST-GCN's arrays, or one array beside its pickle of labels."""
+    """Open a folder of 2s-AGCN's or ST-GCN's arrays, or one array beside the pickle of labels."""
     folder = path if path.is_dir() else path.parent
     arrays = [path] if path.is_file() else [path / f"{split}{name}" for split in ("train", "val") for name in DATA]
     shape = map_array(next((array for array in arrays if array.exists()), path)).shape
     layout = _layout(shape[3] if len(shape) == 5 else 0, expected.layout, [False, True])
-    source = _surveyed(AGCNArrayReader(folder, layout, len(expected.classes), expected.bodies))
+    source = _open_surveyed(AGCNArrayReader(folder, layout, len(expected.classes), expected.bodies))
     return Source(source.reader, [file for file in source.files if Path(file.path) in arrays], source.left_out)
 
 
 def open_ctr_gcn(path: Path, expected: Expected) -> Source:
-    """CTR-GCN's `.npz`, or the folder that it was unpacked into; its labels are columns, so many are the classes."""
+    """Open CTR-GCN's `.npz`, or the folder of its arrays; the labels have one column for each class."""
     y = map_array(path / "y_train.npy") if path.is_dir() else map_array(path, "y_train")
     x = map_array(path / "x_train.npy") if path.is_dir() else map_array(path, "x_train")
-    fitting = [each for each in (expected.layout, *LAYOUTS.values()) if x.shape[-1] % (3 * each.num_joints) == 0]
-    layout = next((each for each in fitting if not each.planar), expected.layout)
-    return _surveyed(CTRGCNArrayReader(path, layout, y.shape[-1], expected.bodies))
+    fitting = [known for known in (expected.layout, *LAYOUTS.values()) if x.shape[-1] % (3 * known.num_joints) == 0]
+    layout = next((known for known in fitting if not known.planar), expected.layout)
+    return _open_surveyed(CTRGCNArrayReader(path, layout, y.shape[-1], expected.bodies))
 
 
 def open_custom(path: Path, expected: Expected) -> Source:
-    """A folder with `dataset.yaml`, or one file of it; without one, the run's joints in metres and y up are meant."""
+    """Open a folder with `dataset.yaml` or one of its files; by default the run's joints in metres with y up."""
     path = path.absolute()
     above = [path] if path.is_dir() else list(path.parents)[:MOST_FOLDERS]
     described = next((folder for folder in above if (folder / FILE).exists()), None)
     if described is None:
-        folder, dataset = path.parent, undescribed(expected.layout, expected.classes, expected.bodies)
+        folder, dataset = path.parent, default_dataset(expected.layout, expected.classes, expected.bodies)
         reader = CustomFiles(dataset, folder)
     else:
         folder, reader = described, _custom_files(described)
     reader = replace(reader, empty_frames=bool(expected.empty_frames))
     paths = clip_paths(path) if path.is_dir() else [path]
-    names = ((each.relative_to(folder).with_suffix("").as_posix(), str(each)) for each in paths)
-    return Source(reader, [ClipFile(name, place) for name, place in names])
+    files = [ClipFile(file.relative_to(folder).with_suffix("").as_posix(), str(file)) for file in paths]
+    return Source(reader, files)
 
 
 @lru_cache(maxsize=4)
@@ -187,18 +187,18 @@ def _custom_files(folder: Path) -> CustomFiles:
 
 
 def _files(path: Path, suffix: str) -> list[ClipFile]:
-    """A file, or the members of a zip."""
-    return find(path, suffix) if path.suffix.lower() == ".zip" else [ClipFile(path.stem, str(path))]
+    """Return a file, or the members of a zip."""
+    return find_files(path, suffix) if path.suffix.lower() == ".zip" else [ClipFile(path.stem, str(path))]
 
 
-def _surveyed(reader: Reader) -> Source:
-    """All clips that a reader finds."""
+def _open_surveyed(reader: Reader) -> Source:
+    """Return all clips that a reader finds."""
     survey = reader.survey()
     return Source(reader, survey.files, survey.skipped)  # pyright: ignore[reportArgumentType]
 
 
 def _layout(joints: int, first: Layout, flat: Iterable[bool]) -> Layout:
-    """The layout of so many joints, `first` if it is such.
+    """Return the layout with this number of joints, preferably `first`.
 
     Raises:
         InputError: there is none.

@@ -1,4 +1,4 @@
-"""Raw clips by a path or pattern, in any format that `src/prepare.py` reads: their files, and what parses them."""
+"""Find raw clips by path or pattern, in any format that `src/prepare.py` reads, with their readers."""
 
 import glob
 import re
@@ -27,40 +27,40 @@ HEAD = 4096  # bytes in which a clip's JSON names its poses
 
 
 @dataclass
-class Found:
-    """What is at the places that were given.
+class FoundClips:
+    """Hold the clips found at the given paths.
 
     Attributes:
-        sources: with clips to read.
-        left_out: (name, reason) of what cannot be used, known before any clip is read.
+        sources: sources with clips to read.
+        left_out: (name, reason) of files that are known to be unusable before any clip is read.
     """
 
     sources: list[Source] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
 
     def __len__(self) -> int:
-        """Number of clips to read."""
+        """Return the number of clips to read."""
         return sum(len(source.files) for source in self.sources)
 
     def files(self) -> Iterator[tuple[Source, ClipFile]]:
-        """Every clip's file with its source."""
+        """Yield every clip's file with its source."""
         yield from ((source, file) for source in self.sources for file in source.files)
 
 
-def find_clips(clips: str | Sequence[str], reader: str, expected: Expected) -> Found:
+def find_clips(clips: str | Sequence[str], reader: str, expected: Expected) -> FoundClips:
     """Find raw clips.
 
     Args:
         clips: files, folders or patterns.
-        reader: one of `OPENERS`, or `auto` to go by what the files are.
-        expected: what else is known.
+        reader: one of `OPENERS`, or `auto` to detect the format.
+        expected: defaults for what the files do not say.
 
     Raises:
-        InputError: nothing there, no clip in it, or a single file that is no clip.
+        InputError: no such path, no clip in it, or a single file that is no clip.
     """
     choose(reader, ("auto", *OPENERS), "reader")
-    found, places = Found(), [clips] if isinstance(clips, str) else list(clips)
-    for path in [path for place in places for path in _units(str(place), reader)]:
+    found, patterns = FoundClips(), [clips] if isinstance(clips, str) else list(clips)
+    for path in [path for pattern in patterns for path in _clip_paths(str(pattern), reader)]:
         try:
             source = OPENERS[kind_of(path) if reader == "auto" else reader](path, expected)
         except InputError as error:
@@ -72,15 +72,15 @@ def find_clips(clips: str | Sequence[str], reader: str, expected: Expected) -> F
         raise InputError(": ".join(found.left_out[0]))
     if not len(found) and not found.left_out:
         known = SUFFIXES.get(reader) or sorted({suffix for suffixes in SUFFIXES.values() for suffix in suffixes})
-        raise InputError(f"no clip in {', '.join(places)}: looked for files that end in {', '.join(known)}")
+        raise InputError(f"no clip in {', '.join(patterns)}: looked for files that end in {', '.join(known)}")
     return found
 
 
 def read_clip(source: Source, file: ClipFile, scale: float = 1.0) -> Clip:
-    """Parse a clip and check it; `scale` makes metres of its unit.
+    """Parse a clip and check it; `scale` is the factor from the clip's unit to metres.
 
     Raises:
-        ClipError: it cannot be used; the message is the reason.
+        ClipError: the clip cannot be used; the message is the reason.
     """
     try:
         clip = source.reader.read(file)
@@ -93,8 +93,8 @@ def read_clip(source: Source, file: ClipFile, scale: float = 1.0) -> Clip:
     return clip
 
 
-def _units(given: str, reader: str) -> Iterator[Path]:
-    """What a name or pattern stands for: files, and folders that are clips only together."""
+def _clip_paths(given: str, reader: str) -> Iterator[Path]:
+    """Yield the files of a path or pattern, and folders that are one source as a whole."""
     path = Path(given).expanduser()
     if path.exists() or not glob.has_magic(given):
         if not path.exists():
@@ -105,15 +105,15 @@ def _units(given: str, reader: str) -> Iterator[Path]:
         if not found:
             raise InputError(f"nothing is called {given}: give a file, a folder, or a pattern in quotes")
         found = [path for path in found if not ASIDE.fullmatch(path.name)]
-    for each in found:
-        if each.is_file() or kind_of(each) == reader or (reader == "auto" and kind_of(each)):
-            yield each
+    for path in found:
+        if path.is_file() or kind_of(path) == reader or (reader == "auto" and kind_of(path)):
+            yield path
         else:
-            yield from _below(each, reader)
+            yield from _paths_below(path, reader)
 
 
-def _below(folder: Path, reader: str) -> Iterator[Path]:
-    """Files that may be clips in a folder and the folders in it, in the order of their names."""
+def _paths_below(folder: Path, reader: str) -> Iterator[Path]:
+    """Yield files that may be clips in a folder and its subfolders, in the order of their names."""
     suffixes = SUFFIXES.get(reader) or [suffix for known in SUFFIXES.values() for suffix in known]
     for path in sorted(folder.rglob("*")):
         parts, suffix = path.relative_to(folder).parts, path.suffix.lower()
@@ -123,7 +123,7 @@ def _below(folder: Path, reader: str) -> Iterator[Path]:
 
 
 def _has_poses(path: Path) -> bool:
-    """Whether a JSON file that nobody named begins like a clip: others, such as manifests, often lie beside clips."""
+    """Return whether a JSON file begins like a clip; other JSON files, such as manifests, often lie beside clips."""
     with path.open("rb") as file:
         head = file.read(HEAD)
     return any(key in head for key in (b'"data"', b'"skeletons"', b'"skeleton"'))

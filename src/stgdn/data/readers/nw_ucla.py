@@ -1,8 +1,8 @@
 """Northwestern-UCLA: JSON files `aAA_sSS_eEE_vVV.json` of Kinect v1 (20 joints, one body, metres, y up).
 
-A file is `{"file_name": "a01_s01_e00_v01", "skeletons": [T][20][3], "label": 1..10}`; its name says the action, the
-subject, the episode (which repetition) and the view (which camera). The set is handed around as one zip of these
-files; it is read as it is, a folder of the unpacked files too.
+A file is `{"file_name": "a01_s01_e00_v01", "skeletons": [T][20][3], "label": 1..10}`; the name gives action,
+subject, episode (repetition) and view (camera). The set is distributed as one zip of these files, which is read as it
+is; a folder of the unpacked files is read too.
 """
 
 import json
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
 from stgdn.data.facts import names
-from stgdn.data.readers.archives import find, read_bytes
-from stgdn.data.readers.bodies import lay_out, tracks_of
+from stgdn.data.readers.archives import find_files, read_bytes
+from stgdn.data.readers.bodies import align_in_time, tracks_of
 from stgdn.data.readers.ntu.denoise import Track
 from stgdn.data.readers.repair import fill_missing
 from stgdn.errors import InputError
@@ -30,7 +30,7 @@ MAX_BYTES = 16 << 20  # the largest clip has 0.13 MB
 
 @dataclass
 class NWUCLAReader:
-    """Reads the zip or a folder of its JSON files.
+    """Read the zip or a folder of its JSON files.
 
     Attributes:
         source: `NW-UCLA.zip`, or a folder; files may also lie one level down, as in `all_sqe/`.
@@ -53,7 +53,7 @@ class NWUCLAReader:
         Raises:
             InputError: there is no JSON file at `source`, or the zip is broken.
         """
-        found = find(self.source, ".json")
+        found = find_files(self.source, ".json")
         if not found:
             raise InputError(
                 f"no .json file in '{self.source}' or the folders in it; get NW-UCLA.zip (the README of "
@@ -71,11 +71,11 @@ class NWUCLAReader:
         return survey
 
     def read(self, file: ClipFile) -> Clip:
-        """Parse one clip, leave out frames in which nobody is seen and repair missing joints, see `repair`.
+        """Parse one clip, leave out frames without a body and repair missing joints, see `repair`.
 
         Raises:
             ClipError: the file cannot be read or is garbled, its label is not that of its action, it has other than
-                20 joints, a coordinate that is not finite, or nobody in any frame.
+                20 joints, a coordinate that is not finite, or no body in any frame.
         """
         reason = _outside(file.name)
         if reason:
@@ -89,7 +89,7 @@ class NWUCLAReader:
             raise ClipError(f"has label {stated}, but action {action} is label {label + 1}")
         (track,) = tracks_of(_coordinates(content.get("skeletons"))[None])
         repaired = repair(track.joints.astype(np.float32), self.layout, track.frames)
-        joints, present = lay_out([Track(track.frames, repaired.astype(np.float64))], self.layout)
+        joints, present = align_in_time([Track(track.frames, repaired.astype(np.float64))], self.layout)
         return Clip(file.name, label, joints, present, subject=subject, camera=view, replication=episode)
 
 
@@ -99,7 +99,7 @@ def _numbers(name: str) -> tuple[int, ...]:
 
 
 def _outside(name: str) -> str:
-    """Say why a file is not of the set, '' if it is."""
+    """Return the reason why a file is not part of the set, '' if it is."""
     numbers = _numbers(name)
     if not numbers:
         return "not named aAA_sSS_eEE_vVV.json"
@@ -146,12 +146,12 @@ def _coordinates(skeletons: object) -> NDArray[np.float32]:
 def repair(
     joints: NDArray[np.float32], layout: Layout, frames: NDArray[np.integer] | None = None
 ) -> NDArray[np.float32]:
-    """Fill in joints that are exactly (0, 0, 0), the camera's own place, where nobody can be, see `seen_joints`.
+    """Fill in joints that are missing, see `seen_joints`.
 
     Args:
         joints: (T, V, 3), metres; not changed.
-        layout: says which joint hangs on which.
-        frames: (T,) the moments of the rows, ascending; None for one after the other.
+        layout: gives the parent of each joint.
+        frames: (T,) frame numbers of the rows, ascending; None for consecutive frames.
 
     Returns:
         (T, V, 3) float32, see `fill_missing`.
@@ -163,12 +163,12 @@ def repair(
 
 
 def seen_joints(joints: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Say which joints were seen in which frames; (T, V, 3) metres -> (T, V).
+    """Return True for joints that were seen; (T, V, 3) metres -> (T, V).
 
-    One that is exactly zero was not. Where some are zero, others hang between their place and zero (in
-    `a04_s01_e01_v01` and `a04_s04_e02_v01`, one frame each: six joints at zero, eight and four on the way, with bones
-    of up to 4 m): in a frame with a zero, a joint at less than half its usual distance from the camera, the median
-    over the frames without zeros, does not count as seen either.
+    A joint at exactly (0, 0, 0), the camera's position, was not seen. In a frame with such joints others may lie
+    between their position and zero (in `a04_s01_e01_v01` and `a04_s04_e02_v01`, one frame each: six joints at zero,
+    eight and four between, with bones of up to 4 m): in these frames a joint at less than half its usual distance from
+    the camera, the median over the frames without zeros, does not count as seen either.
     """
     seen = np.asarray(joints.any(axis=-1))
     whole = np.asarray(seen.all(axis=1))

@@ -1,4 +1,4 @@
-"""Joints that were not seen for some frames, or never."""
+"""Fill in joints that were not seen for some frames, or never."""
 
 from typing import TypeVar
 
@@ -14,17 +14,17 @@ Number = TypeVar("Number", np.float32, np.float64)
 def fill_missing(
     joints: NDArray[Number], seen: NDArray[np.bool_], layout: Layout, frames: NDArray[np.integer] | None = None
 ) -> NDArray[Number]:
-    """Put the joints of a body where they probably are when they were not seen.
+    """Fill in joints of a body that were not seen.
 
-    Such a joint moves linearly between the frames before and after in which it was seen, and rests where it was seen
-    last (first) at the clip's end (begin). A joint never seen is put where its parent is, a root never seen where the
-    first joint is that was.
+    Between frames in which it was seen, a joint moves linearly; before the first and after the last of these frames it
+    rests. A joint that was never seen gets the position of its parent; a root that was never seen gets the position of
+    the first joint that was.
 
     Args:
         joints: (T, V, C) coordinates; not changed.
         seen: (T, V).
-        layout: says which joint hangs on which.
-        frames: (T,) the moments of the rows, ascending; None for one after the other.
+        layout: gives the parent of each joint.
+        frames: (T,) frame numbers of the rows, ascending; None for consecutive frames.
 
     Returns:
         (T, V, C), of the same type.
@@ -48,7 +48,7 @@ def fill_missing(
 
 
 def _nearest_seen(joint: int, ever: NDArray[np.bool_], layout: Layout) -> int:
-    """The first joint on the way to the root that was ever seen; if none was, the first one of the layout."""
+    """Return the first joint on the way to the root that was ever seen, or else the first seen one of the layout."""
     while not ever[joint]:
         if joint == layout.root:
             return int(np.argmax(ever))

@@ -1,7 +1,6 @@
-"""Readers of single raw files, whose names and labels say nothing or little: what a trained network is tried on.
+"""Readers of single raw files with any name and with or without a label, for the inference of a trained network.
 
-They parse as the readers of `stgdn.data.readers` do, but take any name, and a clip of which nobody says what it shows
-has the label -1.
+They parse files like the other readers of `stgdn.data.readers`, but accept any name; an unknown label is -1.
 """
 
 import re
@@ -12,8 +11,8 @@ from pathlib import Path
 from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile
 from stgdn.data.facts import names
 from stgdn.data.readers.archives import read_bytes
-from stgdn.data.readers.custom.clips_table import TABLE, facts_of_name, settle
-from stgdn.data.readers.custom.custom_reader import FORMS, people
+from stgdn.data.readers.custom.clips_table import TABLE, merge_metadata, metadata_from_name
+from stgdn.data.readers.custom.custom_reader import FORMS, to_bodies
 from stgdn.data.readers.custom.dataset_yaml import Dataset
 from stgdn.data.readers.custom.recording import MOST_BYTES, Fact
 from stgdn.data.readers.kinetics.kinetics_reader import MAX_BYTES as MOST_JSON
@@ -24,35 +23,35 @@ from stgdn.skeleton import NTU25, OPENPOSE18, Layout
 
 
 class FileReader(typing.Protocol):
-    """Turns files into clips; all readers of `stgdn.data.readers` are such.
+    """Read files as clips; all readers of `stgdn.data.readers` have this interface.
 
     Attributes:
-        layout: joints of the clips.
-        classes: names of the classes that labels count.
+        layout: joint layout of the clips.
+        classes: class names in the order of labels.
     """
 
     @property
     def layout(self) -> Layout:
-        """Joints of the clips."""
+        """Return the joint layout of the clips."""
         ...
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names in the order of labels."""
+        """Return the class names in the order of labels."""
         ...
 
     def read(self, file: ClipFile) -> Clip:
         """Parse one clip.
 
         Raises:
-            ClipError: it cannot be used.
+            ClipError: the clip cannot be used.
         """
         ...
 
 
 @dataclass(frozen=True)
 class NTUFiles:
-    """`.skeleton` files of any name; one named as NTU RGB+D's says its action.
+    """Read `.skeleton` files of any name; a name of NTU RGB+D gives the action.
 
     Attributes:
         max_bodies: the most bodies a clip keeps.
@@ -65,7 +64,7 @@ class NTUFiles:
     classes: tuple[str, ...] = field(default_factory=lambda: names("actions_ntu120"), init=False)
 
     def read(self, file: ClipFile) -> Clip:
-        """See `NTUReader.read`."""
+        """Read a clip like `NTUReader.read`."""
         name = parse_name(file.name)
         label = name.action - 1 if name and 1 <= name.action <= len(self.classes) else UNKNOWN
         joints, present = DENOISINGS[self.denoise](parse(read_bytes(file, MAX_BYTES)), self.max_bodies)
@@ -74,7 +73,7 @@ class NTUFiles:
 
 @dataclass(frozen=True)
 class KineticsFiles:
-    """JSON files of Kinetics-Skeleton without the list of labels that goes with them; each says its own.
+    """Read JSON files of Kinetics-Skeleton without a label file; the label is that of the file itself.
 
     Attributes:
         tracking: see `KineticsReader`.
@@ -85,7 +84,7 @@ class KineticsFiles:
     classes: tuple[str, ...] = field(default_factory=lambda: names("actions_kinetics400"), init=False)
 
     def read(self, file: ClipFile) -> Clip:
-        """See `KineticsReader.read`."""
+        """Read a clip like `KineticsReader.read`."""
         content = json_object(read_bytes(file, MOST_JSON))
         joints, present = KineticsReader("", self.tracking).bodies(content)
         stated = content.get("label_index")
@@ -95,13 +94,13 @@ class KineticsFiles:
 
 @dataclass(frozen=True)
 class CustomFiles:
-    """`.csv` and `.npz` files of a person's own, see docs/own-data.md, with a label or without.
+    """Read `.csv` and `.npz` files of a custom data set, with or without a label, see docs/own-data.md.
 
     Attributes:
-        dataset: what `dataset.yaml` says, or would say.
-        folder: names of clips are counted from here.
-        table: what `clips.csv` says.
-        empty_frames: keep the frames in which nobody is seen.
+        dataset: settings of `dataset.yaml`, or default ones.
+        folder: clips are named by their path below this folder.
+        table: metadata from `clips.csv`, by clip.
+        empty_frames: keep frames without a body.
     """
 
     dataset: Dataset
@@ -111,51 +110,51 @@ class CustomFiles:
 
     @property
     def layout(self) -> Layout:
-        """Joints of the clips."""
+        """Return the joint layout of the clips."""
         return self.dataset.layout
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names in the order of labels."""
+        """Return the class names in the order of labels."""
         return self.dataset.classes
 
     def read(self, file: ClipFile) -> Clip:
-        """See `CustomReader.read`; a name that does not fit says nothing, a label that is none is remarked upon."""
+        """Read a clip like `CustomReader.read`; a name that does not fit is ignored, a wrong label becomes a remark."""
         path = Path(file.path)
         recording = FORMS[path.suffix.lower()](read_bytes(file, MOST_BYTES), self.layout)
         try:
-            said = facts_of_name(self.dataset.pattern, file.name)
+            from_name = metadata_from_name(self.dataset.pattern, file.name)
         except ClipError:
-            said = {}
-        sources = {"its file": recording.facts, TABLE: self.table.get(file.name, {}), "its name": said}
-        joints, present, remark = people(recording, self.dataset, empty_frames=self.empty_frames)
+            from_name = {}
+        sources = {"its file": recording.facts, TABLE: self.table.get(file.name, {}), "its name": from_name}
+        joints, present, remark = to_bodies(recording, self.dataset, empty_frames=self.empty_frames)
         try:
-            facts = settle(sources, self.classes, self.dataset.first_label, {}, labelled=False)
+            metadata = merge_metadata(sources, self.classes, self.dataset.first_label, {}, labelled=False)
         except ClipError as error:
             return Clip(file.name, UNKNOWN, joints, present, remark=str(error))
-        return Clip(file.name, facts.get("label", UNKNOWN), joints, present, remark=remark)
+        return Clip(file.name, metadata.get("label", UNKNOWN), joints, present, remark=remark)
 
 
-def undescribed(layout: Layout, classes: tuple[str, ...], bodies: int) -> Dataset:
-    """What is assumed of a person's own files without a `dataset.yaml`: metres and y up, or shares of the picture."""
+def default_dataset(layout: Layout, classes: tuple[str, ...], bodies: int) -> Dataset:
+    """Return the settings for custom files without a `dataset.yaml`: metres and y up, or shares of the picture."""
     return Dataset(layout, classes, 0, bodies, 1.0, "y", None, True, None, {}, False)
 
 
-def numbered(classes: tuple[str, ...]) -> bool:
-    """Whether classes are only counted, `class 0`, `class 1`, ..."""
+def are_numbered(classes: tuple[str, ...]) -> bool:
+    """Return whether classes have numbers as names: `class 0`, `class 1`, ..."""
     return all(re.fullmatch("class [0-9]+", name) for name in classes)
 
 
-def truth(label: int, theirs: tuple[str, ...], ours: tuple[str, ...]) -> int:
-    """A clip's label among the network's classes, by name or, where there are only numbers, by number; -1 if none.
+def match_label(label: int, reader_classes: tuple[str, ...], network_classes: tuple[str, ...]) -> int:
+    """Return a clip's label among the network's classes, by name, or by number if one of both has no names; -1 if none.
 
     Args:
-        label: as the clip's reader counts it, -1 if not known.
-        theirs: the reader's classes.
-        ours: the network's.
+        label: index in the reader's classes, -1 if unknown.
+        reader_classes: the reader's classes.
+        network_classes: the network's.
     """
-    if not 0 <= label < len(theirs):
+    if not 0 <= label < len(reader_classes):
         return UNKNOWN
-    if numbered(theirs) or numbered(ours):
-        return label if len(theirs) <= len(ours) else UNKNOWN
-    return ours.index(theirs[label]) if theirs[label] in ours else UNKNOWN
+    if are_numbered(reader_classes) or are_numbered(network_classes):
+        return label if len(reader_classes) <= len(network_classes) else UNKNOWN
+    return network_classes.index(reader_classes[label]) if reader_classes[label] in network_classes else UNKNOWN

@@ -1,1 +1,1 @@
-"""Prepared stores: what they hold, how they are written, read and described."""
+"""Prepared stores: write, read and describe them."""

@@ -1,4 +1,4 @@
-"""How the bodies of a store typically stand, and how tall they are.
+"""The typical pose of a store's bodies, and their height.
 
 Glossary of shapes: S rows, V joints, C numbers a joint has, B bones in the order of `Layout.bones`. NaN is missing.
 """
@@ -12,14 +12,14 @@ from stgdn.skeleton import Layout
 
 
 def typical_pose(joints: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
-    """Median pose seen from the front: across (the body's left is positive) and up, from the centre joint.
+    """Return the median pose seen from the front: across (the body's left is positive) and up, from the centre joint.
 
     Bodies in space are turned about the vertical until their shoulders lie across. Bodies in the picture, where y
     points down, are put upright, scaled to a trunk of length 1 and, where they show their backs, mirrored.
 
     Args:
         joints: (S, V, C) bodies.
-        layout: whose joints these are.
+        layout: the joint layout.
 
     Returns:
         (V, 2), NaN where a joint is never seen together with the centre (and the shoulders, if the layout has any).
@@ -41,14 +41,14 @@ def typical_pose(joints: NDArray[np.float32], layout: Layout) -> NDArray[np.floa
 
 
 def stature(bones: ArrayLike, pose: NDArray[np.floating], layout: Layout) -> float:
-    """Height of a body, measured along its bones from the highest tip of a pose to the lowest.
+    """Return the height of a body, measured along the bones from the highest tip of a pose to the lowest.
 
-    The head joint is inside the head and hips are as wide as they are, so it is an estimate.
+    It is an estimate: the head joint is inside the head, and the width of the hips counts as height.
 
     Args:
         bones: (B,) lengths.
         pose: (V, 2) across and up.
-        layout: whose joints these are.
+        layout: the joint layout.
 
     Returns:
         The sum of the bones between the two; NaN if the pose has no two tips, or a bone between them is never seen.
@@ -63,7 +63,7 @@ def stature(bones: ArrayLike, pose: NDArray[np.floating], layout: Layout) -> flo
 
 
 def _to_root(joint: int, layout: Layout) -> set[int]:
-    """The bones, by their children, between a joint and the root."""
+    """Return the bones, by their children, between a joint and the root."""
     passed = set()
     while joint != layout.root:
         passed.add(joint)
@@ -72,7 +72,7 @@ def _to_root(joint: int, layout: Layout) -> set[int]:
 
 
 def median(values: NDArray[np.floating], axis: int) -> NDArray[np.floating]:
-    """Median of what is not NaN; NaN where nothing is left."""
+    """Return the median of values that are not NaN; NaN if there is none."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # numpy warns of columns of NaN
         return np.nanmedian(values, axis=axis)

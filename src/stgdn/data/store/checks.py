@@ -1,4 +1,4 @@
-"""What every store relies on, whatever the source: shapes, finite joints, labels, unbroken runs, metres."""
+"""Checks of clips of any source before they are stored: shapes, finite joints, labels, unbroken runs, metres."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +11,14 @@ from stgdn.skeleton import Layout
 
 MAX_BONE = 3.0  # metres
 SMALLEST, LARGEST = 0.1, 10.0  # metres from end to end
-FARTHEST = 60_000.0  # what float16 holds; nobody is there, whatever the unit
+FARTHEST = 60_000.0  # the range of float16; larger than any coordinate in any unit
 
 
 def check(clip: Clip, reader: Reader) -> None:
     """Check name, shape, joints, label and values of a clip.
 
     Raises:
-        ClipError: saying what is wrong.
+        ClipError: the clip is wrong; the message is the reason.
     """
     if len(clip.name) > NAME_LENGTH:
         raise ClipError(f"a name of more than {NAME_LENGTH} characters")
@@ -34,7 +34,7 @@ def check_bodies(clip: Clip, layout: Layout, max_bodies: int) -> None:
     """Check shape, joints and values of a clip, whatever its name and label.
 
     Raises:
-        ClipError: saying what is wrong.
+        ClipError: the clip is wrong; the message is the reason.
     """
     if clip.joints.ndim != 4:
         raise ClipError(f"an array of {clip.joints.ndim} axes, expected bodies, frames, joints, coordinates")
@@ -55,9 +55,9 @@ def check_bodies(clip: Clip, layout: Layout, max_bodies: int) -> None:
 
 
 def remark(joints: NDArray[np.float32], layout: Layout) -> str:
-    """What is odd about the joints (M, T, V, 3) of a clip, in metres; '' for nothing.
+    """Return a remark about odd joints (M, T, V, 3) of a clip, in metres; '' if nothing is odd.
 
-    A bone longer than a person is told but kept: it mostly is one joint lost for a frame.
+    A clip with a bone longer than a person is kept: mostly one joint was lost for a frame.
     """
     if layout.planar:
         return ""
@@ -66,10 +66,10 @@ def remark(joints: NDArray[np.float32], layout: Layout) -> str:
 
 
 def expect_metres(poses: NDArray[np.floating], layout: Layout, scale: float) -> None:
-    """Check that poses (n, V, 3) are people: half of them measure 0.1 to 10 m from end to end.
+    """Check that poses (n, V, 3) have the size of people: half of them measure 0.1 to 10 m from end to end.
 
     Raises:
-        InputError: saying how large they are and what to type if they are in another unit.
+        InputError: the median size is out of range; the sentence says what to type for another unit.
     """
     if layout.planar:
         return
@@ -87,7 +87,7 @@ def expect_usable(clip: Clip, joints: Layout) -> None:
     """Check a clip, whatever its label.
 
     Raises:
-        ClipError: the joints are not those of the layout, nobody in any frame, or values that are not finite.
+        ClipError: the joints are not those of the layout, no body in any frame, or values that are not finite.
         InputError: a body that does not measure 0.1 to 10 metres.
     """
     check_bodies(clip, joints, len(clip.joints))

@@ -1,4 +1,4 @@
-"""What is in a prepared store, as plain data that can be printed, drawn and written as JSON."""
+"""The contents of a prepared store as plain data that can be printed, drawn and written as JSON."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Histogram:
-    """How many values of each group lie between one edge and the next; `beyond` says that the last bar has no end."""
+    """Count the values of each group between edges; with `beyond` the last bar has no upper edge."""
 
     edges: Sequence[float]
     counts: dict[str, list[int]]
@@ -15,7 +15,7 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Lengths:
-    """Frames of the clips."""
+    """Describe the numbers of frames of the clips."""
 
     shortest: int
     mean: float
@@ -27,7 +27,7 @@ class Lengths:
 
 @dataclass(frozen=True)
 class Axis:
-    """Coordinates along one axis, of joints that are not missing; None if all are."""
+    """Describe the coordinates along one axis, without missing joints; None if all are missing."""
 
     name: str
     lowest: float | None
@@ -40,12 +40,12 @@ class Axis:
 
 @dataclass(frozen=True)
 class Joint:
-    """A joint, and the bone from it to its parent (the root has none); None for what is never seen.
+    """Describe a joint and the bone to its parent (the root has none); None for values that are never seen.
 
     Attributes:
-        name: the joint's.
+        name: name of the joint.
         missing: share of the rows in which it is at exactly zero.
-        pose: (across, up), its place in the typical pose, see `posture.typical_pose`.
+        pose: (across, up), its position in the typical pose, see `body_pose.typical_pose`.
         parent: number of the joint at the other end of the bone.
         bone, longest, clip: median and greatest length, and the name of the clip that has the latter.
     """
@@ -61,30 +61,30 @@ class Joint:
 
 @dataclass(frozen=True)
 class Contents:
-    """What is in a store; plain data, so that it can be written as JSON.
+    """Hold the contents of a store as plain data, so that it can be written as JSON.
 
     Attributes:
-        dataset, synthetic, source, scale: what the store says of itself, see `store.Header`.
-        folder, megabytes: where it lies and the size of its files.
+        dataset, synthetic, source, scale: from the store's header, see `store.Header`.
+        folder, megabytes: folder of the store and size of its files.
         layout, planar, precision: name of the joint layout, whether it is flat, type of the coordinates.
-        clips, frames, rows: how many; a row is a body in a frame.
-        protocol: how clips are split; None for none.
+        clips, frames, rows: their numbers; a row is a body in a frame.
+        protocol: name of the evaluation protocol, or None.
         split: number of clips by split, `train` and `test`, or `all` where no protocol fits the store.
-        official: what `split` should be, where that is known.
+        official: the official numbers of `split`, if known.
         classes: class names, in the order of the labels.
         per_class: clips of every class, by split.
-        subjects, cameras, setups: clips of each; empty where the set has none, -1 for clips that say nothing.
+        subjects, cameras, setups: number of clips of each; empty if the set has none, -1 for unknown.
         lengths: frames of the clips.
-        bodies: clips, by how many bodies they have.
-        seen: frames, by how many bodies are seen in them.
-        body_missing: frames in which fewer bodies are seen than the clip has.
+        bodies: number of clips by number of bodies.
+        seen: number of frames by number of bodies seen.
+        body_missing: number of frames in which fewer bodies are seen than the clip has.
         axes: coordinates; the third of a planar layout is the confidence.
         joints: joints and bones.
-        height: of a body in the unit of the coordinates, see `posture.stature`.
-        stretched: clips with a bone longer than 3 m; None for planar ones.
-        sampled: rows from which medians, percentiles and histograms come.
-        skipped, remarks: clips left out and clips kept although odd, by reason.
-        notes: what is worth a look, in sentences.
+        height: height of a body in the unit of the coordinates, see `body_pose.stature`.
+        stretched: number of clips with a bone longer than 3 m; None for planar ones.
+        sampled: number of rows from which medians, percentiles and histograms come.
+        skipped, remarks: number of clips left out and of odd clips kept, by reason.
+        notes: sentences on what to check.
     """
 
     dataset: str

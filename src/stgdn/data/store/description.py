@@ -1,8 +1,7 @@
-"""From a prepared store to its contents: clips, splits, lengths, bodies, joints, bones, coordinates.
+"""Describe the contents of a prepared store: clips, splits, lengths, bodies, joints, bones, coordinates.
 
-Facts of the index are exact. So are extremes, missing joints and long bones, for which all coordinates are read once
-(`stgdn.data.store.scan`); medians, percentiles and the typical pose come from evenly spread rows, from all if they are
-few.
+Numbers from the index are exact. So are extremes, missing joints and long bones, for which all coordinates are read
+once (`stgdn.data.store.scan`); medians, percentiles and the typical pose come from evenly spread rows.
 """
 
 import math
@@ -25,12 +24,12 @@ Masks = Mapping[str, NDArray[np.bool_]]
 
 
 def describe(store: Store, protocol: str | None, sample: int = SAMPLE) -> Contents:
-    """Read a store and say what is in it.
+    """Read a store and return a description of its contents.
 
     Args:
-        store: what to describe.
-        protocol: how to split its clips; one that does not fit them, or None, leaves them in one group.
-        sample: how many numbers medians and percentiles may be taken from.
+        store: the store to describe.
+        protocol: name of the evaluation protocol; with None, or one that does not fit, all clips are one group.
+        sample: the most numbers from which medians and percentiles are taken.
 
     Raises:
         InputError: no such protocol.
@@ -38,9 +37,9 @@ def describe(store: Store, protocol: str | None, sample: int = SAMPLE) -> Conten
     header, clips = store.header, store.clips
     masks, misfit = _split(store, protocol)
     split = {name: int(mask.sum()) for name, mask in masks.items()}
-    found, (seen, body_missing) = scan(store, sample), bodies_seen(clips)
-    pose = typical_pose(found.sample, store.layout)
-    bones = _median_bones(found, store)
+    scanned, (seen, body_missing) = scan(store, sample), count_bodies_seen(clips)
+    pose = typical_pose(scanned.sample, store.layout)
+    bones = _median_bones(scanned, store)
     height = _number(stature(bones, pose, store.layout))
     return Contents(
         dataset=header.dataset,
@@ -60,16 +59,16 @@ def describe(store: Store, protocol: str | None, sample: int = SAMPLE) -> Conten
         official=_official(header.dataset, protocol),
         classes=header.classes,
         per_class={name: _per_class(store, mask) for name, mask in masks.items()},
-        **{f"{fact}s": _tally(clips[fact]) for fact in ("subject", "camera", "setup")},
+        **{f"{field}s": _tally(clips[field]) for field in ("subject", "camera", "setup")},
         lengths=_lengths(clips["length"], masks),
         bodies=_tally((clips["frames"] > 0).sum(axis=1)),
         seen=seen,
         body_missing=body_missing,
-        axes=[_axis(found, axis, name) for axis, name in enumerate(_axis_names(store))],
-        joints=_joints(found, store, pose, bones),
+        axes=[_axis(scanned, axis, name) for axis, name in enumerate(_axis_names(store))],
+        joints=_joints(scanned, store, pose, bones),
         height=height,
-        stretched=None if store.layout.planar else int(found.stretched.sum()),
-        sampled=len(found.sample),
+        stretched=None if store.layout.planar else int(scanned.stretched.sum()),
+        sampled=len(scanned.sample),
         skipped=header.skipped,
         remarks=header.remarks,
         notes=[*misfit, *_notes(store, protocol, split, height)],
@@ -77,7 +76,7 @@ def describe(store: Store, protocol: str | None, sample: int = SAMPLE) -> Conten
 
 
 def _split(store: Store, protocol: str | None) -> tuple[Masks, list[str]]:
-    """Which clips are in which split, and why they are in one group if so."""
+    """Return the mask of clips of each split, and a note if they cannot be split."""
     whole = {"all": np.ones(len(store), np.bool_)}
     if protocol is None:
         return whole, ["not split: the store has no protocol of its own, `data.protocol` may name one"]
@@ -95,7 +94,7 @@ def _official(dataset: str, protocol: str | None) -> dict[str, int] | None:
 
 
 def _notes(store: Store, protocol: str | None, split: Mapping[str, int], height: float | None) -> list[str]:
-    """What a person should look at before training."""
+    """Return sentences on what to check before training."""
     header, notes = store.header, []
     if (
         protocol
@@ -113,21 +112,21 @@ def _notes(store: Store, protocol: str | None, split: Mapping[str, int], height:
     return notes
 
 
-def bodies_seen(clips: NDArray[np.void]) -> tuple[dict[int, int], int]:
-    """Frames by how many bodies are seen in them, and those in which fewer are seen than the clip has.
+def count_bodies_seen(clips: NDArray[np.void]) -> tuple[dict[int, int], int]:
+    """Count frames by the number of bodies seen, and frames with fewer bodies than the clip has.
 
-    Counts between the moments at which a body enters or leaves, not frame by frame.
+    Counts whole intervals between the frames at which a body enters or leaves, not frame by frame.
     """
     starts, frames, lengths = clips["start"], clips["frames"], clips["length"][:, None]
-    moments = np.concatenate((np.zeros_like(lengths), starts, starts + frames, lengths), axis=1)
+    events = np.concatenate((np.zeros_like(lengths), starts, starts + frames, lengths), axis=1)
     edges, steps = np.zeros_like(lengths), (frames > 0).astype(np.int64)
-    order = np.argsort(moments, axis=1, kind="stable")
+    order = np.argsort(events, axis=1, kind="stable")
     changes = np.take_along_axis(np.concatenate((edges, steps, -steps, edges), axis=1), order, axis=1)
-    durations = np.diff(np.take_along_axis(moments, order, axis=1), axis=1)
-    there = changes.cumsum(axis=1)[:, :-1]
-    lasting = durations > 0
-    counts = np.bincount(there[lasting], weights=durations[lasting])
-    fewer = int(durations[there < steps.sum(axis=1, keepdims=True)].sum())
+    durations = np.diff(np.take_along_axis(events, order, axis=1), axis=1)
+    num_seen = changes.cumsum(axis=1)[:, :-1]
+    nonempty = durations > 0
+    counts = np.bincount(num_seen[nonempty], weights=durations[nonempty])
+    fewer = int(durations[num_seen < steps.sum(axis=1, keepdims=True)].sum())
     return {bodies: int(count) for bodies, count in enumerate(counts) if count}, fewer
 
 
@@ -136,13 +135,13 @@ def _per_class(store: Store, mask: NDArray[np.bool_]) -> list[int]:
 
 
 def _tally(values: NDArray[np.integer]) -> dict[int, int]:
-    """How often each value occurs; empty if all there is is -1, which says nothing."""
+    """Count each value; empty if all are -1, unknown."""
     found, counts = np.unique(values, return_counts=True)
     return {} if found.tolist() == [-1] else dict(zip(found.tolist(), counts.tolist(), strict=True))
 
 
 def _lengths(lengths: NDArray[np.integer], masks: Masks) -> Lengths:
-    """Bars are whole frames wide; the last takes what is longer than 99.5 % of the clips."""
+    """Describe clip lengths; bars are whole frames wide, the last one holds all that are above the 99.5 % quantile."""
     shortest, longest = int(lengths.min()), int(lengths.max())
     top = math.ceil(np.quantile(lengths, 0.995))
     width = max(1, -(-(top - shortest) // BARS))
@@ -158,37 +157,37 @@ def _axis_names(store: Store) -> tuple[str, ...]:
     return ("x", "y", "confidence") if store.layout.planar else ("x", "y", "z")
 
 
-def _axis(found: Scan, axis: int, name: str) -> Axis:
-    values = found.sample[..., axis]
+def _axis(scanned: Scan, axis: int, name: str) -> Axis:
+    values = scanned.sample[..., axis]
     values = values[~np.isnan(values)]
     if not len(values):
         return Axis(name, None, None, None, None, None, Histogram([], {}))
     first, low, middle, high, last = np.quantile(values, (0.001, 0.01, 0.5, 0.99, 0.999)).tolist()
     counts, edges = np.histogram(values, BARS, (first, last))
     histogram = Histogram(edges.tolist(), {"all": counts.tolist()})
-    return Axis(name, float(found.lowest[axis]), low, middle, high, float(found.highest[axis]), histogram)
+    return Axis(name, float(scanned.lowest[axis]), low, middle, high, float(scanned.highest[axis]), histogram)
 
 
-def _median_bones(found: Scan, store: Store) -> NDArray[np.floating]:
-    """(B,) median lengths, NaN for bones never seen."""
-    return median(bone_lengths(found.sample.transpose(2, 1, 0), store.layout), axis=1)
+def _median_bones(scanned: Scan, store: Store) -> NDArray[np.floating]:
+    """Return (B,) median bone lengths, NaN for bones that are never seen."""
+    return median(bone_lengths(scanned.sample.transpose(2, 1, 0), store.layout), axis=1)
 
 
-def _joints(found: Scan, store: Store, pose: NDArray[np.floating], bones: NDArray[np.floating]) -> list[Joint]:
-    """All joints of the layout, with the bones that end at them."""
+def _joints(scanned: Scan, store: Store, pose: NDArray[np.floating], bones: NDArray[np.floating]) -> list[Joint]:
+    """Describe all joints of the layout, with the bones to their parents."""
     number = {child: bone for bone, (child, _) in enumerate(store.layout.bones)}
     joints = []
     for joint, name in enumerate(store.layout.joints):
-        place = None if np.isnan(pose[joint]).any() else (float(pose[joint, 0]), float(pose[joint, 1]))
+        position = None if np.isnan(pose[joint]).any() else (float(pose[joint, 0]), float(pose[joint, 1]))
         parent = typical = longest = clip = None
         if (bone := number.get(joint)) is not None:
-            parent, typical, longest = store.layout.parents[joint], _number(bones[bone]), _number(found.longest[bone])
-            clip = None if longest is None else str(store.clips["name"][found.longest_clip[bone]])
-        missing = float(found.missing[joint]) / store.header.rows
-        joints.append(Joint(name, missing, place, parent, typical, longest, clip))
+            parent, typical, longest = store.layout.parents[joint], _number(bones[bone]), _number(scanned.longest[bone])
+            clip = None if longest is None else str(store.clips["name"][scanned.longest_clip[bone]])
+        missing = float(scanned.missing[joint]) / store.header.rows
+        joints.append(Joint(name, missing, position, parent, typical, longest, clip))
     return joints
 
 
 def _number(value: float | np.floating) -> float | None:
-    """A plain number, or None for NaN, which JSON does not have."""
+    """Return a plain number, or None for NaN, which JSON does not have."""
     return None if math.isnan(value) else float(value)

@@ -1,4 +1,4 @@
-"""Clips laid together in memory: the part of a store that `stgdn.data.batches.transforms.batch` asks for."""
+"""Clips in memory, with the part of a store's interface that `stgdn.data.batches.transforms.batch` uses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from stgdn.skeleton import Layout
 
 @dataclass(frozen=True)
 class ClipsInMemory:
-    """Clips of one joint layout.
+    """Hold clips of one joint layout.
 
     Attributes:
         clips: (N,) records; their rows are those of `coordinates`.
@@ -26,8 +26,8 @@ class ClipsInMemory:
     layout: Layout
 
     @classmethod
-    def of(cls, clips: Sequence[Clip], layout: Layout) -> "ClipsInMemory":
-        """Lay clips together, in their order; each needs a first body that is seen in a frame."""
+    def from_clips(cls, clips: Sequence[Clip], layout: Layout) -> "ClipsInMemory":
+        """Concatenate clips in their order; the first body of each must be seen in a frame."""
         records = np.zeros(len(clips), clip_dtype(max(len(clip.joints) for clip in clips)))
         rows, row = [], 0
         for record, clip in zip(records, clips, strict=True):

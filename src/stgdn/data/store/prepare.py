@@ -1,4 +1,4 @@
-"""From raw files to a prepared store: every file once, on all cores, interruptible."""
+"""Prepare a store from raw files: every file is read once, on all cores, and can be interrupted."""
 
 import math
 import multiprocessing
@@ -25,9 +25,9 @@ from stgdn.errors import InputError
 from stgdn.skeleton import plain
 
 CHUNK = 16  # files a worker process takes at a time
-SECOND = "another clip has this name and is used, skipped.tsv says where both are"
+DUPLICATE_NAME = "another clip has this name and is used, skipped.tsv says where both are"
 
-_reader: Reader  # what a worker process reads with
+_reader: Reader  # of a worker process
 _scale: float
 
 
@@ -47,25 +47,24 @@ def prepare(
 ) -> Store:
     """Read every clip of a source into the store at `folder`.
 
-    A store that is there is returned as it is; an interrupted preparation goes on where it stopped. Of several clips of
-    one name the first that can be used is stored, in the order of the reader's survey; the others are listed as left
-    out.
+    An existing store is returned as it is; an interrupted preparation continues where it stopped. Of several clips of
+    one name the first usable one is stored, in the order of the reader's survey; the others are listed as left out.
 
     Args:
-        reader: of the raw source.
-        folder: where the store goes.
+        reader: reads the raw source.
+        folder: the folder of the new store.
         dataset: name of the data set.
-        source: where the raw files lie, for the record.
-        synthetic: the clips show nobody who exists.
-        settings: of the reader, for the record.
-        precision: `float32` or `float16`, how the store keeps coordinates.
-        scale: what makes the source's coordinates metres, 0.001 for millimetres; layouts in the picture have none.
-        workers: processes that parse; None for one a core.
-        overwrite: prepare again although there is a store.
-        bad_share: more unusable files than this share of the source is an error.
+        source: path of the raw files; stored as information.
+        synthetic: the clips are synthetic.
+        settings: settings of the reader; stored as information.
+        precision: type of the stored coordinates, `float32` or `float16`.
+        scale: factor from the source's unit to metres, 0.001 for millimetres; not used for planar layouts.
+        workers: number of processes that parse; None for one a core.
+        overwrite: replace an existing store.
+        bad_share: the largest share of unusable files that is accepted.
 
     Raises:
-        InputError: no source, too many bad files, no usable clip, or bodies that are no people in metres.
+        InputError: no source, too many bad files, no usable clip, or bodies that are too small or large for metres.
     """
     folder = Path(folder)
     if (folder / "store.json").exists() and not overwrite:
@@ -89,7 +88,7 @@ def prepare(
         for name, reason in survey.skipped:
             writer.skip(name, reason)
         bad, files = _write_first_usable(writer, reader, survey.files, workers)
-        skipped = writer.listed("skipped")
+        skipped = writer.entries_with("skipped")
         last = "".join(f" (the last: {name}, {reason})" for name, reason in skipped[-1:])
         if files and bad / files > bad_share:
             raise InputError(
@@ -107,7 +106,7 @@ def prepare(
 def _write_first_usable(
     writer: StoreWriter, reader: Reader, files: list[ClipFile], workers: int | None
 ) -> tuple[int, int]:
-    """Of every name store the first clip that can be used, skip the others; returns how many of how many are bad."""
+    """Store the first usable clip of every name, skip the others; returns the numbers of unusable and of read files."""
     bad = tried = 0
     while files:
         chosen, others = first_of_each_name(files)
@@ -115,13 +114,13 @@ def _write_first_usable(
         tried += len(chosen)
         for file in others:
             if file.name in writer.stored:
-                writer.skip(file.name, SECOND, f"used: {writer.stored[file.name]}, left out: {file.place}")
+                writer.skip(file.name, DUPLICATE_NAME, f"used: {writer.stored[file.name]}, left out: {file.location}")
         files = [file for file in others if file.name not in writer.stored]
     return bad, tried
 
 
 def _write_clips(writer: StoreWriter, reader: Reader, files: list[ClipFile], workers: int | None) -> int:
-    """Parse and append all clips that are not there yet; returns how many are unusable."""
+    """Parse and append all clips that are not stored yet; returns the number of unusable ones."""
     left = [file for file in files if file.name not in writer.stored]
     bad = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -129,7 +128,7 @@ def _write_clips(writer: StoreWriter, reader: Reader, files: list[ClipFile], wor
         task = progress.add_task(f"reading {writer.header.dataset}", total=len(files), completed=len(files) - len(left))
         for file, clip in _parse(reader, left, workers, writer.header.scale):
             if isinstance(clip, Clip):
-                writer.add(clip, file.place)
+                writer.add(clip, file.location)
             else:
                 writer.skip(file.name, clip)
                 bad += 1
@@ -140,13 +139,13 @@ def _write_clips(writer: StoreWriter, reader: Reader, files: list[ClipFile], wor
 def _parse(
     reader: Reader, files: list[ClipFile], workers: int | None, scale: float
 ) -> Iterator[tuple[ClipFile, Clip | str]]:
-    """Clips, or the reasons why not, in the order of the files."""
+    """Yield (file, clip), or (file, reason) if the clip cannot be used, in the order of the files."""
     workers = min(workers if workers is not None else available_cores(), -(-len(files) // CHUNK))
     if workers <= 1:
         yield from ((file, read_checked(reader, file, scale)) for file in files)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_take, initargs=(reader, scale)) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_set_reader, initargs=(reader, scale)) as pool:
         try:
             with _interrupts_ignored():
                 clips = pool.map(_read_here, files, chunksize=CHUNK)
@@ -160,8 +159,8 @@ def _parse(
             raise
 
 
-def _take(reader: Reader, scale: float) -> None:
-    """Keep the reader in a worker process: it may be large, so it is sent once and not with every chunk of files."""
+def _set_reader(reader: Reader, scale: float) -> None:
+    """Store the reader in a worker process, so that it is sent once and not with every chunk of files."""
     global _reader, _scale
     _reader, _scale = reader, scale
 
@@ -171,13 +170,13 @@ def _read_here(file: ClipFile) -> Clip | str:
 
 
 def available_cores() -> int:
-    """Cores that this process may use, which on a cluster are fewer than the machine has."""
+    """Return the number of cores that this process may use; on a cluster fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
 def _interrupts_ignored() -> Iterator[None]:
-    """Processes started in here ignore Ctrl-C, which a terminal sends to all of them: the first one ends the others."""
+    """Let processes started in the `with` block ignore Ctrl-C, which a terminal sends to all; the parent ends them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -189,7 +188,7 @@ def _interrupts_ignored() -> Iterator[None]:
 
 
 def read_checked(reader: Reader, file: ClipFile, scale: float = 1.0) -> Clip | str:
-    """Read one clip and check what every store relies on; returns the reason if it cannot be used."""
+    """Read and check one clip; returns the reason if it cannot be used."""
     try:
         clip = reader.read(file)
         check(clip, reader)

@@ -23,16 +23,16 @@ Float = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Scan:
-    """What the pass found.
+    """Hold the results of the pass.
 
     Attributes:
         lowest, highest: (C,) extremes over the joints that are not missing; NaN if all are.
         missing: (V,) rows in which a joint is missing.
         longest: (B,) greatest length of a bone, NaN if it is never seen; see `bone_lengths`.
-        longest_clip: (B,) index of the clip where that is, -1 if there is none.
-        stretched: (clips,) bool, a bone is longer than `MAX_BONE`.
+        longest_clip: (B,) index of the clip with this bone, -1 if there is none.
+        stretched: (clips,) bool, True if a bone is longer than `MAX_BONE`.
         sample: (S, V, C) every `step`-th row, float32, NaN where a joint is missing.
-        step: 1 if the sample is everything.
+        step: distance of sampled rows; 1 if all rows are in the sample.
     """
 
     lowest: Float
@@ -46,18 +46,18 @@ class Scan:
 
 
 def scan(store: Store, sample: int = SAMPLE) -> Scan:
-    """Read every row of a store once, whatever its precision, with a progress bar where the output is a terminal.
+    """Read every row of a store once, with a progress bar on a terminal.
 
     Args:
-        store: what to read.
-        sample: how many numbers the sample may hold at most.
+        store: the store to read.
+        sample: the most numbers of the sample.
     """
     rows, V, C = store.coordinates.shape
     step = max(1, -(-rows * V * C // sample))
     found = _empty(len(store), V, C, len(store.layout.bones), -(-rows // step), step)
     runs = Runs(store.clips)
-    shown = sys.stdout.isatty()
-    for first in track(range(0, rows, CHUNK), f"reading {store.header.dataset}", transient=True, disable=not shown):
+    terminal = sys.stdout.isatty()
+    for first in track(range(0, rows, CHUNK), f"reading {store.header.dataset}", transient=True, disable=not terminal):
         planes = seen_planes(store.coordinates[first : first + CHUNK])
         _add_joints(found, planes, first)
         _add_bones(found, bone_lengths(planes, store.layout), first, runs)
@@ -65,7 +65,7 @@ def scan(store: Store, sample: int = SAMPLE) -> Scan:
 
 
 class Runs:
-    """Which clip a row belongs to. Rows lie in the order of preparation, clips in that of their names."""
+    """Map rows to clips: rows are in the order of preparation, clips in the order of their names."""
 
     def __init__(self, clips: NDArray[np.void]) -> None:
         owners, bodies = np.nonzero(clips["frames"])
@@ -74,22 +74,22 @@ class Runs:
         self._owners, self._first_rows = owners[order], rows[order]
 
     def clips(self, rows: NDArray[np.integer]) -> NDArray[np.int64]:
-        """Index of the clip of each of some rows."""
+        """Return the index of the clip of each row."""
         return self._owners[np.searchsorted(self._first_rows, rows, side="right") - 1]
 
 
 def seen_planes(rows: NDArray[np.floating]) -> Float:
-    """Rows (R, V, C) as planes (C, V, R), contiguous float32, NaN where a joint is missing."""
+    """Return rows (R, V, C) as planes (C, V, R), contiguous float32, NaN where a joint is missing."""
     planes = np.array(rows.transpose(2, 1, 0), np.float32, order="C")
     planes[:, ~planes.any(axis=0)] = np.nan
     return planes
 
 
 def bone_lengths(planes: Float, layout: Layout) -> Float:
-    """Lengths (B, R) of the bones of joints (C, V, R), in x and y alone if the layout is planar."""
+    """Return lengths (B, R) of the bones of joints (C, V, R), in x and y only if the layout is planar."""
     children, parents = np.array(layout.bones, np.int64).reshape(-1, 2).T
-    places = planes[: 2 if layout.planar else layout.channels]
-    return np.sqrt(np.square(places[:, children] - places[:, parents]).sum(axis=0))
+    positions = planes[: 2 if layout.planar else layout.channels]
+    return np.sqrt(np.square(positions[:, children] - positions[:, parents]).sum(axis=0))
 
 
 def _empty(clips: int, V: int, C: int, B: int, S: int, step: int) -> Scan:
@@ -99,18 +99,18 @@ def _empty(clips: int, V: int, C: int, B: int, S: int, step: int) -> Scan:
 
 
 def _add_joints(found: Scan, planes: Float, first: int) -> None:
-    """Take in joints (C, V, R), the rows from `first` on."""
+    """Add joints (C, V, R), the rows from `first` on."""
     values = planes.reshape(len(planes), -1)
     found.lowest[:] = np.fmin(found.lowest, np.fmin.reduce(values, axis=1))
     found.highest[:] = np.fmax(found.highest, np.fmax.reduce(values, axis=1))
     found.missing[:] += np.isnan(planes[0]).sum(axis=1)
     chosen = planes[:, :, -first % found.step :: found.step].transpose(2, 1, 0)
-    place = -(-first // found.step)
-    found.sample[place : place + len(chosen)] = chosen
+    start = -(-first // found.step)
+    found.sample[start : start + len(chosen)] = chosen
 
 
 def _add_bones(found: Scan, lengths: Float, first: int, runs: Runs) -> None:
-    """Take in bone lengths (B, R), the rows from `first` on."""
+    """Add bone lengths (B, R), the rows from `first` on."""
     longest = np.fmax.reduce(lengths, axis=1)
     for bone in np.flatnonzero(np.fmax(longest, found.longest) != found.longest):
         if not np.isnan(longest[bone]):

@@ -1,7 +1,7 @@
-"""Cutting a prepared store into shards: whole or not there.
+"""Cut a prepared store into shards, completely or not at all.
 
-A folder is written as `FOLDER.partial` and renamed when complete; elsewhere `shards.json` comes last, and without it
-nothing counts as shards.
+A folder is written as `FOLDER.partial` and renamed when complete; in object storage `shards.json` is written
+last, and files without it do not count as shards.
 """
 
 import io
@@ -18,30 +18,30 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from stgdn.data.store.shards import BLOCK, FORMAT, INDEX, METADATA, PLACE, Shard, ShardedStore
-from stgdn.data.store.storage import file_system, is_local, telling, webdataset
+from stgdn.data.store.shards import BLOCK, FORMAT, INDEX, LOCATION, METADATA, Shard, ShardedStore
+from stgdn.data.store.storage import as_storage_error, file_system, is_local, webdataset
 from stgdn.data.store.store import Store, checksum
 from stgdn.errors import InputError
 from stgdn.files import flush
 
-OURS = re.compile(r"(train|test)-\d{5,}\.tar")
+SHARD_NAME = re.compile(r"(train|test)-\d{5,}\.tar")
 
 
 def write_shards(store: Store, protocol: str, to: str, megabytes: float = 64, overwrite: bool = False) -> ShardedStore:
-    """Cut a store into shards of about so many megabytes.
+    """Cut a store into shards of about `megabytes` MB; returns these.
 
     Training and test clips of the protocol get shards of their own, each a random sample of its split: neighbours in
-    the store have subject and setup in common, and would have them in a batch.
+    the store have the same subject and setup, and should not be in the same batch.
 
     Args:
-        store: in one piece.
-        protocol: which clips train.
+        store: a store in one piece.
+        protocol: name of the evaluation protocol.
         to: a folder, or a URL that fsspec can write to.
-        megabytes: of a shard.
-        overwrite: replace shards that are there.
+        megabytes: size of a shard.
+        overwrite: replace existing shards.
 
     Raises:
-        InputError: WebDataset is missing, something is there already, or `to` cannot be written.
+        InputError: WebDataset is missing, `to` has shards or other files, or `to` cannot be written.
     """
     if not 0 < megabytes < float("inf"):
         raise InputError(f"size={megabytes} must be megabytes of a shard, above 0")
@@ -54,21 +54,21 @@ def write_shards(store: Store, protocol: str, to: str, megabytes: float = 64, ov
         for split, chosen in (("train", training), ("test", ~training))
         for number, clips in enumerate(_cut(np.flatnonzero(chosen), sizes, megabytes * 1e6))
     ]
-    with Progress() as progress, _place(to, overwrite) as (files, root):
-        places, shards = np.zeros(len(store), PLACE), []
+    with Progress() as progress, _target(to, overwrite) as (files, root):
+        locations, shards = np.zeros(len(store), LOCATION), []
         task = progress.add_task(f"writing {len(cut)} shards", total=len(store))
         for number, (name, clips) in enumerate(cut):
-            content, places["offset"][clips], places["crc"][clips] = _shard(store, clips)
-            places["shard"][clips] = number
+            content, locations["offset"][clips], locations["crc"][clips] = _shard(store, clips)
+            locations["shard"][clips] = number
             files.pipe_file(f"{root}/{name}", content)
             shards.append(Shard(name=name, clips=len(clips), bytes=len(content)))
             progress.advance(task, len(clips))
-        _write_metadata(files, root, store, protocol, places, shards)
+        _write_metadata(files, root, store, protocol, locations, shards)
     return ShardedStore(to)
 
 
 def _cut(clips: NDArray[np.int64], sizes: NDArray[np.int64], limit: float) -> list[NDArray[np.int64]]:
-    """Clips in random order, always the same, cut into parts of nearly equal size, at most about `limit` bytes."""
+    """Return clips in a fixed random order, cut into parts of nearly equal size, at most about `limit` bytes."""
     clips = np.random.default_rng(0).permutation(clips)
     ends = sizes[clips].cumsum()
     parts = max(int(np.ceil(ends[-1] / limit)), 1) if len(clips) else 0
@@ -77,7 +77,7 @@ def _cut(clips: NDArray[np.int64], sizes: NDArray[np.int64], limit: float) -> li
 
 
 def _shard(store: Store, clips: NDArray[np.int64]) -> tuple[bytes, list[int], list[int]]:
-    """Clips as a tar file, and the first byte and the CRC-32 of each."""
+    """Return clips as a tar file, and the first byte and the CRC-32 of each."""
     file, offsets, checksums, end = io.BytesIO(), [], [], 0
     writer = webdataset().TarWriter(file, encoder=False, compress=False, mtime=0, user="", group="")
     for index in clips.tolist():
@@ -91,7 +91,7 @@ def _shard(store: Store, clips: NDArray[np.int64]) -> tuple[bytes, list[int], li
 
 
 def _content(store: Store, index: int) -> bytes:
-    """The rows of all bodies of a clip, one body after the other."""
+    """Return the rows of all bodies of a clip, one body after the other."""
     runs = zip(store.clips["row"][index], store.clips["frames"][index], strict=True)
     return b"".join(store.coordinates[row : row + frames].tobytes() for row, frames in runs)
 
@@ -101,11 +101,11 @@ def _write_metadata(
     root: str,
     store: Store,
     protocol: str,
-    places: NDArray[np.void],
+    locations: NDArray[np.void],
     shards: list[Shard],
 ) -> None:
     file = io.BytesIO()
-    np.save(file, places, allow_pickle=False)
+    np.save(file, locations, allow_pickle=False)
     files.pipe_file(f"{root}/places.npy", file.getvalue())
     checksums = {"places.npy": zlib.crc32(file.getvalue())}
     for name in ("store.json", "clips.npy"):
@@ -116,28 +116,28 @@ def _write_metadata(
 
 
 @contextmanager
-def _place(to: str, overwrite: bool) -> Iterator[tuple[fsspec.AbstractFileSystem, str]]:
-    """Where to write; what was there before goes when the new shards are whole, elsewhere than in folders before.
+def _target(to: str, overwrite: bool) -> Iterator[tuple[fsspec.AbstractFileSystem, str]]:
+    """Yield the file system and path to write to. Old shards are removed: in a folder afterwards, elsewhere before.
 
     Raises:
-        InputError: something is there that must not be replaced.
+        InputError: the location holds files that must not be replaced.
     """
     files, root = file_system(to)
     local = is_local(files)
-    with telling(to, "written", OSError if local else Exception):
+    with as_storage_error(to, "written", OSError if local else Exception):
         old = _old_files(files, root, to, overwrite)
         if local:
             with _partial(files, Path(root)) as partial:
                 yield files, str(partial)
         else:
-            for path in sorted(old, key=lambda path: PurePosixPath(path).name != INDEX):  # first what says it is whole
+            for path in sorted(old, key=lambda path: PurePosixPath(path).name != INDEX):  # the index first
                 files.rm_file(path)
             yield files, root
 
 
 @contextmanager
 def _partial(files: fsspec.AbstractFileSystem, final: Path) -> Iterator[Path]:
-    """A folder that becomes `final` when all goes well, and goes when it does not."""
+    """Yield a folder that is renamed to `final` on success and removed on failure."""
     partial = final.with_name(f"{final.name}.partial")
     _old_files(files, str(partial), str(partial), overwrite=True)
     shutil.rmtree(partial, ignore_errors=True)
@@ -156,15 +156,15 @@ def _partial(files: fsspec.AbstractFileSystem, final: Path) -> Iterator[Path]:
 
 
 def _old_files(files: fsspec.AbstractFileSystem, root: str, to: str, overwrite: bool) -> list[str]:
-    """Shards and metadata at a place.
+    """Return the paths of shards and metadata at a location.
 
     Raises:
-        InputError: there are some and they are to be kept, or there is anything else.
+        InputError: there are shards that must not be replaced, or other files.
     """
     old = [root] if files.isfile(root) else files.ls(root, detail=False) if files.isdir(root) else []
     for path in old:
         name = PurePosixPath(path).name
-        if name not in (INDEX, *METADATA) and not OURS.fullmatch(name):
+        if name not in (INDEX, *METADATA) and not SHARD_NAME.fullmatch(name):
             raise InputError(f"{to} cannot become shards, {path} is there and is not part of any: choose another `to`")
     if any(PurePosixPath(path).name == INDEX for path in old) and not overwrite:
         raise InputError(f"there are shards at {to} already: overwrite=true writes them again")

@@ -1,4 +1,4 @@
-"""Places that are paths or URLs: what is read there, and what is said when that fails."""
+"""Locations that are paths or URLs: read files there, and turn errors into sentences."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +15,10 @@ INSTALL = "type `pip install -e '.[shards]'`"
 
 
 class StorageError(InputError):
-    """What lies at a place cannot be used.
+    """Raised if the files at a location cannot be used.
 
-    Torch raises what happens in a worker process again, with the worker's traceback as its message; the sentence is
-    what that ends with.
+    Torch raises a worker process's error again, with the worker's traceback as its message; only the sentence at the
+    end of that message is kept.
     """
 
     def __init__(self, message: str) -> None:
@@ -26,7 +26,7 @@ class StorageError(InputError):
 
 
 def webdataset() -> ModuleType:
-    """The library that reads and writes shards.
+    """Return the library that reads and writes shards.
 
     Raises:
         InputError: it is not installed.
@@ -38,38 +38,38 @@ def webdataset() -> ModuleType:
     return library
 
 
-def file_system(place: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """Where a place is, and its path there.
+def file_system(location: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """Return the file system of a location, and its path in that file system.
 
     Raises:
-        InputError: an unknown kind of place, or one whose package is not installed.
+        InputError: an unknown kind of URL, or one whose package is not installed.
     """
     try:
-        return fsspec.core.url_to_fs(place)
+        return fsspec.core.url_to_fs(location)
     except ImportError as error:
-        raise InputError(f"{place} needs a package that is not installed ({error}): {INSTALL}") from None
+        raise InputError(f"{location} needs a package that is not installed ({error}): {INSTALL}") from None
     except ValueError as error:
-        raise InputError(f"{place} cannot be opened: {error}") from None
+        raise InputError(f"{location} cannot be opened: {error}") from None
 
 
 def is_local(files: fsspec.AbstractFileSystem) -> bool:
-    """Whether files lie on this machine."""
+    """Return whether files lie on this machine."""
     return isinstance(files, LocalFileSystem)
 
 
 def read_file(files: fsspec.AbstractFileSystem, path: str, first: int | None = None, last: int | None = None) -> bytes:
-    """A file, or its bytes from `first` to `last` (exclusive), in one request."""
+    """Read a file, or its bytes from `first` to `last` (exclusive), in one request."""
     content = files.cat_file(path, start=first, end=last)
     assert isinstance(content, bytes)
     return content
 
 
 @contextmanager
-def telling(place: str, done: str = "read", kind: type[Exception] = Exception) -> Iterator[None]:
-    """Turn what using a place raises into one sentence; by default anything, as storage libraries have own errors.
+def as_storage_error(location: str, done: str = "read", kind: type[Exception] = Exception) -> Iterator[None]:
+    """Convert errors in the `with` block to `StorageError`; by default all errors, as storage libraries have their own.
 
     Raises:
-        StorageError: the sentence.
+        StorageError: one sentence with the location and the reason.
     """
     try:
         yield
@@ -77,11 +77,11 @@ def telling(place: str, done: str = "read", kind: type[Exception] = Exception) -
         raise
     except kind as error:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise StorageError(f"{place} cannot be {done}: {reason}") from None
+        raise StorageError(f"{location} cannot be {done}: {reason}") from None
 
 
 def fetch(files: fsspec.AbstractFileSystem, source: str, target: Path) -> None:
-    """Copy a file here, whole or not at all; several processes may do so at the same time."""
+    """Copy a file to this machine, whole or not at all; several processes may do so at the same time."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as temporary:
         files.get_file(source, str(temporary))

@@ -2,13 +2,13 @@
 
 A store is a folder of five files:
 
-    store.json        format, data set, layout, classes, checksums, what was read and skipped
-    clips.npy         one record a clip: name, label, subject, camera, ..., and where its bodies lie
+    store.json        format, data set, layout, classes, checksums, numbers of clips read and skipped
+    clips.npy         one record a clip: name, label, subject, camera, ..., and the rows of its bodies
     coordinates.bin   (rows, V, C) float32 or float16, one row a body and frame
-    skipped.tsv       what was left out, and why
-    remarks.tsv       what is odd about clips that were kept
+    skipped.tsv       clips that were left out, with reasons
+    remarks.tsv       remarks on odd clips that were kept
 
-`stgdn.data.store.writer` writes it; a store that is there is whole.
+`stgdn.data.store.writer` writes it; a store that exists is complete.
 """
 
 import json
@@ -33,7 +33,7 @@ PRECISIONS = ("float32", "float16")
 
 
 def clip_dtype(max_bodies: int) -> np.dtype:
-    """The record of a clip; `row`, `start`, `frames` say for every body where its run lies and which frames it is."""
+    """Return the dtype of a clip's record; `row`, `start`, `frames` are a body's first row, first frame and length."""
     return np.dtype(
         [
             ("name", f"U{NAME_LENGTH}"),
@@ -47,24 +47,24 @@ def clip_dtype(max_bodies: int) -> np.dtype:
 
 @dataclass
 class Header:
-    """What `store.json` says.
+    """Hold the content of `store.json`.
 
     Attributes:
         dataset: name of the data set, without a protocol.
         layout: name of the joint layout, or its definition if the data set brings its own.
         classes: class names in the order of the labels.
-        max_bodies: M, at most so many bodies in a clip.
-        source: where the raw files lay.
-        synthetic: the clips show nobody who exists.
-        expected: the official number of clips, where the whole set seemed to be there.
-        precision: of the coordinates, one of `PRECISIONS`.
-        reader: settings of the reader that made it, without its source.
-        scale: by what the source's coordinates were multiplied to be metres.
-        protocols: the data set's own, by name, the usual one first.
-        clips, rows: how many there are.
+        max_bodies: M, the most bodies of a clip.
+        source: path of the raw files.
+        synthetic: the clips are synthetic.
+        expected: the official number of clips if the source seemed complete.
+        precision: type of the coordinates, one of `PRECISIONS`.
+        reader: settings of the reader, without its source.
+        scale: factor from the source's unit to metres.
+        protocols: the data set's own protocols by name, the usual one first.
+        clips, rows: numbers of clips and rows.
         checksums: CRC-32 of the other files.
-        skipped: how many clips were left out, by reason.
-        remarks: how many clips were kept although odd, by what is odd.
+        skipped: number of clips left out, by reason.
+        remarks: number of odd clips kept, by remark.
         format: version of this layout of files.
     """
 
@@ -88,7 +88,7 @@ class Header:
 
 
 def checksum(path: Path) -> int:
-    """CRC-32 of a file."""
+    """Return the CRC-32 of a file."""
     value = 0
     with path.open("rb") as file:
         while block := file.read(1 << 22):
@@ -97,14 +97,14 @@ def checksum(path: Path) -> int:
 
 
 class Store:
-    """A prepared data set, opened without reading its coordinates.
+    """Hold a prepared data set, opened without reading its coordinates.
 
     Attributes:
-        header: what `store.json` says.
+        header: content of `store.json`.
         layout: the joint layout.
         clips: (clips,) records, see `clip_dtype`.
         coordinates: (rows, V, C) memory map, float32 or float16.
-        protocols: the data set's own.
+        protocols: the data set's own protocols.
 
     Raises:
         InputError: there is no store, it was written by another version, or its files do not fit together.
@@ -120,15 +120,15 @@ class Store:
         self.coordinates: NDArray[np.floating] = np.memmap(self.folder / "coordinates.bin", dtype, "r", shape=shape)
 
     def __len__(self) -> int:
-        """Number of clips."""
+        """Return the number of clips."""
         return len(self.clips)
 
     def __reduce__(self) -> tuple[type["Store"], tuple[Path]]:
-        """Worker processes open the files themselves and share the pages."""
+        """Pickle the folder only: worker processes open the files themselves and share the memory pages."""
         return Store, (self.folder,)
 
     def joints(self, index: int) -> NDArray[np.float32]:
-        """One clip as (M, T, V, C), zeros where a body is not seen."""
+        """Return one clip as (M, T, V, C), zeros where a body is not seen."""
         clip = self.clips[index]
         joints = np.zeros((len(clip["row"]), clip["length"], *self.coordinates.shape[1:]), np.float32)
         for body, (row, start, frames) in enumerate(zip(clip["row"], clip["start"], clip["frames"], strict=True)):
@@ -136,10 +136,10 @@ class Store:
         return joints
 
     def training(self, protocol: str) -> NDArray[np.bool_]:
-        """(clips,) which of them train by a protocol, one of the data set's own or of `PROTOCOLS`.
+        """Return (clips,), True for training clips of a protocol, one of the data set's own or of `PROTOCOLS`.
 
         Raises:
-            InputError: no such protocol, or it splits by something that some clips do not have.
+            InputError: no such protocol, or it splits by a field that some clips do not have.
         """
         clips = self.clips
         return training_mask(protocol, clips["subject"], clips["camera"], clips["setup"], self.protocols)
@@ -206,7 +206,7 @@ class Store:
 
 
 def _header(content: dict[str, Any]) -> Header:
-    """The header that store.json holds.
+    """Return the header from the content of store.json.
 
     Raises:
         TypeError: a key is missing, unknown or of another type.

@@ -1,6 +1,6 @@
-"""Writing a prepared store: next to its final place, with a journal, and renamed when complete.
+"""Write a prepared store: beside its final folder, with a journal, and renamed when complete.
 
-An interrupted preparation goes on where it stopped; a store that is there is whole.
+An interrupted preparation continues where it stopped; a store that exists is complete.
 """
 
 import json
@@ -27,17 +27,17 @@ if sys.platform != "win32":
 
 
 class StoreWriter:
-    """Writes a store clip by clip into `FOLDER.partial`, going on from what an interrupted run left there.
+    """Write a store clip by clip into `FOLDER.partial`, continuing what an interrupted run left there.
 
-    Coordinates are appended before the journal's line that tells of them, so a kill at any moment loses one clip at
-    most. A partial store of other settings is started anew.
+    Coordinates are appended before their line in the journal, so a kill at any time loses one clip at most. A partial
+    store of other settings is started anew.
 
     Attributes:
-        stored: where each clip that is in it was read, by its name. A name that was skipped is not in it: another clip
-            of this name may be usable.
+        stored: by name, the location from which each stored clip was read. Skipped names are not in it: another clip of
+            this name may be usable.
 
     Raises:
-        InputError: the folder holds something else than a store, which finishing would delete, or another process is
+        InputError: the folder holds something else than a store, which `finish` would delete, or another process is
             writing this store.
     """
 
@@ -55,27 +55,27 @@ class StoreWriter:
         self.journal: IO[str] = (self.partial / "journal.jsonl").open("a")
         self.coordinates: IO[bytes] = (self.partial / "coordinates.bin").open("ab")
 
-    def add(self, clip: Clip, place: str = "") -> None:
-        """Append a clip whose name is not stored yet; `place` is where it was read."""
+    def add(self, clip: Clip, location: str = "") -> None:
+        """Append a clip whose name is not stored yet; `location` is the file from which it was read."""
         body_runs = list(valid_runs(clip.present[: self.header.max_bodies]))
         for joints, (start, frames) in zip(clip.joints, body_runs, strict=False):
             self.coordinates.write(np.ascontiguousarray(joints[start : start + frames], self.dtype).tobytes())
         self.coordinates.flush()
-        facts = {key: int(getattr(clip, key)) for key in ("label", "subject", "camera", "setup", "replication")}
-        remark = ({"remark": clip.remark} if clip.remark else {}) | ({"place": place} if place else {})
-        self._note({"name": clip.name} | facts | {"length": clip.present.shape[1], "runs": body_runs} | remark)
-        self.stored[clip.name] = place
+        fields = {key: int(getattr(clip, key)) for key in ("label", "subject", "camera", "setup", "replication")}
+        remark = ({"remark": clip.remark} if clip.remark else {}) | ({"place": location} if location else {})
+        self._note({"name": clip.name} | fields | {"length": clip.present.shape[1], "runs": body_runs} | remark)
+        self.stored[clip.name] = location
 
     def skip(self, name: str, reason: str, detail: str = "") -> None:
-        """Remember that a clip was left out, and why; clips are counted by reason, `detail` is about this one only."""
+        """Record that a clip was left out; clips are counted by reason, `detail` is about this clip only."""
         self._note({"name": name, "skipped": reason} | ({"detail": detail} if detail else {}))
 
-    def listed(self, kind: str) -> list[tuple[str, str]]:
-        """(name, reason) of all clips `skipped`, or (name, what is odd) of all with a `remark`."""
+    def entries_with(self, kind: str) -> list[tuple[str, str]]:
+        """Return (name, reason) of all skipped clips (`skipped`), or (name, remark) of all odd ones (`remark`)."""
         return [(entry["name"], entry[kind]) for entry in self.entries if kind in entry]
 
     def first_poses(self, most: int) -> NDArray[np.floating]:
-        """The first row (n, V, C) of up to `most` stored clips, evenly among all."""
+        """Return the first pose (n, V, C) of up to `most` stored clips, spread evenly over all."""
         rows = [sum(frames for _, frames in entry["runs"]) for entry in self.entries if "skipped" not in entry]
         firsts = np.concatenate([[0], np.cumsum(rows[:-1])]).astype(np.int64)
         chosen = firsts[np.linspace(0, len(firsts) - 1, min(most, len(firsts))).astype(np.int64)]
@@ -83,13 +83,13 @@ class StoreWriter:
         return stored[chosen]
 
     def close(self) -> None:
-        """Close the files; what is written stays for the next run to go on from."""
+        """Close the files; a later run continues from what is written."""
         with ExitStack() as closing:
             for file in (self.lock, self.coordinates, self.journal):
                 closing.callback(file.close)
 
     def finish(self) -> Store:
-        """Write index and header, and move the store to its place."""
+        """Write index and header, and move the store to its final folder; returns it."""
         with self.lock:
             return self._finish()
 
@@ -116,7 +116,7 @@ class StoreWriter:
         return Store(self.folder)
 
     def _list(self, kind: str, name: str) -> dict[str, int]:
-        """Write the clips of a kind into a file; returns how many there are of each reason."""
+        """Write the clips of a kind into a file; returns the number of clips by reason."""
         listed = [entry for entry in self.entries if kind in entry]
         columns = ((entry["name"], entry[kind], *([entry["detail"]] if "detail" in entry else [])) for entry in listed)
         lines = "".join("\t".join(line) + "\n" for line in columns)
@@ -132,7 +132,7 @@ class StoreWriter:
             )
 
     def _lock(self) -> IO[str]:
-        """Keep other processes from the partial store until `close`."""
+        """Lock the partial store against other processes until `close`."""
         self.partial.mkdir(parents=True, exist_ok=True)
         lock = self.partial.with_name(self.partial.name + ".lock").open("w")
         if sys.platform != "win32":
@@ -162,7 +162,7 @@ class StoreWriter:
         return []
 
     def _resume(self) -> list[dict[str, Any]]:
-        """Keep the journal's entries whose coordinates are all there, and cut both files behind the last of them."""
+        """Return the journal's entries whose coordinates are complete, and truncate both files after the last one."""
         journal, coordinates = self.partial / "journal.jsonl", self.partial / "coordinates.bin"
         available = coordinates.stat().st_size // self.row_size if coordinates.exists() else 0
         entries, rows, length = [], 0, 0
@@ -183,7 +183,7 @@ class StoreWriter:
         return entries
 
     def _index(self) -> NDArray[np.void]:
-        """Records of the stored clips, sorted by name."""
+        """Return the records of the stored clips, sorted by name."""
         stored = [entry for entry in self.entries if "skipped" not in entry]
         clips = np.zeros(len(stored), clip_dtype(self.header.max_bodies))
         row = 0

@@ -42,7 +42,7 @@ SEATED, ON_THIGH, CLAP = (0.0, -0.50, -0.50), (-0.02, -0.70, 0.42), (-0.20, -0.2
 
 @dataclass(frozen=True)
 class Wave:
-    """An oscillation amplitude · sin 2π(cycles · u + phase) on a track; u runs from 0 at `start` to 1 at `stop`."""
+    """Add an oscillation amplitude · sin 2π(cycles · u + phase) on a track; u runs from 0 at `start` to 1 at `stop`."""
 
     track: str
     amplitude: Vector
@@ -54,7 +54,7 @@ class Wave:
 
 @dataclass(frozen=True)
 class Role:
-    """What one person of an action does."""
+    """Hold the tracks and oscillations of one person of an action."""
 
     tracks: dict[str, Track]
     waves: tuple[Wave, ...] = ()
@@ -62,14 +62,14 @@ class Role:
 
 @dataclass(frozen=True)
 class Action:
-    """A synthetic action.
+    """Describe a synthetic action.
 
     Attributes:
-        roles: one a person.
+        roles: one for each person.
         seconds: usual duration without the idle time around it.
         distance: metres between the two people at time 0.
         both_hands: chance that the left hand joins in.
-        handed: left-handed people do it the other way round.
+        handed: left-handed people do it mirrored.
     """
 
     roles: tuple[Role, ...]
@@ -88,7 +88,7 @@ def _backwards(role: Role) -> Role:
 
 
 def _gait(cycles: float, start: float, stop: float) -> tuple[Wave, ...]:
-    """Legs and arms of walking. Feet cannot sink into the floor, so half of their rise is the swing of a step."""
+    """Return the oscillations of legs and arms in walking; feet cannot sink, so half of their rise is a step."""
     span = (cycles, start, stop)
     return (
         *(Wave("left_foot", (0, 0, 0.24), *span), Wave("left_foot", (0, 0.12, 0), *span, phase=0.25)),
@@ -191,7 +191,7 @@ CHOREOGRAPHY: dict[int, Action] = {
 def pose(
     role: Role, time: NDArray[np.float64], rng: np.random.Generator, tempo: float = 1.0, amplitude: float = 1.0
 ) -> Pose:
-    """Act a role: every track (T, 3) at the times `time` (T,), of which 0..1 is the action.
+    """Return the pose of a role: every track (T, 3) at the times `time` (T,), of which 0..1 is the action.
 
     Keyframes shift a little from one performance to the next; `tempo` scales cycles, `amplitude` the size of waves.
     """
@@ -206,7 +206,7 @@ def pose(
 
 
 def _keyframes(name: str, track: Track, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Rows (time, x, y, z) of a track with its ends filled in; inner keyframes and held ends are jittered."""
+    """Return rows (time, x, y, z) of a track with its ends filled in; inner keyframes and held ends are jittered."""
     given = dict(track)
     rows = np.array([(time, *value) for time, value in sorted(({0.0: REST[name], 1.0: REST[name]} | given).items())])
     if name in ("trunk", "head"):
@@ -219,13 +219,13 @@ def _keyframes(name: str, track: Track, rng: np.random.Generator) -> NDArray[np.
 
 
 def _interpolate(rows: NDArray[np.float64], time: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Join keyframes with zero speed at each: Σ_k (v_{k+1} - v_k) s((t - t_k) / (t_{k+1} - t_k)), s(u) = 3u² - 2u³."""
+    """Interpolate keyframes with zero speed: Σ_k (v_{k+1} - v_k) s((t - t_k) / (t_{k+1} - t_k)), s(u) = 3u² - 2u³."""
     u = np.clip((time[:, None] - rows[:-1, 0]) / np.diff(rows[:, 0]), 0, 1)
     return rows[0, 1:] + np.einsum("tk,kc->tc", u * u * (3 - 2 * u), np.diff(rows[:, 1:], axis=0))
 
 
 def mirrored(acted: Pose) -> Pose:
-    """The same pose done left-handed."""
+    """Return the same pose for a left-handed person."""
     swap = {"left": "right", "right": "left"}
     out = {}
     for name, track in acted.items():

@@ -1,6 +1,6 @@
-"""The synthetic demo set: people who do not exist, written as raw NTU RGB+D files (`SsssCcccPpppRrrrAaaa.skeleton`).
+"""Write the synthetic demo set of synthetic people as raw NTU RGB+D files (`SsssCcccPpppRrrrAaaa.skeleton`).
 
-Three cameras see the same performance (`people`), each with the noise, occlusions and blemishes of its own sensor.
+Three cameras see the same performance (`people`), each with the noise, occlusions and errors of its own sensor.
 
 Glossary of shapes: M people, T frames at 30 a second, 25 joints of the layout ntu25. World: as in `people`. Camera:
 metres, y up, z away from the camera, x to its left.
@@ -35,7 +35,7 @@ _NOISE[[21, 22, 23, 24]] = 0.035
 
 
 def view(world: Array, setup: int, camera: int, seed: int = 1) -> Array:
-    """World joints (..., 3) in the coordinates of a camera of a setup: one rigid transform."""
+    """Transform world joints (..., 3) to the coordinates of a camera of a setup."""
     shared = np.random.default_rng([seed, Purpose.SETUP, setup])
     own = np.random.default_rng([seed, Purpose.CAMERA, setup, camera])
     height, distance = shared.uniform(0.9, 1.6), shared.uniform(3.1, 3.7)
@@ -48,7 +48,7 @@ def view(world: Array, setup: int, camera: int, seed: int = 1) -> Array:
 
 @dataclass
 class _Body:
-    """One tracked body of a clip: joints (T, 25, 3), tracking states (T, 25), id and presence of every frame (T,)."""
+    """Hold a tracked body: joints (T, 25, 3), tracking states (T, 25), id and presence of every frame (T,)."""
 
     joints: Array
     states: Array
@@ -67,7 +67,7 @@ def _run(frames: int, shortest: int, longest: int, rng: np.random.Generator) -> 
 
 
 def _record(clean: Array, rng: np.random.Generator) -> list[_Body]:
-    """What a depth sensor makes of camera joints (M, T, 25, 3): noise, guesses, lost frames, spurious bodies."""
+    """Simulate a depth sensor on camera joints (M, T, 25, 3): noise, guesses, lost frames, spurious bodies."""
     frames = clean.shape[1]
     bodies = [_track(person, rng) for person in clean]
     if rng.random() < 0.12:
@@ -105,7 +105,7 @@ def _occlude(body: _Body, when: slice, rng: np.random.Generator) -> None:
 
 
 def _spurious(person: Array, rng: np.random.Generator) -> _Body:
-    """A chair taken for a body: wider than high, still; or a reflection: the person, further away, flickering."""
+    """Return a chair taken for a body (wider than high, still) or a reflection (the person, farther, flickering)."""
     frames = len(person)
     if rng.random() < 0.6:
         chair = rng.uniform(-0.5, 0.5, (25, 3)) * (0.9, 0.6, 0.4) + person[0, 0] + (rng.choice((-0.9, 0.9)), -0.5, 0.3)
@@ -125,7 +125,7 @@ _BODY = "%d 0 1 1 1 1 0 %.4f %.4f 2\n25\n" + 25 * _JOINT
 
 
 def _raw_text(bodies: Sequence[_Body], order: Array) -> str:
-    """The text of a `.skeleton` file; `order` (T,) is 1 or -1, in which order a frame lists its bodies."""
+    """Return the text of a `.skeleton` file; `order` (T,) is the order of bodies in a frame, 1 or -1."""
     numbers = [_numbers(body) for body in bodies]
     template, values = [f"{len(order)}\n"], []
     for frame, direction in enumerate(order):
@@ -138,7 +138,7 @@ def _raw_text(bodies: Sequence[_Body], order: Array) -> str:
 
 
 def _numbers(body: _Body) -> list[list[float]]:
-    """Lean and, of every joint, place, depth and colour pixels (with Kinect v2's focal lengths) and state: (T, 202)."""
+    """Return lean and every joint's position, depth and colour pixels (focal lengths of Kinect) and state: (T, 202)."""
     x, y, z = np.moveaxis(body.joints, -1, 0)
     pixels = (256 + 366 * x / z, 208 - 366 * y / z, 960 + 1060 * x / z, 540 - 1060 * y / z)
     joints = np.stack((x, y, z, *pixels, body.states), -1).reshape(len(x), -1)
@@ -170,7 +170,7 @@ def write_demo(
     """Write the synthetic set into `folder` (one performance seen by three cameras is three clips); return its size.
 
     The folder appears only when it is complete; one that already holds this very set is left alone. `progress` is
-    told (clips written, clips in all).
+    called with (clips written, clips in all).
 
     Raises:
         InputError: no or unknown actions, no subjects, a folder with other content or one that cannot be written.
@@ -196,7 +196,7 @@ def write_demo(
 
 
 def _count(actions: Sequence[int], subjects: Sequence[int], replications: int) -> int:
-    """How many clips a set has.
+    """Return the number of clips of a set.
 
     Raises:
         InputError: an action without choreography, nothing to write, or the same clip twice.
@@ -212,10 +212,10 @@ def _count(actions: Sequence[int], subjects: Sequence[int], replications: int) -
 
 
 def _finished(folder: Path, manifest: dict[str, object]) -> bool:
-    """Whether the folder holds the set that the manifest describes; False if there is none or it is empty.
+    """Return whether the folder holds the set that the manifest describes; False if it is missing or empty.
 
     Raises:
-        InputError: it holds something else.
+        InputError: the folder holds something else.
     """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return False

@@ -1,6 +1,6 @@
-"""Synthetic people: their build, their manner, and the kinematics that turns a choreography into joints.
+"""Synthetic people: body size, style of movement, and the kinematics that converts a choreography to joints.
 
-A performance is a choreography (`actions`) done by people who do not exist, free of noise and before any camera.
+A performance is a choreography (`actions`) done by synthetic people, without noise and in world coordinates.
 
 Glossary of shapes: M people, T frames at 30 a second, 25 joints of the layout ntu25. World: metres, y up, floor at
 y = 0, camera 1 on the +z side.
@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 FPS = 30
 
-_PARTNER = 1000  # added to a subject's number: who stands opposite
+_PARTNER = 1000  # added to a subject's number: the second person
 
 _ARMS = {"left": (4, 5, 6, 7, 21, 22), "right": (8, 9, 10, 11, 23, 24)}
 _LEGS = {"left": (12, 13, 14, 15), "right": (16, 17, 18, 19)}
@@ -31,7 +31,7 @@ _STRAY = {
 
 
 class Purpose(IntEnum):
-    """What a stream of random numbers is for; the first word of its key after the seed."""
+    """The purposes of streams of random numbers; the first word of a stream's key after the seed."""
 
     PERSON = 0
     PERFORMANCE = 1
@@ -42,7 +42,7 @@ class Purpose(IntEnum):
 
 @dataclass(frozen=True)
 class Person:
-    """Build in metres and manner of somebody who does not exist.
+    """Hold body size in metres and style of movement of a synthetic person.
 
     Attributes:
         spine: spine base to mid, to shoulders, to neck, to head.
@@ -70,7 +70,7 @@ class Person:
 
     @classmethod
     def draw(cls, seed: int, number: int) -> "Person":
-        """Make up person `number` of the set."""
+        """Draw person `number` of the set."""
         rng = np.random.default_rng([seed, Purpose.PERSON, number])
         height = rng.uniform(1.5, 1.92)
         legs, trunk, arms, width = height * rng.normal(1, 0.04, 4)
@@ -88,7 +88,7 @@ class Person:
 
 
 def rotation(degrees: Array) -> Array:
-    """Matrices (..., 3, 3) that bend forward, turn left and lean right by angles (..., 3); the lean comes first."""
+    """Return matrices (..., 3, 3) that bend forward, turn left and lean right by angles (..., 3), lean first."""
     angles = np.moveaxis(np.radians(degrees), -1, 0)
     (bend, turn, lean), (sin_bend, sin_turn, sin_lean) = np.cos(angles), np.sin(angles)
     one, zero = np.ones_like(bend), np.zeros_like(bend)
@@ -112,7 +112,7 @@ def _unit(vectors: Array) -> Array:
 
 
 def _two_bones(root: Array, target: Array, upper: float, lower: float, pole: Array) -> tuple[Array, Array]:
-    """Elbow and wrist (or knee and ankle), (T, 3) each, between `root` and the nearest to `target` it can reach."""
+    """Return elbow and wrist (or knee and ankle), (T, 3) each, from `root` to the reachable point nearest `target`."""
     reach = target - root
     along = _unit(reach)
     distance = np.linalg.norm(reach, axis=-1, keepdims=True).clip(abs(upper - lower) + 0.05, 0.998 * (upper + lower))
@@ -122,7 +122,7 @@ def _two_bones(root: Array, target: Array, upper: float, lower: float, pole: Arr
 
 
 def _arm(shoulder: Array, heading: Array, hand: Array, side: int, person: Person) -> Array:
-    """Shoulder, elbow, wrist, hand, tip and thumb, (T, 6, 3); `side` is 1 on the left, -1 on the right."""
+    """Return shoulder, elbow, wrist, hand, tip and thumb, (T, 6, 3); `side` is 1 on the left, -1 on the right."""
     target = shoulder + _turn(heading, hand * (side, 1, 1)) * (person.upper_arm + person.forearm)
     pole = _turn(heading, (0.45 * side, -0.8, -0.4))
     elbow, wrist = _two_bones(shoulder, target, person.upper_arm, person.forearm, pole)
@@ -133,13 +133,13 @@ def _arm(shoulder: Array, heading: Array, hand: Array, side: int, person: Person
 
 
 def _leg(hip: Array, heading: Array, ankle: Array, side: int, person: Person) -> Array:
-    """Hip, knee, ankle and foot, (T, 4, 3)."""
+    """Return hip, knee, ankle and foot, (T, 4, 3)."""
     knee, ankle = _two_bones(hip, ankle, person.thigh, person.shank, _turn(heading, (0.15 * side, 0.5, 1)))
     return np.stack([hip, knee, ankle, ankle + person.foot * _turn(heading, (0.2 * side, -0.35, 0.92))], 1)
 
 
 def skeleton(acted: Pose, person: Person) -> Array:
-    """Joints (T, 25, 3) of a pose, in metres; the person first stands at the origin and heads for +z."""
+    """Return joints (T, 25, 3) of a pose, in metres; the person first stands at the origin and faces +z."""
     leg, ankle_height = person.thigh + person.shank, 0.55 * person.foot
     heading, trunk = rotation(acted["heading"]), acted["trunk"]
     lower, chest = heading @ rotation(0.4 * trunk), heading @ rotation(trunk)
@@ -162,12 +162,12 @@ def skeleton(acted: Pose, person: Person) -> Array:
 
 
 def setup_of(subject: int) -> int:
-    """The setup in which a subject is filmed; no demo clip bears the name of one missing from NTU RGB+D."""
+    """Return the setup of a subject; no demo clip has the name of a clip missing from NTU RGB+D."""
     return 2 + subject % 4
 
 
 def perform(action: int, subject: int, replication: int = 1, seed: int = 1) -> Array:
-    """World joints (M, T, 25, 3) of a performance, before any camera and free of noise."""
+    """Return world joints (M, T, 25, 3) of a performance, without noise."""
     rng = np.random.default_rng([seed, Purpose.PERFORMANCE, setup_of(subject), subject, replication, action])
     choreography = CHOREOGRAPHY[action]
     people = [Person.draw(seed, subject), Person.draw(seed, subject + _PARTNER)]
@@ -190,7 +190,7 @@ def perform(action: int, subject: int, replication: int = 1, seed: int = 1) -> A
 
 
 def _act(action: int, place: int, time: Array, person: Person, rng: np.random.Generator) -> Pose:
-    """One person's pose over time in one performance, in the person's own manner."""
+    """Return one person's pose over time in one performance, in the person's style."""
     choreography = CHOREOGRAPHY[action]
     warped = np.clip(time, 0, 1) ** rng.uniform(0.8, 1.25)
     amplitude = person.amplitude * rng.uniform(0.85, 1.15)
@@ -212,13 +212,13 @@ def _act(action: int, place: int, time: Array, person: Person, rng: np.random.Ge
 
 
 def _drift(frames: int, rng: np.random.Generator) -> Array:
-    """Slow idle movement (T, 3) with amplitude near 1: two sines of 0.1 to 0.7 Hz an axis."""
+    """Return slow idle movement (T, 3) with amplitude near 1: two sines of 0.1 to 0.7 Hz an axis."""
     hertz, phase = rng.uniform(0.1, 0.7, (2, 1, 3)), rng.uniform(0, 1, (2, 1, 3))
     return np.sin(2 * np.pi * (hertz * np.arange(frames)[:, None] / FPS + phase)).sum(0) / 2
 
 
 def _bump(frames: int, rng: np.random.Generator) -> Array:
-    """A passing movement (T, 1): from 0 to 1 and back within a third to all of the clip."""
+    """Return a short movement (T, 1): from 0 to 1 and back within a third to all of the clip."""
     middle, width = rng.uniform(0, 1), rng.uniform(0.15, 0.5)
     u = ((np.linspace(0, 1, frames)[:, None] - middle) / width).clip(-1, 1)
     return (1 + np.cos(np.pi * u)) / 2

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from omegaconf import DictConfig
 
 from stgdn.data.clip import Clip, ClipError
-from stgdn.data.readers.find_clips import Found, find_clips, read_clip
+from stgdn.data.readers.find_clips import FoundClips, find_clips, read_clip
 from stgdn.errors import InputError, choose
 from stgdn.inference.fused import Recogniser
 from stgdn.inference.live.frames import JsonFrames, listen, replay, standard_input
@@ -65,7 +65,7 @@ def open_stream(config: DictConfig, network: Recogniser, layout: Layout | None, 
     return Stream(replay(_readable(found, config.scale, note), fps), layouts[0], Counter(), unhurried=fps is None)
 
 
-def _readable(found: Found, scale: float, note: Callable[[str], None]) -> Iterator[Clip]:
+def _readable(found: FoundClips, scale: float, note: Callable[[str], None]) -> Iterator[Clip]:
     """The clips that can be used; the others are named.
 
     Raises:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stgdn.data.clip import ClipError
-from stgdn.data.readers.custom.clips_table import facts_of_name, name_pattern, read_table, settle
+from stgdn.data.readers.custom.clips_table import merge_metadata, metadata_from_name, name_pattern, read_table
 from stgdn.errors import InputError
 
 CLASSES = ("wave", "take a bow", "7")
@@ -23,8 +23,8 @@ CLASSES = ("wave", "take a bow", "7")
     ],
 )
 def test_patterns(pattern: str, name: str, facts: dict[str, str]) -> None:
-    assert facts_of_name(name_pattern(pattern), name) == facts
-    assert facts_of_name(None, name) == {}
+    assert metadata_from_name(name_pattern(pattern), name) == facts
+    assert metadata_from_name(None, name) == {}
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_patterns(pattern: str, name: str, facts: dict[str, str]) -> None:
 )
 def test_names_that_do_not_fit(name: str) -> None:
     with pytest.raises(ClipError, match="its name does not fit the pattern"):
-        facts_of_name(name_pattern("{label}_s{subject}"), name)
+        metadata_from_name(name_pattern("{label}_s{subject}"), name)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_patterns_that_are_none(pattern: str, sentence: str) -> None:
 @given(literal=st.text(max_size=10).filter(lambda text: not set(text) & set("{}")), number=st.integers(0, 999_999_999))
 def test_literal_parts_stand_for_themselves(literal: str, number: int) -> None:
     pattern = name_pattern(f"{literal}{{subject}}{literal}")
-    assert facts_of_name(pattern, f"{literal}{number}{literal}") == {"subject": str(number)}
+    assert metadata_from_name(pattern, f"{literal}{number}{literal}") == {"subject": str(number)}
 
 
 def test_table(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_any_table_is_read_or_refused(content: bytes, tmp_path_factory: pytest.T
 
 def test_labels_by_name_and_by_number() -> None:
     for fact, first, label in (("wave", 0, 0), ("take a bow", 1, 1), (1, 0, 1), ("02", 1, 1), (3, 1, 2), ("7", 0, 2)):
-        assert settle({"its file": {"label": fact}}, CLASSES, first, {}) == {"label": label}
+        assert merge_metadata({"its file": {"label": fact}}, CLASSES, first, {}) == {"label": label}
 
 
 def test_sources_that_agree() -> None:
@@ -110,7 +110,7 @@ def test_sources_that_agree() -> None:
         "clips.csv": {"label": "take a bow", "subject": "3"},
         "its name": {"camera": 2},
     }
-    assert settle(sources, CLASSES, 0, {"subject": "split 'xsub'"}) == {"label": 1, "subject": 3, "camera": 2}
+    assert merge_metadata(sources, CLASSES, 0, {"subject": "split 'xsub'"}) == {"label": 1, "subject": 3, "camera": 2}
 
 
 @pytest.mark.parametrize(
@@ -131,9 +131,9 @@ def test_sources_that_agree() -> None:
 )
 def test_facts_that_cannot_be_used(facts: dict[str, str | int], reason: str) -> None:
     with pytest.raises(ClipError, match=reason):
-        settle({"its file": facts}, CLASSES, 0, {"subject": "split 'xsub'"})
+        merge_metadata({"its file": facts}, CLASSES, 0, {"subject": "split 'xsub'"})
 
 
 def test_sources_that_contradict_each_other() -> None:
     with pytest.raises(ClipError, match="has another subject in its name than in its file"):
-        settle({"its file": {"label": 0, "subject": 1}, "its name": {"subject": "2"}}, CLASSES, 0, {})
+        merge_metadata({"its file": {"label": 0, "subject": 1}, "its name": {"subject": "2"}}, CLASSES, 0, {})

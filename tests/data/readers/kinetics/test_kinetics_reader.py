@@ -412,7 +412,7 @@ def released(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def jumps(clip: Clip) -> int:
-    """How often a neck found in two frames running moves by more than a tenth of the picture."""
+    """Count how often a neck found in two frames running moves by more than a tenth of the picture."""
     neck = clip.joints[:, :, OPENPOSE18.centre]
     found = (neck[:, 1:, 2] > 0) & (neck[:, :-1, 2] > 0)
     return int((np.linalg.norm(np.diff(neck[..., :2], axis=1), axis=-1)[found] > 0.1).sum())

@@ -193,7 +193,7 @@ def test_synthetic_clips_equal_the_literal_preparations(tmp_path: Path) -> None:
 
 
 def select(frames: list[Frame]) -> dict[str, tuple[NDArray[np.float32], NDArray[np.bool_]]]:
-    """What each choice makes of a clip."""
+    """Return the result of each method for a clip."""
     return {name: choice(parse(raw(frames)), 2) for name, choice in DENOISINGS.items()}
 
 

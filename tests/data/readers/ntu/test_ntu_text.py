@@ -19,7 +19,7 @@ VALID = raw(walkers([[ID]] * 3 + [[ID, NEXT_ID]] * 3))
 def assert_equal(sightings: Sightings, frames: list[Frame]) -> None:
     listed = [(t, place, *body) for t, frame in enumerate(frames) for place, body in enumerate(frame)]
     assert sightings.frames.tolist() == [t for t, _, _, _ in listed]
-    assert sightings.places.tolist() == [place for _, place, _, _ in listed]
+    assert sightings.positions.tolist() == [place for _, place, _, _ in listed]
     assert [body.decode() for body in sightings.ids] == [body for _, _, body, _ in listed]
     np.testing.assert_array_equal(sightings.joints, [joints for _, _, _, joints in listed])
 

@@ -23,19 +23,19 @@ from stgdn.errors import InputError
 from stgdn.skeleton import LAYOUTS, OPENPOSE18
 
 SPLITS = {"train": TRAINING, "val": TEST}
-DATA = ("_data_joint.npy", "_data.npy")  # as 2s-AGCN and as ST-GCN call it
+DATA = ("_data_joint.npy", "_data.npy")  # names of 2s-AGCN and of ST-GCN
 MAX_FRAMES = 3_000  # of a clip; published arrays have 300
 
 
 class AGCNArrayReader(PreparedArrays):
-    """Reads the folder of 2s-AGCN or ST-GCN; one of the two splits is enough. Arguments as in `PreparedArrays`."""
+    """Read the folder of 2s-AGCN or ST-GCN; one of the two splits is enough. Arguments as in `PreparedArrays`."""
 
     def survey(self) -> Survey:
         """List the clips of both splits; those without a name are skipped.
 
         Raises:
-            InputError: the folder has no such array, an array or a pickle is missing, damaged, of another shape or of
-                another number of clips than the other.
+            InputError: the folder has no such array, an array or a pickle is missing, damaged, of a wrong shape, or
+                array and pickle have different numbers of clips.
         """
         survey = Survey([])
         for split in SPLITS:
@@ -53,11 +53,11 @@ class AGCNArrayReader(PreparedArrays):
         return survey
 
     def read(self, file: ClipFile) -> Clip:
-        """Read one clip, see `stgdn.data.readers.arrays.agcn_preparation` for what is undone.
+        """Read one clip, see `stgdn.data.readers.arrays.agcn_preparation` for the steps that are undone.
 
         Raises:
             ClipError: the files have changed, or the clip has no whole number as its label, a coordinate that is not
-                finite, or nobody in any frame.
+                finite, or no body in any frame.
         """
         path = Path(file.path)
         try:
@@ -73,14 +73,14 @@ class AGCNArrayReader(PreparedArrays):
         joints = read_row(array, row).transpose(3, 1, 2, 0)
         if self.layout == OPENPOSE18 and path.name.endswith(DATA[0]):
             joints[..., 1] *= -1  # 2s-AGCN's Kinetics has y up, all other pictures y down
-        joints, present = self.people(restore(joints, self.layout))
+        joints, present = self.to_bodies(restore(joints, self.layout))
         ntu = parse_name(file.name)
         subject, camera, replication = (ntu.subject, ntu.camera, ntu.replication) if ntu else (-1, -1, -1)
         setup = SPLITS[path.name.partition("_")[0]]
         return Clip(file.name, label, joints, present, subject, camera, setup, replication)
 
     def _open(self, path: Path) -> tuple[NDArray[Any], list[str], list[Any]]:
-        """The array, the names and the labels of a split."""
+        """Return the array, the names and the labels of a split."""
         array, V = map_array(path), self.layout.num_joints
         if array.ndim != 5 or array.shape[1] != 3 or array.shape[3] != V or not 1 <= array.shape[2] <= MAX_FRAMES:
             raise InputError(
@@ -108,13 +108,13 @@ def _nothing(folder: Path) -> str:
 
 
 def _fitting(joints: tuple[int, ...]) -> str:
-    """Which layouts have so many joints, as a hint."""
+    """Return a hint on the layouts with this number of joints."""
     names = [name for name, known in LAYOUTS.items() if (known.num_joints,) == joints]
     return f"; data.layout={' or '.join(names)} has so many joints" if names else ""
 
 
 def _labels(path: Path) -> tuple[list[str], list[Any]]:
-    """Names and labels of a split, read once in every process."""
+    """Return the names and labels of a split, read once in every process."""
     try:
         state = path.stat()
     except OSError as error:
@@ -133,6 +133,6 @@ def _loaded(path: Path, _changed: int, _size: int) -> tuple[list[str], list[Any]
 
 
 def _name(name: object) -> str:
-    """The clip's name without its file's suffix; '' if it has none."""
+    """Return the clip's name without the suffix of its file; '' if it has no name."""
     text = name if isinstance(name, str) and name.isprintable() else ""
     return text.removesuffix(".skeleton").removesuffix(".json")

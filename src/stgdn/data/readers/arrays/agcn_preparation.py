@@ -1,12 +1,12 @@
-"""What 2s-AGCN's preparation does to a clip of NTU RGB+D, and how much of it can be undone.
+"""Undo 2s-AGCN's preparation of a clip of NTU RGB+D as far as possible.
 
-Shi et al. 2019, `data_gen/preprocess.py`, in this order. Every body is moved to the first frame if it enters later, and
-repeated from there until 300 frames are full, each with its own period. The centre joint of the first body is
-subtracted from all bodies, frame by frame. The clip is turned until the trunk of the first body's first frame is
-upright along z and its shoulders lie along x. Where the first body is missing nothing is subtracted.
+The steps of `data_gen/preprocess.py` (Shi et al. 2019) are, in this order: every body is moved to the first frame if it
+enters later, and repeated from there until 300 frames are full, each with its own period. The centre joint of the first
+body is subtracted from all bodies, frame by frame. The clip is rotated until the trunk of the first body's first frame
+is upright along z and its shoulders lie along x. In frames without the first body nothing is subtracted.
 
-The repetition and the direction of the vertical are undone here. Where people stood, their way through the room, when
-a body came in and how the camera saw them is lost.
+The repetition and the direction of the vertical are undone here. The positions and paths of people in the room, the
+frame in which a body entered, and the camera's view are lost.
 """
 
 import numpy as np
@@ -20,17 +20,17 @@ Float = NDArray[np.float32]
 
 
 def restore(joints: Float, skeleton: Layout) -> Float:
-    """Keep one round of a repeated clip, and turn it back to y up if it was turned.
+    """Keep one period of a repeated clip, and rotate it back to y up if it was rotated.
 
-    The other bodies are known relative to the first one only, so where that is not seen, they are not either.
+    The other bodies are known relative to the first one only, so they count as unseen where the first one is unseen.
 
     Args:
         joints: (M, T, V, 3) as the array has them, zeros where a body is not seen.
-        skeleton: their layout.
+        skeleton: the joint layout.
 
     Returns:
-        (M, T, V, 3) metres, y up, zeros from where a body repeats itself; a clip that this preparation did not make
-        comes back as it was, but for its repetition.
+        (M, T, V, 3) metres, y up, zeros from the frame at which a body repeats itself; of a clip that was not prepared
+        in this way only the repetition is removed.
     """
     joints = joints.copy()
     for body in joints:
@@ -43,9 +43,9 @@ def restore(joints: Float, skeleton: Layout) -> Float:
 
 
 def period(body: Float, centre: int) -> int:
-    """After how many frames a body repeats itself to the end, T if it does not; (T, V, 3).
+    """Return the number of frames after which a body (T, V, 3) repeats itself to the end, T if it does not.
 
-    Poses are compared relative to the body's own centre joint: from the second body, the place of the first was
+    Poses are compared relative to the body's own centre joint: from the second body, the position of the first was
     subtracted, and that repeats with another period.
     """
     T = len(body)
@@ -59,10 +59,10 @@ def period(body: Float, centre: int) -> int:
 
 
 def is_centred(joints: Float, skeleton: Layout) -> bool:
-    """Whether the first body's centre joint is at the origin in every frame, which no camera sees; (M, T, V, 3)."""
+    """Return whether the first body's centre joint is at the origin in every frame; (M, T, V, 3)."""
     return not skeleton.planar and bool(joints[0].any()) and not joints[0, :, skeleton.centre].any()
 
 
 def seen(body: Float) -> NDArray[np.bool_]:
-    """(T,) whether the body (T, V, 3) is seen, which is where it is not all zeros."""
+    """Return (T,), True for frames in which the body (T, V, 3) is not all zeros."""
     return np.asarray(body.any(axis=(1, 2)))

@@ -1,8 +1,8 @@
 """CTR-GCN: one `.npz` of NTU RGB+D a protocol, `NTU60_CS.npz`, `NTU120_CSet.npz` and so on.
 
 It holds `x_train`, float32 (N, T, M V 3) in metres with T of 300, filled up with zeros, `y_train`, one-hot (N,
-classes), `x_test` and `y_test` (Chen et al. 2021). Names, and with them subjects and cameras, are not in it. A clip is
-centred on the first body's centre joint in its first frame, and not turned.
+classes), `x_test` and `y_test` (Chen et al. 2021). It has no names, and so no subjects and cameras. A clip is centred
+on the first body's centre joint in its first frame, and not rotated.
 """
 
 from pathlib import Path
@@ -21,17 +21,17 @@ SPLITS = {"train": TRAINING, "test": TEST}
 
 
 class CTRGCNArrayReader(PreparedArrays):
-    """Reads CTR-GCN's `.npz`, or the folder it was unpacked into. Arguments as in `PreparedArrays`.
+    """Read CTR-GCN's `.npz`, or the folder of its arrays. Arguments as in `PreparedArrays`.
 
-    Clips are called by their split and row, `train_000001`, counted from 0.
+    Clips are named by split and row, `train_000001`, counted from 0.
     """
 
     def survey(self) -> Survey:
         """List the clips of both splits.
 
         Raises:
-            InputError: there is no such file, or one of its four arrays is missing, compressed, damaged, of another
-                shape or of another number of clips or classes.
+            InputError: there is no such file, or one of its four arrays is missing, compressed, damaged, of a wrong
+                shape or of a wrong number of clips or classes.
         """
         files = []
         for split in SPLITS:
@@ -43,7 +43,7 @@ class CTRGCNArrayReader(PreparedArrays):
         """Read one clip.
 
         Raises:
-            ClipError: the file has changed, or the clip has a number that is not finite, nobody in any frame, or a
+            ClipError: the file has changed, or the clip has a number that is not finite, no body in any frame, or a
                 label that is not one-hot.
         """
         split, _, row = (file.member or "").partition(" ")
@@ -56,11 +56,11 @@ class CTRGCNArrayReader(PreparedArrays):
         if len(classes) != 1 or one_hot[classes[0]] != 1:
             raise ClipError(f"its row of y_{split} is not one-hot")
         joints = joints.reshape(len(joints), -1, self.layout.num_joints, 3).swapaxes(0, 1)
-        joints, present = self.people(joints)
+        joints, present = self.to_bodies(joints)
         return Clip(file.name, int(classes[0]), joints, present, setup=SPLITS[split])
 
     def _open(self, split: str) -> tuple[NDArray[Any], NDArray[Any]]:
-        """The joints and the labels of a split."""
+        """Return the joints and the labels of a split."""
         x, y = self._array(f"x_{split}"), self._array(f"y_{split}")
         V = self.layout.num_joints
         if x.ndim != 3 or x.shape[2] % (3 * V) or not x.shape[2]:

@@ -1,7 +1,7 @@
-"""Arrays of clips that somebody has prepared: padded to equal length, with a split of their own.
+"""Arrays of clips prepared by other software: padded to equal length, with a split of their own.
 
-The split is stored as the clips' `setup`, see the protocol `file_split`. Bodies stay in the order of the array: it is
-that of activity in the preparations of 2s-AGCN and CTR-GCN, and the first body is the one that clips are centred on.
+The split is stored as the clips' `setup`, see the protocol `file_split`. Bodies stay in the order of the array: in
+the preparations of 2s-AGCN and CTR-GCN the most active body comes first, and clips are centred on it.
 """
 
 from collections.abc import Sequence
@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.readers.bodies import Bodies, keep, lay_out, tracks_of
+from stgdn.data.readers.bodies import Bodies, align_in_time, keep_main_bodies, tracks_of
 from stgdn.errors import InputError
 from stgdn.skeleton import Layout, layout
 
 
 class PreparedArrays:
-    """What readers of such arrays share.
+    """Hold the common part of the readers of prepared arrays.
 
     Args:
         source: the folder or the file.
         layout: a joint layout or its name.
-        classes: their names, or how many there are.
+        classes: class names, or their number.
         max_bodies: the most bodies a clip keeps.
 
     Raises:
@@ -41,21 +41,23 @@ class PreparedArrays:
         )
         self.max_bodies: int = max_bodies
 
-    def people(self, joints: NDArray[np.float32]) -> Bodies:
-        """Keep the frames in which somebody is seen, and bridge gaps; who is who stays as it was prepared.
+    def to_bodies(self, joints: NDArray[np.float32]) -> Bodies:
+        """Drop empty frames and fill gaps; the bodies stay as they were prepared.
 
         Args:
             joints: (M, T, V, 3), zeros where a body is not seen.
 
         Returns:
-            (M, T, V, 3) float32 and (M, T) bool, as a clip has them. In a picture the surest body is first.
+            Joints (M, T, V, 3) float32 and presence (M, T) bool. Planar bodies are sorted by confidence.
 
         Raises:
-            ClipError: nobody in any frame.
+            ClipError: no body in any frame.
         """
         tracks = tracks_of(joints)
-        kept = keep(tracks, self.max_bodies, self.layout) if self.layout.planar else tracks[: self.max_bodies]
-        return lay_out(kept, self.layout)
+        kept = (
+            keep_main_bodies(tracks, self.max_bodies, self.layout) if self.layout.planar else tracks[: self.max_bodies]
+        )
+        return align_in_time(kept, self.layout)
 
 
 def _layout(given: Layout | str) -> Layout:

@@ -1,4 +1,4 @@
-"""Who acts in a clip of a person's own data set, and what: from its file, its name, or the table `clips.csv`."""
+"""Labels, subjects and cameras of clips of a custom data set: from the file, its name, or the table `clips.csv`."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,11 @@ MOST_NUMBER = (1 << 31) - 1
 
 
 def name_pattern(pattern: str) -> re.Pattern[str]:
-    """What the names of clips look like, as a regular expression for the whole name.
+    """Return a regular expression that matches whole clip names.
 
     Args:
-        pattern: text with one of `FACTS` in braces, such as `{label}/s{subject}_r{replication}`; `{any}` stands for
-            what does not matter. Each may stand there once.
+        pattern: text with one of `FACTS` in braces, such as `{label}/s{subject}_r{replication}`; `{any}` matches
+            text that is ignored. Each may occur once.
 
     Raises:
         InputError: something else in braces, something twice, or nothing in braces.
@@ -36,11 +36,11 @@ def name_pattern(pattern: str) -> re.Pattern[str]:
     return re.compile(expression)
 
 
-def facts_of_name(pattern: re.Pattern[str] | None, name: str) -> dict[str, Fact]:
-    """What a clip's name says.
+def metadata_from_name(pattern: re.Pattern[str] | None, name: str) -> dict[str, Fact]:
+    """Return the metadata in a clip's name.
 
     Raises:
-        ClipError: it does not fit the pattern.
+        ClipError: the name does not fit the pattern.
     """
     if pattern is None:
         return {}
@@ -50,10 +50,11 @@ def facts_of_name(pattern: re.Pattern[str] | None, name: str) -> dict[str, Fact]
 
 
 def read_table(folder: Path) -> dict[str, dict[str, Fact]]:
-    """What `clips.csv` says about the clips, by their names; {} if there is none.
+    """Read the metadata in `clips.csv` by clip name; {} if there is no such file.
 
     Raises:
-        InputError: it has no column `name`, an unknown one, a row of another length or a name twice, or cannot be read.
+        InputError: the table has no column `name`, an unknown one, a row of another length or a name twice, or cannot
+            be read.
     """
     path = folder / TABLE
     if not path.exists():
@@ -79,7 +80,7 @@ def read_table(folder: Path) -> dict[str, dict[str, Fact]]:
     return clips
 
 
-def settle(
+def merge_metadata(
     sources: Mapping[str, Mapping[str, Fact]],
     classes: Sequence[str],
     first_label: int,
@@ -87,35 +88,35 @@ def settle(
     *,
     labelled: bool = True,
 ) -> dict[str, int]:
-    """Make numbers of what several sources say about one clip.
+    """Merge the metadata of one clip from several sources, and convert it to numbers.
 
     Args:
-        sources: what is said, by who says it.
+        sources: metadata by name of the source.
         classes: class names in the order of labels.
-        first_label: the number of the first class where labels are numbers.
-        needed: facts that a clip must have besides its label, and what needs them.
-        labelled: whether a clip must have a label.
+        first_label: the number of the first class if labels are numbers.
+        needed: keys that a clip must have besides its label, with the name of the split that needs them.
+        labelled: True if a clip must have a label.
 
     Returns:
-        The label, from 0, and those of the other `FACTS` that are known.
+        The label, from 0, and all other known `FACTS`.
 
     Raises:
-        ClipError: sources that contradict each other, an unknown class, a number out of range, or something missing.
+        ClipError: sources that contradict each other, an unknown class, a number out of range, or a missing value.
     """
-    settled: dict[str, int] = {}
-    told_by: dict[str, str] = {}
+    merged: dict[str, int] = {}
+    first_source: dict[str, str] = {}
     for source, facts in sources.items():
         for key, fact in facts.items():
             number = _label(fact, classes, first_label) if key == "label" else _whole(fact, key)
-            if settled.setdefault(key, number) != number:
-                raise ClipError(f"has another {key} in {source} than in {told_by[key]}")
-            told_by.setdefault(key, source)
-    if labelled and "label" not in settled:
+            if merged.setdefault(key, number) != number:
+                raise ClipError(f"has another {key} in {source} than in {first_source[key]}")
+            first_source.setdefault(key, source)
+    if labelled and "label" not in merged:
         raise ClipError(f"has no label, neither in its file nor in {TABLE} nor by a pattern for its name")
     for key, user in needed.items():
-        if key not in settled:
+        if key not in merged:
             raise ClipError(f"has no {key}, which {user} needs")
-    return settled
+    return merged
 
 
 def _label(fact: Fact, classes: Sequence[str], first_label: int) -> int:

@@ -1,4 +1,4 @@
-"""Clips as `.csv`: a row a frame and body, the joints' coordinates in columns of their names."""
+"""Read clips from `.csv`: a row for each frame and body, columns with the names of the joints."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ MOST_ROWS = 10 * MOST_FRAMES
 
 
 def table(content: bytes) -> Iterator[tuple[int, list[str]]]:
-    """The (line number, cells) of a table with commas, without its empty lines.
+    """Yield (line number, cells) of a table with commas, without its empty lines.
 
     Raises:
         ClipError: not UTF-8 text, more than `MOST_LINE` characters in a line, or quotes that do not end.
@@ -50,20 +50,19 @@ def table(content: bytes) -> Iterator[tuple[int, list[str]]]:
 
 
 def read_csv(content: bytes, layout: Layout) -> Recording:
-    """Read columns `JOINT_x`, `JOINT_y`, `JOINT_z` (not in the picture), and if they are there `JOINT_confidence`.
+    """Read columns `JOINT_x`, `JOINT_y`, `JOINT_z` (not in the picture), and optionally `JOINT_confidence`.
 
-    Columns `frame`, `body` and `FACTS` are optional, others are left aside. An empty cell is a number that is not
-    there.
+    Columns `frame`, `body` and `FACTS` are optional, others are ignored. An empty cell is a missing number.
 
     Raises:
-        ClipError: not UTF-8 text, a column is missing or there twice, a row of another length, a cell that is no
-            number, a body twice in a frame, or larger than a clip may be.
+        ClipError: not UTF-8 text, a column is missing or occurs twice, a row of another length, a cell that is no
+            number, a body twice in a frame, or too large for a clip.
     """
     rows = table(content)
     _, head = next(rows, (1, []))
-    where = _places([name.strip() for name in head])
-    joint_columns = _joint_columns(where, layout)
-    named = {name: where[name] for name in ("frame", "body", *FACTS) if name in where}
+    columns = _column_index([name.strip() for name in head])
+    joint_columns = _joint_columns(columns, layout)
+    named = {name: columns[name] for name in ("frame", "body", *FACTS) if name in columns}
     numbers, words = array("d"), {name: list[str]() for name in named}
     count = 0
     for count, (line, row) in enumerate(rows, 1):
@@ -78,33 +77,33 @@ def read_csv(content: bytes, layout: Layout) -> Recording:
         raise ClipError("no frame")
     values = np.array(numbers, np.float64).reshape(count, layout.num_joints, -1)
     D = 2 if layout.planar else 3
-    sure = values[..., D] if values.shape[-1] > D else np.ones(values.shape[:2])
-    return Recording(_bodies(words, values[..., :D], sure), _facts(words), timed="frame" in words)
+    confidence = values[..., D] if values.shape[-1] > D else np.ones(values.shape[:2])
+    return Recording(_bodies(words, values[..., :D], confidence), _facts(words), timed="frame" in words)
 
 
-def _places(head: list[str]) -> dict[str, int]:
-    """Where the columns stand, by their names."""
+def _column_index(head: list[str]) -> dict[str, int]:
+    """Return the index of each column by name."""
     if not any(head):
         raise ClipError("is empty")
     if len(head) == 1 and ";" in head[0]:
         raise ClipError("has columns separated by semicolons, expected commas")
-    where: dict[str, int] = {}
+    columns: dict[str, int] = {}
     for column, name in enumerate(head):
-        if name and where.setdefault(name, column) != column:
+        if name and columns.setdefault(name, column) != column:
             raise ClipError(f"has column {quoted(name)} twice")
-    return where
+    return columns
 
 
-def _joint_columns(where: Mapping[str, int], layout: Layout) -> list[int]:
-    """Where the numbers of the joints stand: V times x, y, z and perhaps confidence."""
+def _joint_columns(columns: Mapping[str, int], layout: Layout) -> list[int]:
+    """Return the column indices of the joints: V times x, y, z and perhaps confidence."""
     axes = ["x", "y"] if layout.planar else ["x", "y", "z"]
-    if any(f"{joint}_confidence" in where for joint in layout.joints):
+    if any(f"{joint}_confidence" in columns for joint in layout.joints):
         axes.append("confidence")
     names = [f"{joint}_{axis}" for joint in layout.joints for axis in axes]
-    if missing := [name for name in names if name not in where]:
-        near = get_close_matches(missing[0], [name[:100] for name in list(where)[:1000]], n=1)
+    if missing := [name for name in names if name not in columns]:
+        near = get_close_matches(missing[0], [name[:100] for name in list(columns)[:1000]], n=1)
         raise ClipError(f"has no column {quoted(missing[0])}" + (f"; is it {quoted(near[0])}?" if near else ""))
-    return [where[name] for name in names]
+    return [columns[name] for name in names]
 
 
 def _numbers(cells: list[str], line: int) -> list[float]:
@@ -121,10 +120,12 @@ def _number(cell: str, line: int) -> float:
         raise ClipError(f"line {line} has {quoted(cell)} where a number belongs") from None
 
 
-def _bodies(words: dict[str, list[str]], places: NDArray[np.float64], sure: NDArray[np.float64]) -> list[Body]:
-    """Split rows (R, V, D) by body, those of each in the order of their frames."""
+def _bodies(
+    words: dict[str, list[str]], coordinates: NDArray[np.float64], confidence: NDArray[np.float64]
+) -> list[Body]:
+    """Split rows (R, V, D) by body, each sorted by frame."""
     rows_of: dict[str, list[int]] = {}
-    for row, name in enumerate(words.get("body", [""] * len(places))):
+    for row, name in enumerate(words.get("body", [""] * len(coordinates))):
         rows_of.setdefault(name, []).append(row)
     expect_size(max(len(rows_of), 1), max(map(len, rows_of.values()), default=0))
     bodies = []
@@ -138,7 +139,7 @@ def _bodies(words: dict[str, list[str]], places: NDArray[np.float64], sure: NDAr
         if len(twice):
             more = "" if "body" in words else ": a second body needs a column 'body'"
             raise ClipError(f"has frame {twice[0]} twice{more}")
-        bodies.append(Body(frames, places[chosen], sure[chosen]))
+        bodies.append(Body(frames, coordinates[chosen], confidence[chosen]))
     return bodies
 
 
@@ -149,7 +150,7 @@ def _frame(cell: str) -> int:
 
 
 def _facts(words: dict[str, list[str]]) -> dict[str, Fact]:
-    """What columns tell, the same in every row."""
+    """Return the metadata columns, which have the same value in every row."""
     facts: dict[str, Fact] = {}
     for name in FACTS:
         found = sorted({cell for cell in words.get(name, ()) if cell})

@@ -1,4 +1,4 @@
-"""People's own skeletons: a folder with `dataset.yaml` and a file a clip, `.npz` or `.csv`; see docs/own-data.md."""
+"""Read custom data sets: a folder with `dataset.yaml` and a file a clip, `.npz` or `.csv`; see docs/own-data.md."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
 from stgdn.data.readers.archives import read_bytes
-from stgdn.data.readers.bodies import Bodies, clip_bodies, successions
-from stgdn.data.readers.custom.clips_table import TABLE, facts_of_name, read_table, settle
+from stgdn.data.readers.bodies import Bodies, clip_bodies, tracks_by_person
+from stgdn.data.readers.custom.clips_table import TABLE, merge_metadata, metadata_from_name, read_table
 from stgdn.data.readers.custom.csv_clips import read_csv
 from stgdn.data.readers.custom.dataset_yaml import FILE, UP, Dataset, read_dataset
 from stgdn.data.readers.custom.npz_clips import read_npz
@@ -29,7 +29,7 @@ UNTIMED = "bodies were not kept; without a column 'frame' all are taken to be se
 
 
 class CustomReader:
-    """Reads the folder.
+    """Read the folder.
 
     Layout, classes and bodies are those of `dataset.yaml`, known after `survey`.
 
@@ -80,82 +80,83 @@ class CustomReader:
         return Survey([], protocols=self._dataset.splits, described=described, synthetic=self._dataset.synthetic)
 
     def _outside(self, name: str) -> str:
-        """Say why a file is not of the set, '' if it is."""
+        """Return the reason why a file is not part of the set, '' if it is."""
         if not name.isprintable():
             return "a character in its name does not print"
         try:
-            facts_of_name(self._dataset.pattern, name)
+            metadata_from_name(self._dataset.pattern, name)
         except ClipError as error:
             return str(error)
         return ""
 
     def read(self, file: ClipFile) -> Clip:
-        """Parse one clip, fill in missing joints and keep the most active bodies, in the picture the surest.
+        """Parse one clip, fill in missing joints and keep the most active bodies (planar: of highest confidence).
 
         Raises:
-            ClipError: the file is garbled, too large or of another shape, nobody is in it, or its label or what a
-                split needs is not known, out of range or told in two ways.
+            ClipError: the file is garbled, too large or of another shape, no body is in it, or its label or a key that
+                a split needs is missing, out of range or contradictory.
         """
         path, dataset = Path(file.path), self._dataset
         recording = FORMS[path.suffix.lower()](read_bytes(file, MOST_BYTES), self.layout)
-        facts = settle(
+        facts = merge_metadata(
             {
                 "its file": recording.facts,
                 TABLE: self._table.get(file.name, {}),
-                "its name": facts_of_name(dataset.pattern, file.name),
+                "its name": metadata_from_name(dataset.pattern, file.name),
             },
             dataset.classes,
             dataset.first_label,
             {rule.by: f"split '{name}'" for name, rule in dataset.splits.items()},
         )
-        joints, present, remark = people(recording, dataset)
+        joints, present, remark = to_bodies(recording, dataset)
         return Clip(file.name, facts.pop("label"), joints, present, **facts, remark=remark)
 
 
-def people(recording: Recording, dataset: Dataset, *, empty_frames: bool = False) -> tuple[*Bodies, str]:
-    """The bodies of a file, (M, T, V, 3) and (M, T) as a clip has them, and what is odd about them.
+def to_bodies(recording: Recording, dataset: Dataset, *, empty_frames: bool = False) -> tuple[*Bodies, str]:
+    """Return the bodies of a file, joints (M, T, V, 3) and presence (M, T), and a remark on odd ones.
 
     Args:
-        recording: the file.
-        dataset: what `dataset.yaml` says.
-        empty_frames: keep the frames in which nobody is seen, from the file's first to its last.
+        recording: content of the file.
+        dataset: content of `dataset.yaml`.
+        empty_frames: keep frames without a body, from the file's first to its last.
 
     Raises:
-        ClipError: nobody in any frame, numbers too large or infinite, or coordinates that do not fit the picture.
+        ClipError: no body in any frame, numbers too large or infinite, or coordinates that do not fit the picture.
     """
     first = min(int(body.frames[0]) for body in recording.bodies)
     length = max(int(body.frames[-1]) for body in recording.bodies) - first + 1
-    bodies = [body for each in recording.bodies if len((body := where_seen(each, first, dataset)).frames)]
+    seen = [seen_frames_only(body, first, dataset) for body in recording.bodies]
+    bodies = [body for body in seen if len(body.frames)]
     if not bodies:
         raise ClipError("no body in any frame")
     if empty_frames:
         expect_size(len(bodies), length)
     tracks = [body_track(body, dataset) for body in bodies]
-    persons = successions(tracks, dataset.layout)
+    persons = tracks_by_person(tracks, dataset.layout)
     if len(persons) < len(tracks):  # joints missing around a change of id are filled in from both sides
-        tracks = [body_track(joined([bodies[index] for index in person]), dataset) for person in persons]
+        tracks = [body_track(merge_bodies([bodies[index] for index in person]), dataset) for person in persons]
     joints, present = clip_bodies(tracks, dataset.bodies, dataset.layout, length if empty_frames else None)
     ever = np.any([joints_seen(body, dataset).any(axis=0) for body in bodies], axis=0)
-    seen = np.unique(np.concatenate([track.frames for track in tracks]))
-    remarks = [_remark(ever, dataset.layout), OTHERS if len(seen) > present.any(axis=0).sum() else ""]
+    seen_frames = np.unique(np.concatenate([track.frames for track in tracks]))
+    remarks = [_remark(ever, dataset.layout), OTHERS if len(seen_frames) > present.any(axis=0).sum() else ""]
     remarks.append(UNTIMED if len(joints) < len(tracks) and not recording.timed else "")
     return joints, present, "; ".join(filter(None, remarks))
 
 
-def where_seen(body: Body, first: int, dataset: Dataset) -> Body:
-    """A body in the frames in which a joint of it is seen, counted from the `first`."""
+def seen_frames_only(body: Body, first: int, dataset: Dataset) -> Body:
+    """Return a body in the frames in which one of its joints is seen, counted from frame `first`."""
     rows = joints_seen(body, dataset).any(axis=-1)
     return Body(body.frames[rows] - first, body.places[rows], body.confidence[rows])
 
 
-def joined(bodies: Sequence[Body]) -> Body:
-    """One body of several that are seen one after the other."""
+def merge_bodies(bodies: Sequence[Body]) -> Body:
+    """Concatenate bodies that are seen one after the other."""
     columns = ((body.frames, body.places, body.confidence) for body in bodies)
     return Body(*map(np.concatenate, zip(*columns, strict=True)))
 
 
 def clip_paths(folder: Path) -> Iterator[Path]:
-    """Files that may be clips, in a fixed order; hidden ones are not."""
+    """Yield files that may be clips, in a fixed order, without hidden ones."""
     for place, folders, files in os.walk(folder):
         depth = len(Path(place).relative_to(folder).parts)
         folders[:] = sorted(name for name in folders if name[0] not in "._" and depth < MOST_FOLDERS)
@@ -165,7 +166,7 @@ def clip_paths(folder: Path) -> Iterator[Path]:
 
 
 def joints_seen(body: Body, dataset: Dataset) -> NDArray[np.bool_]:
-    """Which joints (n, V) of a body are there, no row where it is nowhere but at zero."""
+    """Return (n, V), True for joints that are seen; none in a frame in which all are at zero."""
     seen = ~np.isnan(body.places).any(axis=-1) & (body.confidence > 0)
     at_zero = ~body.places.any(axis=-1)
     if dataset.zeros_missing:
@@ -174,7 +175,7 @@ def joints_seen(body: Body, dataset: Dataset) -> NDArray[np.bool_]:
 
 
 def body_track(body: Body, dataset: Dataset) -> Track:
-    """A body that is seen in all of its frames, without missing joints, in the units and axes of clips.
+    """Return the track of a body with missing joints filled in, in the units and axes of clips.
 
     Raises:
         ClipError: numbers too large or infinite, or coordinates that do not fit the picture.
@@ -196,7 +197,7 @@ def _in_picture(
     seen: NDArray[np.bool_],
     picture: tuple[float, float] | None,
 ) -> NDArray[np.float64]:
-    """Shares of width and height from the picture's middle, and confidence, (n, V, 3); zeros where not seen."""
+    """Return shares of width and height from the picture's middle, and confidence, (n, V, 3); zeros if not seen."""
     largest = float(np.abs(places).max())
     if not max(largest, float(confidence.max())) <= FARTHEST:
         raise ClipError(f"a number beyond {FARTHEST:,.0f}")
@@ -209,7 +210,7 @@ def _in_picture(
 
 
 def _remark(ever: NDArray[np.bool_], layout: Layout) -> str:
-    """Tell of joints (V,) that are never seen; in a picture they often are not."""
+    """Return a remark on joints (V,) that are never seen; '' for planar ones, which often are not."""
     if layout.planar or ever.all():
         return ""
     lost = [layout.joints[joint] for joint in np.flatnonzero(~ever)]

@@ -1,4 +1,4 @@
-"""`dataset.yaml`: what the clips of a person's own data set have in common, see docs/own-data.md."""
+"""Read `dataset.yaml`, the settings of a custom data set, see docs/own-data.md."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ MOST_WORD = 200  # characters
 MOST_JOINTS = 1000
 
 UNITS = {"metres": 1.0, "centimetres": 0.01, "millimetres": 0.001, "picture": 1.0}
-# Which of the file's axes become x, y and z, and with which sign: rotations, so that left stays left.
+# The file's axes that become x, y and z, and their signs; these are rotations, so that left stays left.
 UP = {
     "y": ((0, 1, 2), (1, 1, 1)),
     "-y": ((0, 1, 2), (1, -1, -1)),
@@ -39,20 +39,20 @@ KEYS = (
 
 @dataclass(frozen=True)
 class Dataset:
-    """What `dataset.yaml` says.
+    """Hold the content of `dataset.yaml`.
 
     Attributes:
-        layout: the joints; planar if the units are those of a picture.
+        layout: the joint layout; planar if the unit is `picture`.
         classes: class names in the order of labels.
-        first_label: the first class where labels are numbers, 0 or 1.
+        first_label: the number of the first class if labels are numbers, 0 or 1.
         bodies: the most bodies a clip keeps.
-        unit: what makes coordinates metres.
+        unit: factor from coordinates to metres.
         up: the axis that points up, a key of `UP`.
         picture: width and height in pixels; None for coordinates in shares of the picture.
-        zeros_missing: a joint at exactly zero was not seen.
-        pattern: what names of clips look like, see `name_pattern`.
-        splits: which clips train, the usual split first.
-        synthetic: the clips show nobody who exists.
+        zeros_missing: True if a joint at exactly zero counts as not seen.
+        pattern: pattern of clip names, see `name_pattern`.
+        splits: protocols by name, the usual one first.
+        synthetic: the clips are synthetic.
     """
 
     layout: Layout
@@ -93,7 +93,7 @@ def read_dataset(folder: Path) -> Dataset:
 
 
 def plain_yaml(content: bytes) -> Any:  # noqa: ANN401
-    """Parse YAML into dictionaries, lists and words. Nothing is guessed: `no` is the word no, `1` the word 1.
+    """Parse YAML into dictionaries, lists and words. Values are not converted: `no` is the word no, `1` the word 1.
 
     Raises:
         InputError: not YAML, tags, aliases, deeper than `MOST_DEPTH`, a key twice, or characters that do not print.
@@ -109,7 +109,7 @@ def plain_yaml(content: bytes) -> Any:  # noqa: ANN401
 
 
 class _Loader(yaml.BaseLoader):
-    """Stops where plain data ends, before anything grows or is made."""
+    """Reject tags, aliases and deep nesting before they are expanded."""
 
     depth = 0
 

@@ -1,4 +1,4 @@
-"""A clip of a person's own data set as its file has it: what `.npz` and `.csv` become, and how large it may be."""
+"""A clip of a custom data set as read from `.npz` and `.csv`, and the limits of its size."""
 
 from dataclasses import dataclass, field
 
@@ -18,12 +18,12 @@ Fact = str | int  # a class name or a number
 
 @dataclass(frozen=True)
 class Body:
-    """One body of a file.
+    """Hold one body of a file.
 
     Attributes:
         frames: (n,) int64 numbers of the frames, ascending.
-        places: (n, V, D) float64, D = 3 in space and 2 in the picture, in the file's units; NaN where it has none.
-        confidence: (n, V) float64, 1 where the file has none; 0 where a joint was not found.
+        places: (n, V, D) float64, D = 3 in space and 2 in the picture, in the file's units; NaN for missing values.
+        confidence: (n, V) float64, 1 if the file has none; 0 if a joint was not found.
     """
 
     frames: NDArray[np.int64]
@@ -33,9 +33,9 @@ class Body:
 
 @dataclass(frozen=True)
 class Recording:
-    """The bodies of a file in its order, and what it says about itself: some of `FACTS`.
+    """Hold the bodies of a file in its order, and its metadata: some of `FACTS`.
 
-    `timed` is False where the file does not say in which frames its bodies are seen.
+    `timed` is False if the file has no frame numbers.
     """
 
     bodies: list[Body]
@@ -44,7 +44,7 @@ class Recording:
 
 
 def expect_size(bodies: int, frames: int) -> None:
-    """Check how many bodies and frames a clip has.
+    """Check the numbers of bodies and frames of a clip.
 
     Raises:
         ClipError: none, or more than `MOST_BODIES` and `MOST_FRAMES`.
@@ -56,5 +56,5 @@ def expect_size(bodies: int, frames: int) -> None:
 
 
 def quoted(text: object) -> str:
-    """Something that stands in a file, fit for a sentence."""
+    """Return text from a file in quotes, shortened and printable, for a message."""
     return ascii(str(text))[:60] if not str(text).isprintable() else repr(str(text)[:60])

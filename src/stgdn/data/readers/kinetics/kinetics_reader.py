@@ -1,12 +1,12 @@
 """Kinetics-Skeleton: the poses that OpenPose found in the videos of Kinetics-400, as ST-GCN's authors released them.
 
 A folder holds `kinetics_train/` and `kinetics_val/`, one JSON file a clip, beside `kinetics_train_label.json` and
-`kinetics_val_label.json`, which say the label of every clip and whether anybody was found in it. A clip is
+`kinetics_val_label.json`, which give the label of every clip and whether a person was found in it. A clip is
 `{"data": [{"frame_index": 1, "skeleton": [{"pose": [x0, y0, .., x17, y17], "score": [s0, .., s17]}, ..]}, ..],
 "label": "parkour", "label_index": 207}`: coordinates in shares of the picture's width and height, y down, (0, 0) with
-score 0 for a joint not found. Any number of people may be in a frame, in any order; nothing says who is who.
+score 0 for a joint not found. A frame may have any number of people, in any order and without ids.
 
-Who is who is found here (`track`), and the two people of highest total confidence are the bodies of a clip.
+People are tracked over the frames (`track`), and the two of highest total confidence are the bodies of a clip.
 """
 
 import json
@@ -35,10 +35,10 @@ MAX_PEOPLE = 200  # in a frame
 
 @dataclass
 class KineticsReader:
-    """Reads the released folder.
+    """Read the released folder.
 
-    A clip's `setup` is the split it was released in, 1 for training and 2 for validation. Its time is the video's:
-    frames in which nobody was found are part of it.
+    A clip's `setup` is the split it was released in, 1 for training and 2 for validation. Its frames are the
+    video's: frames without a person are kept.
 
     Attributes:
         source: the folder with `kinetics_train`, `kinetics_val` and their label files; one of the two is enough.
@@ -92,13 +92,13 @@ class KineticsReader:
                 "https://github.com/yysijie/st-gcn links it)"
             ) from error
         folder = source / split
-        there = {path.stem for path in folder.glob("*.json")}
-        for name, facts in sorted(content.items()):
-            if not isinstance(facts, dict) or not _whole(facts.get("label_index")):
+        existing = {path.stem for path in folder.glob("*.json")}
+        for name, entry in sorted(content.items()):
+            if not isinstance(entry, dict) or not _whole(entry.get("label_index")):
                 reason = f"has no whole number 'label_index' in {labels.name}"
-            elif facts.get("has_skeleton") is False:
+            elif entry.get("has_skeleton") is False:
                 reason = f"without skeletons, says {labels.name}"
-            elif name not in there:
+            elif name not in existing:
                 reason = f"listed in {labels.name}, but not in the folder {split}"
             else:
                 reason = ""
@@ -106,7 +106,7 @@ class KineticsReader:
                 survey.skipped.append((name, reason))
             else:
                 survey.files.append(ClipFile(name, str(folder / f"{name}.json")))
-        survey.skipped += [(name, f"not listed in {labels.name}") for name in sorted(there - content.keys())]
+        survey.skipped += [(name, f"not listed in {labels.name}") for name in sorted(existing - content.keys())]
 
     def read(self, file: ClipFile) -> Clip:
         """Parse one clip and find its two bodies.
@@ -129,14 +129,14 @@ class KineticsReader:
         return Clip(file.name, label, joints, present, setup=SPLITS.get(path.parent.name, -1))
 
     def bodies(self, content: Mapping[str, object]) -> tuple[Float, NDArray[np.bool_]]:
-        """The bodies of a clip's JSON, (M, T, V, 3) and (M, T) as a clip has them, whatever it says about its label.
+        """Return the bodies of a clip's JSON, joints (M, T, V, 3) and presence (M, T); the label is not used.
 
         Raises:
             ClipError: see `read`.
         """
         frames, people, length = _people(content.get("data"))
-        who = track(frames, people) if self.tracking else rank(frames, people)
-        return bodies(frames, people, who, length, self.max_bodies, bridge=self.tracking)
+        person_ids = track(frames, people) if self.tracking else rank(frames, people)
+        return bodies(frames, people, person_ids, length, self.max_bodies, bridge=self.tracking)
 
 
 def _whole(value: object) -> bool:
@@ -155,16 +155,16 @@ def _label(path: Path, name: str) -> int:
 
 @lru_cache(maxsize=2)
 def _labels(path: Path, _changed: int) -> dict[str, int]:
-    """Labels by clip; kept, as the file of the training split has 240,000 of them."""
-    facts = json_object(path.read_bytes()).items()
-    return {name: fact["label_index"] for name, fact in facts if isinstance(fact, dict) and "label_index" in fact}
+    """Return labels by clip; cached, as the file of the training split has 240,000 of them."""
+    entries = json_object(path.read_bytes()).items()
+    return {name: entry["label_index"] for name, entry in entries if isinstance(entry, dict) and "label_index" in entry}
 
 
 def json_object(text: bytes) -> dict[str, object]:
     """Parse JSON that is one object.
 
     Raises:
-        ClipError: it is something else.
+        ClipError: the text is something else.
     """
     try:
         content = json.loads(text)
@@ -176,11 +176,12 @@ def json_object(text: bytes) -> dict[str, object]:
 
 
 def _people(data: object) -> tuple[Rows, Float, int]:
-    """Check the value of 'data' and return everybody in it, frame by frame.
+    """Check the value of 'data' and return all people in it, frame by frame.
 
     Returns:
         (P,) frames, ascending, the first frame of the clip is 0; (P, 18, 3) x and y, from the middle of the picture,
-        and confidence, all three 0 for a joint not found; the number of frames. P >= 1: who has no joint is nobody.
+        and confidence, all three 0 for a joint not found; the number of frames. P >= 1: people without any joint are
+        left out.
 
     Raises:
         ClipError: see `KineticsReader.read`.
@@ -195,7 +196,9 @@ def _people(data: object) -> tuple[Rows, Float, int]:
     if len(set(numbers)) < len(numbers):
         raise ClipError("has two frames of one 'frame_index'")
     first = min(1, *numbers)  # counted from 1, and from 0 by tools that came later
-    rows = [(n - first, *_numbers(one, n)) for n, frame in zip(numbers, data, strict=True) for one in _listed(frame, n)]
+    rows = [
+        (n - first, *_numbers(one, n)) for n, frame in zip(numbers, data, strict=True) for one in _skeletons(frame, n)
+    ]
     rows.sort(key=lambda row: row[0])
     if not rows:
         raise ClipError("nobody in any frame")
@@ -212,14 +215,14 @@ def _people(data: object) -> tuple[Rows, Float, int]:
     if len(bad):
         raise ClipError(f"joint {bad[0, 1]} in frame {frames[bad[0, 0]] + first} is not finite")
     people[people[..., 2] <= 0] = 0
-    somebody = np.asarray(people.any(axis=(1, 2)))
-    if not somebody.any():
+    valid = np.asarray(people.any(axis=(1, 2)))
+    if not valid.any():
         raise ClipError("nobody in any frame")
-    return frames[somebody], people[somebody], max(numbers) - first + 1
+    return frames[valid], people[valid], max(numbers) - first + 1
 
 
-def _listed(frame: dict[str, object], number: int) -> list[object]:
-    """Who is listed in a frame."""
+def _skeletons(frame: dict[str, object], number: int) -> list[object]:
+    """Return the skeletons of a frame."""
     skeletons = frame.get("skeleton")
     if not isinstance(skeletons, list):
         raise ClipError(f"frame {number} has no list 'skeleton'")
@@ -229,7 +232,7 @@ def _listed(frame: dict[str, object], number: int) -> list[object]:
 
 
 def _numbers(skeleton: object, number: int) -> tuple[list[object], list[object]]:
-    """The coordinates and the scores of a person."""
+    """Return the coordinates and the scores of a person."""
     if not isinstance(skeleton, dict):
         raise ClipError(f"a person in frame {number} is not an object with 'pose' and 'score'")
     V = OPENPOSE18.num_joints

@@ -1,18 +1,18 @@
-"""From the bodies that Kinect tracked to the persons who act in a clip.
+"""Select the actors of a clip from the bodies that Kinect tracked.
 
 Kinect v2 tracks chairs and reflections beside people, loses people for some frames and gives them a new id when it
 finds them again. `select_bodies` cleans a clip in six steps, with the thresholds published with CTR-GCN (Chen et al.
-2021). `stgdn.data.readers.ntu.denoise_published` has that preparation and 2s-AGCN's as they were.
+2021). `stgdn.data.readers.ntu.denoise_published` has the original preparations of CTR-GCN and 2s-AGCN.
 
-1. One id is one body. Frames in which nobody is seen do not count.
+1. One id is one body. Frames without a body do not count.
 2. Merge: an id that appears where another one vanished before (centre joints nearer than `SEAM` metres, no frame in
    common) is the same person.
-3. Drop what is there for at most `SHORT` frames, or for half of a clip shorter than 2 x `SHORT` frames.
-4. Drop what is wider than a person: in at least `WIDE_RATE` of its frames it spreads along x more than `WIDE` times
-   as far as along y. The narrowest body stays, so that a lone person lying down is kept.
+3. Drop bodies that are seen in at most `SHORT` frames, or for half of a clip shorter than 2 x `SHORT` frames.
+4. Drop bodies that are wider than a person: in at least `WIDE_RATE` of the frames the x-spread is more than `WIDE`
+   times the y-spread. The narrowest body stays, so that a lone person lying down is kept.
 5. Keep the bodies of greatest motion, most active first. Motion is the variance of each joint over time, summed.
-6. Clip time is the frames in which a kept body is seen. Between its first and last frame a body is unbroken: where it
-   is missing it moves linearly.
+6. Clip time is the frames in which a kept body is seen. Between its first and last frame a body is unbroken: in
+   frames without it, it moves linearly.
 """
 
 import math
@@ -30,26 +30,26 @@ WIDE_RATE = 0.69754
 
 @dataclass(frozen=True)
 class Sightings:
-    """Every body of every frame, as the sensor listed them.
+    """Hold every body of every frame, in the order of the sensor.
 
     Attributes:
-        frames: (n,) int64 the recording's frame of each, ascending, from 0.
-        places: (n,) int64 its position among the bodies of its frame, from 0.
+        frames: (n,) int64 frame number in the recording, ascending, from 0.
+        positions: (n,) int64 position among the bodies of the frame, from 0.
         ids: n ids, as text: they have 17 to 19 digits, more than a float64 holds.
         joints: (n, V, 3) float64, metres.
     """
 
     frames: NDArray[np.int64]
-    places: NDArray[np.int64]
+    positions: NDArray[np.int64]
     ids: Sequence[bytes]
     joints: NDArray[np.float64]
 
     def seen(self) -> NDArray[np.bool_]:
-        """(n,) which are anybody: a body with all joints at exactly zero is nobody."""
+        """Return the mask of valid bodies, (n,); a body with all joints at exactly zero is not valid."""
         return (self.joints != 0).any(axis=(1, 2))
 
     def by_id(self) -> list[NDArray[np.int64]]:
-        """Rows of every id, in order of appearance; of an id that occurs twice in a frame the first."""
+        """Return the rows of every id, in order of appearance; an id that occurs twice in a frame counts once."""
         rows: dict[bytes, list[int]] = {}
         for row, body in enumerate(self.ids):
             rows.setdefault(body, []).append(row)
@@ -58,7 +58,7 @@ class Sightings:
 
 @dataclass(frozen=True)
 class Track:
-    """One body where it was seen.
+    """Hold one body in the frames in which it was seen.
 
     Attributes:
         frames: (n,) int64 numbers of the recording's frames, ascending, n >= 1.
@@ -73,13 +73,13 @@ def select_bodies(sightings: Sightings, max_bodies: int, centre: int) -> tuple[N
     """Choose the persons of a clip, steps 1 to 6 of this module.
 
     Args:
-        sightings: somebody in at least one frame.
+        sightings: with a valid body in at least one frame.
         max_bodies: the most bodies to keep.
-        centre: the joint that stands for a body's place.
+        centre: index of the joint that gives a body's position.
 
     Returns:
         (M, T, V, 3) float32 coordinates in metres, most active body first, zeros where absent; (M, T) bool presence,
-        one unbroken run a body, somebody in every frame. 1 <= M <= `max_bodies`.
+        one unbroken run a body, at least one body in every frame. 1 <= M <= `max_bodies`.
     """
     bodies = merge(identify(sightings), centre)
     bodies = drop_short(bodies)
@@ -88,7 +88,7 @@ def select_bodies(sightings: Sightings, max_bodies: int, centre: int) -> tuple[N
 
 
 def identify(sightings: Sightings) -> list[Track]:
-    """Return what is seen of each id, in order of appearance (step 1)."""
+    """Return the track of each id, in order of appearance (step 1)."""
     seen = sightings.seen()
     rows = [body[seen[body]] for body in sightings.by_id()]
     return [Track(sightings.frames[body], sightings.joints[body]) for body in rows if len(body)]
@@ -96,35 +96,35 @@ def identify(sightings: Sightings) -> list[Track]:
 
 def merge(tracks: Sequence[Track], centre: int) -> list[Track]:
     """Join the tracks of one person whose id changed (step 2)."""
-    persons = succession(tracks, lambda pose: pose[centre], SEAM)
+    persons = link_tracks(tracks, lambda pose: pose[centre], SEAM)
     return [join([tracks[index] for index in person]) for person in persons]
 
 
-def succession(
+def link_tracks(
     tracks: Sequence[Track],
-    place: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    position: Callable[[NDArray[np.float64]], NDArray[np.float64]],
     within: float,
     gap: float = math.inf,
 ) -> list[list[int]]:
     """Return for every person the indices of their tracks, one after the other.
 
     Tracks are taken in order of their first frame; each continues the nearest one that has ended closer than `within`
-    to where it begins, or else begins a person of its own.
+    to its first position, or else is a new person.
 
     Args:
-        tracks: of everybody.
-        place: where the joints (V, 3) of a body are.
-        within: in the units of a place.
-        gap: at most so many frames may lie between the end of a track and the beginning of the next.
+        tracks: of all bodies.
+        position: returns the position of a body from its joints (V, 3).
+        within: largest distance, in the units of a position.
+        gap: the most frames between the end of a track and the beginning of the next.
     """
-    firsts = np.array([place(track.joints[0]) for track in tracks])
-    lasts = np.array([place(track.joints[-1]) for track in tracks])
+    firsts = np.array([position(track.joints[0]) for track in tracks])
+    lasts = np.array([position(track.joints[-1]) for track in tracks])
     persons: list[list[int]] = []
     last_frame = np.empty(len(tracks), dtype=np.int64)
-    last_place = np.empty_like(lasts)
+    last_position = np.empty_like(lasts)
     for index in sorted(range(len(tracks)), key=lambda index: int(tracks[index].frames[0])):
         frames, known = tracks[index].frames, len(persons)
-        distance = np.linalg.norm(last_place[:known] - firsts[index], axis=-1)
+        distance = np.linalg.norm(last_position[:known] - firsts[index], axis=-1)
         between = frames[0] - last_frame[:known] - 1
         distance[(between < 0) | (between > gap)] = np.inf
         if known and distance.min() < within:
@@ -133,12 +133,12 @@ def succession(
         else:
             person = known
             persons.append([index])
-        last_frame[person], last_place[person] = frames[-1], lasts[index]
+        last_frame[person], last_position[person] = frames[-1], lasts[index]
     return persons
 
 
 def join(tracks: Sequence[Track]) -> Track:
-    """Return one track of several, none of which begins before the one in front of it ends."""
+    """Concatenate tracks, none of which begins before the previous one ends."""
     return Track(
         np.concatenate([track.frames for track in tracks]),
         np.concatenate([track.joints for track in tracks]),
@@ -146,21 +146,21 @@ def join(tracks: Sequence[Track]) -> Track:
 
 
 def drop_short(tracks: Sequence[Track]) -> list[Track]:
-    """Leave out what is seen too briefly (step 3); if all are, the longest remain."""
+    """Drop tracks of too few frames (step 3); if all are short, the longest remain."""
     limit = min(SHORT, len(_times(tracks)) // 2)
     longest = max(len(track.frames) for track in tracks)
     return [track for track in tracks if len(track.frames) > limit or len(track.frames) == longest]
 
 
 def drop_wide(tracks: Sequence[Track]) -> list[Track]:
-    """Leave out what is wider than a person (step 4); the narrowest remains."""
+    """Drop tracks that are wider than a person (step 4); the narrowest remains."""
     rates = [float(wide(track.joints).mean()) for track in tracks]
     narrowest = int(np.argmin(rates))
     return [t for index, t in enumerate(tracks) if rates[index] < WIDE_RATE or index == narrowest]
 
 
 def wide(joints: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return (n,) the frames in which x-spread > `WIDE` * y-spread; `joints` is (n, V, 3)."""
+    """Return (n,), True for frames in which x-spread > `WIDE` * y-spread; `joints` is (n, V, 3)."""
     x, y, _ = np.moveaxis(np.ptp(joints, axis=1), -1, 0)
     return x > WIDE * y
 
@@ -178,7 +178,7 @@ def most_active(tracks: Sequence[Track], max_bodies: int) -> list[Track]:
 def assemble(
     tracks: Sequence[Track], times: NDArray[np.int64] | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Lay the bodies on one clip time and fill their gaps (step 6).
+    """Align bodies to the clip's frames and fill their gaps (step 6).
 
     Args:
         tracks: at least one body.
@@ -198,7 +198,7 @@ def assemble(
 
 
 def interpolate(track: Track, at: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the body's joints (m, V, 3) at frames `at` (m,), none of them before its first or after its last one."""
+    """Return the body's joints (m, V, 3) at frames `at` (m,), all between its first and its last one."""
     after = np.searchsorted(track.frames, at)
     before = after - (track.frames[after] != at)
     span = np.maximum(track.frames[after] - track.frames[before], 1)

@@ -1,8 +1,8 @@
-"""The preparations of NTU RGB+D published with CTR-GCN and with 2s-AGCN, as far as they choose and time the bodies.
+"""The preparations of NTU RGB+D published with CTR-GCN and 2s-AGCN: their selection and timing of bodies.
 
-Both end where `denoise.select_bodies` does: with the bodies of a clip in metres, in the camera's coordinates. What they
-do next (centring, turning, filling up to 300 frames) is done to batches, see `stgdn.data.batches.transforms`. Two
-things are not as published. Where a body is missing between its first and its last frame, it moves linearly, since a
+Both end where `denoise.select_bodies` does: with the bodies of a clip in metres, in the camera's coordinates. Their
+next steps (centring, rotation, filling up to 300 frames) are done in batches, see `stgdn.data.batches.transforms`. Two
+things are not as published. Between its first and its last frame a missing body moves linearly, since a
 store holds unbroken bodies; the published functions leave zeros. And an id listed twice in a frame counts once.
 """
 
@@ -15,14 +15,14 @@ from stgdn.data.clip import ClipError
 from stgdn.data.readers.ntu.denoise import WIDE_RATE, Sightings, Track, assemble, wide
 
 SHORT = 11
-PLACES = 4
+MOST_LISTED = 4
 
 
 def ctr_gcn(sightings: Sightings, max_bodies: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Choose the actors as CTR-GCN does (Chen et al. 2021; `get_raw_skes_data.py`, `get_raw_denoised_data.py`).
 
     1. One id is one body. It runs without a break from the first frame that lists it: where frames are missing, what
-       follows moves forward. Frames that list nobody do not count.
+       follows moves forward. Frames without a body do not count.
     2. A lone id is the actor. Of several, drop those listed in at most `SHORT` frames, then, in order of appearance
        and while another is left, those that are wide in at least `WIDE_RATE` of their frames.
     3. Order by spread about one mean (see `spread`), of all frames or of those that are not wide, if that is less.
@@ -32,26 +32,26 @@ def ctr_gcn(sightings: Sightings, max_bodies: int) -> tuple[NDArray[np.float32],
     5. Clip time is the frames in which an actor is seen.
 
     Args:
-        sightings: somebody in at least one frame.
+        sightings: with a valid body in at least one frame.
         max_bodies: the most actors; two as published.
 
     Returns:
         As `denoise.select_bodies`, actors in the order of step 4.
 
     Raises:
-        ClipError: nobody is left.
+        ClipError: no body is left.
     """
     bodies = _unbroken(sightings)
     if len(bodies) > 1:
         bodies = [track for track in bodies if len(track.frames) > SHORT]
-    actors = [actor for actor in _cast(_by_spread(bodies), max_bodies) if len(actor.frames)]
+    actors = [actor for actor in _assign_actors(_by_spread(bodies), max_bodies) if len(actor.frames)]
     if not actors:
         raise ClipError(f"several bodies, none of them seen in more than {SHORT} frames")
     return assemble(actors)
 
 
 def _unbroken(sightings: Sightings) -> list[Track]:
-    """Every id without breaks, on the time of frames that list somebody."""
+    """Return a track without breaks for every id; only frames that list a body count."""
     time = np.unique(sightings.frames, return_inverse=True)[1]
     return [Track(time[rows[0]] + np.arange(len(rows)), sightings.joints[rows]) for rows in sightings.by_id()]
 
@@ -78,8 +78,8 @@ def _by_spread(bodies: Sequence[Track]) -> list[Track]:
     return [track for _, track in sorted(kept, key=lambda pair: -pair[0])]
 
 
-def _cast(bodies: Sequence[Track], max_bodies: int) -> list[Track]:
-    """Give every body to an actor, as in step 4 of `ctr_gcn`."""
+def _assign_actors(bodies: Sequence[Track], max_bodies: int) -> list[Track]:
+    """Assign every body to an actor, as in step 4 of `ctr_gcn`."""
     actors: list[list[Track]] = [[] for _ in range(max_bodies)]
     spans = [(0, 0)] * max_bodies
     for number, track in enumerate(bodies):
@@ -92,11 +92,11 @@ def _cast(bodies: Sequence[Track], max_bodies: int) -> list[Track]:
                 actors[actor].append(track)
                 spans[actor] = min(begin, first), max(end, last)
                 break
-    return [_overlaid(actor) for actor in actors if actor]
+    return [_merge_tracks(actor) for actor in actors if actor]
 
 
-def _overlaid(tracks: Sequence[Track]) -> Track:
-    """One track of several, the last one's joints where they share a frame, without frames in which nobody is seen."""
+def _merge_tracks(tracks: Sequence[Track]) -> Track:
+    """Merge tracks, without empty frames; in a frame of several tracks the joints of the last one count."""
     frames = np.concatenate([track.frames for track in tracks])[::-1]
     joints = np.concatenate([track.joints for track in tracks])[::-1]
     frames, rows = np.unique(frames, return_index=True)
@@ -107,28 +107,28 @@ def _overlaid(tracks: Sequence[Track]) -> Track:
 def agcn(sightings: Sightings, max_bodies: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Choose the bodies as 2s-AGCN does (Shi et al. 2019; `ntu_gendata.py`, and the start of `preprocess.py`).
 
-    1. Ids do not count: what frames list first is one body, what they list second another, up to `PLACES`.
+    1. Ids do not count: the first bodies of all frames are one body, the second ones another, up to `MOST_LISTED`.
     2. The bodies of greatest `energy` are kept, the greatest first, of equals the later one.
-    3. Clip time is the recording's, frames without anybody included, up to the last in which a kept body is seen. A
-       body that is not there in the first frame begins with the clip nevertheless and has no breaks.
+    3. Clip time is the recording's, empty frames included, up to the last in which a kept body is seen. A
+       body that is missing in the first frame is moved to the begin of the clip and has no breaks.
 
     Args:
-        sightings: somebody in at least one frame.
+        sightings: with a valid body in at least one frame.
         max_bodies: the most bodies; two as published.
 
     Returns:
         As `denoise.select_bodies`, with the bodies in the order of step 2.
 
     Raises:
-        ClipError: nobody is left.
+        ClipError: no body is left.
     """
     seen, bodies = sightings.seen(), list[Track]()
-    for place in range(PLACES):
-        rows = np.flatnonzero(seen & (sightings.places == place))
+    for position in range(MOST_LISTED):
+        rows = np.flatnonzero(seen & (sightings.positions == position))
         if len(rows):
             bodies.append(Track(sightings.frames[rows], sightings.joints[rows]))
     if not bodies:
-        raise ClipError(f"nobody among the first {PLACES} bodies of any frame")
+        raise ClipError(f"nobody among the first {MOST_LISTED} bodies of any frame")
     kept = sorted(bodies, key=lambda track: energy(track.joints))[::-1][:max_bodies]
     kept = [track if track.frames[0] == 0 else Track(np.arange(len(track.frames)), track.joints) for track in kept]
     return assemble(kept, np.arange(max(track.frames[-1] for track in kept) + 1))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
 from stgdn.data.facts import names
-from stgdn.data.readers.archives import find, read_bytes
+from stgdn.data.readers.archives import find_files, read_bytes
 from stgdn.data.readers.ntu.denoise import Sightings, select_bodies
 from stgdn.data.readers.ntu.denoise_published import agcn, ctr_gcn
 from stgdn.data.readers.ntu.ntu_text import parse
@@ -35,7 +35,7 @@ DENOISINGS: dict[str, Callable[[Sightings, int], tuple[NDArray[np.float32], NDAr
 
 
 class ClipName(NamedTuple):
-    """What a file name says, every number counted from 1."""
+    """Hold the numbers of a file name, all counted from 1."""
 
     setup: int
     camera: int
@@ -52,14 +52,14 @@ def parse_name(name: str) -> ClipName | None:
 
 @dataclass
 class NTUReader:
-    """Reads `.skeleton` files, from folders or straight from the official zips.
+    """Read `.skeleton` files, from folders or straight from the official zips.
 
     Attributes:
         source: a folder of files or of zips (files may also lie one level down), or one zip.
         num_actions: 60 or 120, which of the two sets to take from the folder.
         actions: keep only these action numbers; a clip's label is then its action's position here.
         max_bodies: the most bodies a clip keeps.
-        denoise: one of `DENOISINGS`, how people are told from chairs and reflections.
+        denoise: one of `DENOISINGS`, the method that separates people from chairs and reflections.
         layout: the 25 joints of Kinect v2.
         classes: class names in order of the label.
 
@@ -114,7 +114,7 @@ class NTUReader:
         return survey
 
     def _find(self) -> list[ClipFile]:
-        found = find(self.source, ".skeleton")
+        found = find_files(self.source, ".skeleton")
         if not found:
             raise InputError(
                 f"no .skeleton file in '{self.source}', the folders or the zips in it; NTU RGB+D is obtained by "
@@ -125,7 +125,7 @@ class NTUReader:
         return found
 
     def _outside(self, stem: str) -> str:
-        """Say why a file is not of the set, '' if it is."""
+        """Return the reason why a file is not part of the set, '' if it is."""
         name, count = parse_name(stem), self.num_actions
         if name is None:
             return "not named SsssCcccPpppRrrrAaaa.skeleton"

@@ -27,7 +27,7 @@ def parse(text: bytes) -> Sightings:
 
     Raises:
         ClipError: the text is empty, truncated or garbled, has a body of other than 25 joints, a coordinate that is
-            not a finite number, more than `MAX_FRAMES` frames, or nobody in any of them.
+            not a finite number, more than `MAX_FRAMES` frames, or no body in any of them.
     """
     tokens = text.split()
     found = list(_walk(tokens))
@@ -35,16 +35,16 @@ def parse(text: bytes) -> Sightings:
         raise ClipError(f"has {int(tokens[0])} frames, no clip has more than {MAX_FRAMES}")
     joints = _joints(tokens, [start for _, _, start in found])
     frames = np.array([frame for frame, _, _ in found], dtype=np.int64)
-    places = np.array([place for _, place, _ in found], dtype=np.int64)
+    positions = np.array([position for _, position, _ in found], dtype=np.int64)
     _check_finite(joints, frames)
     if not joints.any():
         raise ClipError("no body in any frame")
     ids = [tokens[start - BODY_VALUES - 1] for _, _, start in found]
-    return Sightings(frames, places, ids, joints)
+    return Sightings(frames, positions, ids, joints)
 
 
 def _walk(tokens: list[bytes]) -> Iterator[tuple[int, int, int]]:
-    """Yield (frame, place in the frame, index of the first joint's x) of every body of every frame."""
+    """Yield (frame, position in the frame, index of the first joint's x) of every body of every frame."""
     if not tokens:
         raise ClipError("is empty")
     num_frames, at = _count(tokens[0], "frames"), 1
@@ -53,7 +53,7 @@ def _walk(tokens: list[bytes]) -> Iterator[tuple[int, int, int]]:
         if at >= len(tokens):
             raise ClipError(ended)
         bodies, at = _count(tokens[at], "bodies"), at + 1
-        for place in range(bodies):
+        for position in range(bodies):
             start = at + BODY_VALUES + 1
             if start > len(tokens):
                 raise ClipError(ended)
@@ -63,7 +63,7 @@ def _walk(tokens: list[bytes]) -> Iterator[tuple[int, int, int]]:
             at = start + JOINTS * JOINT_VALUES
             if at > len(tokens):
                 raise ClipError(ended)
-            yield frame, place, start
+            yield frame, position, start
     if at < len(tokens):
         raise ClipError(f"goes on after its {num_frames} frames, with {len(tokens) - at} more values")
 
