@@ -15,7 +15,7 @@ from stgdn.training.trainer import build_recognizer, build_trainer
 
 @command("train")
 def main(config: DictConfig) -> float:
-    """Train, test the last epoch, and write what people look at into the run's folder; returns the run's outcome."""
+    """Train, test the last epoch, and write figures and results into the run's folder; returns the run's outcome."""
     run = Run(config.folder, config)
     if sweeping() and run.finished and not config.overwrite:
         run.expect_same_config()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from stgdn.data.protocols import PROTOCOLS
-from stgdn.inference.weights_folder import FACTS, WEIGHTS
+from stgdn.inference.weights_folder import METADATA_FILE, WEIGHTS
 
 DRAWN = ("crop", "jitter", "rotate", "moving_camera")
 HEADER = """---
@@ -118,8 +118,8 @@ def _accuracy(facts: dict[str, Any]) -> str:
 
 def _files(facts: dict[str, Any]) -> str:
     return (
-        f"`{WEIGHTS}` holds the weights, `{FACTS}` the classes, joints, preprocessing and config. Neither needs pickle "
-        f"or Lightning. Written by {facts['made_with']}."
+        f"`{WEIGHTS}` holds the weights, `{METADATA_FILE}` the classes, joints, preprocessing and config. Neither "
+        f"needs pickle or Lightning. Written by {facts['made_with']}."
     )
 
 

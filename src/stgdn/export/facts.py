@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from stgdn.errors import InputError
 from stgdn.inference.trained import TrainedNetwork
-from stgdn.inference.weights_folder import WEIGHTS, read_facts
+from stgdn.inference.weights_folder import WEIGHTS, read_metadata
 from stgdn.model.network import Network
 
 # What of a run's config is about the network and not about the machine that trained it.
@@ -50,7 +50,7 @@ def results_of(network: TrainedNetwork) -> dict[str, Any] | None:
     """
     path = network.checkpoint
     if path.name == WEIGHTS:
-        return read_facts(path.parent).get("results")
+        return read_metadata(path.parent).get("results")
     try:
         summary = json.loads((path.parent.parent / "summary.json").read_text(encoding="utf-8"))
         keys = ("test_top1", "test_top5", "seed", "clips", "command", "synthetic")

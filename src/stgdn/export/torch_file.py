@@ -11,7 +11,7 @@ from torch import Tensor
 from stgdn.export.facts import facts_of
 from stgdn.export.tracing import quiet, trace
 from stgdn.inference.trained import TrainedNetwork
-from stgdn.inference.weights_folder import FACTS
+from stgdn.inference.weights_folder import METADATA_FILE
 
 
 def write_torch(network: TrainedNetwork, path: Path) -> None:
@@ -23,7 +23,7 @@ def write_torch(network: TrainedNetwork, path: Path) -> None:
     facts = facts_of(network, folded=True)
     content = io.BytesIO()  # a full disk is then met by Python, which says so
     with quiet():
-        extra = {FACTS: json.dumps(facts, indent=1, ensure_ascii=False)}
+        extra = {METADATA_FILE: json.dumps(facts, indent=1, ensure_ascii=False)}
         torch.export.save(trace(network), content, extra_files=extra)
     path.write_bytes(content.getvalue())
 

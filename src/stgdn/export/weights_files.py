@@ -11,7 +11,7 @@ from stgdn.export.card import card
 from stgdn.export.facts import facts_of
 from stgdn.export.tracing import folded as without_statistics
 from stgdn.inference.trained import TrainedNetwork, load
-from stgdn.inference.weights_folder import FACTS, WEIGHTS
+from stgdn.inference.weights_folder import METADATA_FILE, WEIGHTS
 
 
 def write_folder(network: TrainedNetwork, folder: Path, *, folded: bool) -> None:
@@ -29,7 +29,7 @@ def write_folder(network: TrainedNetwork, folder: Path, *, folded: bool) -> None
     facts = facts_of(network, folded=folded)
     weights = {name: tensor.cpu().contiguous() for name, tensor in inner.state_dict().items()}
     (folder / WEIGHTS).write_bytes(save(weights, metadata={"format": "pt"}))
-    (folder / FACTS).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / METADATA_FILE).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "README.md").write_text(card(facts), encoding="utf-8")
 
 
