@@ -32,7 +32,7 @@ def sources(path: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> Path:
-    """Where all notebooks run, so that what one has trained the next one finds; with the small demo set."""
+    """Return the folder in which all notebooks run, so that a later one finds earlier runs; with the small demo set."""
     place = tmp_path_factory.mktemp("project")
     for part in ("raw", "prepared"):
         (place / "data" / part).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What a network looks at, against differences of its scores when a joint is moved."""
+"""Saliency, against differences of the network's scores when a joint is moved."""
 
 import copy
 from itertools import product

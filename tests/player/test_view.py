@@ -1,4 +1,4 @@
-"""Where joints are for somebody who looks at them."""
+"""Positions of joints as seen by a viewer."""
 
 import numpy as np
 from tests.player.conftest import joints_of

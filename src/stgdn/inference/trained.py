@@ -23,7 +23,7 @@ from stgdn.runs.folder import expect_run
 from stgdn.runs.stored_config import stored_config
 from stgdn.skeleton import Layout
 from stgdn.training.recognizer import Optimisation, Recognizer
-from stgdn.training.trainer import read_checkpoint, set_weights, suites_network
+from stgdn.training.trainer import read_checkpoint, set_weights, stored_network
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _assembled(content: dict[str, Any], path: Path) -> TrainedNetwork:
     config = _config(content, path)
     try:
         with torch.random.fork_rng(devices=[]):
-            network = suites_network(config.model)
+            network = stored_network(config.model)
         recognizer = Recognizer(network, config.data.num_classes, Optimisation())
         preprocessing = Preprocessing.of(config.data)
     except (AttributeError, ImportError, TypeError, ValueError, KeyError) as error:
