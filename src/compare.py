@@ -8,7 +8,7 @@ from stgdn.data.store.shards import open_prepared
 from stgdn.errors import InputError
 from stgdn.inference.accelerator import chosen_device
 from stgdn.inference.trained import load
-from stgdn.player.prepared import changed, prepared_scenes
+from stgdn.player.prepared import changed_predictions, prepared_scenes
 from stgdn.player.writing import write_page
 from stgdn.reports.fusion.disagreement import RUNS, disagreements, expect_two, print_disagreements, told
 from stgdn.reports.fusion.fusion_files import find_sources
@@ -41,7 +41,9 @@ def main(config: DictConfig) -> int:
     with progress(len(names)) as done:
         scenes = prepared_scenes(networks, store, names, done)
     classes = parts[0].scores.classes
-    if problem := changed(scenes, [tuple(str(classes[said]) for said in each.said) for each in found[:most]]):
+    if problem := changed_predictions(
+        scenes, [tuple(str(classes[said]) for said in each.said) for each in found[:most]]
+    ):
         warn(problem)
     write_page(scenes, page, "Clips on which two runs disagree", told(found, len(parts[0].scores.names)))
     warn(f"written: {page}")

@@ -14,7 +14,7 @@ Scorer = Callable[[Tensor], Tensor]
 
 
 def largest_difference(one: Scorer, other: Scorer, clips: Tensor) -> float:
-    """Return the largest score difference over clips (N, C, T, V, M), in batches of 1, 3, then 16; NaN if one is NaN."""
+    """Return the largest score difference on clips (N, C, T, V, M), in batches of 1, 3, 16, ...; NaN if any is."""
     sizes = [1, 3, *[16] * (len(clips) // 16 + 1)]
     differences = [torch.zeros(())]
     with torch.inference_mode():
