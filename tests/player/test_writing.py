@@ -14,7 +14,7 @@ from tests.player.conftest import made_up
 from stgdn.errors import InputError
 from stgdn.player.content import page_content
 from stgdn.player.scenes import Scene
-from stgdn.player.sheet import spread_frames, sheet
+from stgdn.player.sheet import sheet, spread_frames
 from stgdn.player.view import positions
 from stgdn.player.writing import expect_kind, page, summary, write_scenes
 from stgdn.skeleton import COCO17
