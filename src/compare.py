@@ -3,12 +3,12 @@
 from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
-from stgdn.cli.messages import counted, note, progress
+from stgdn.cli.messages import positive_int, progress, warn
 from stgdn.data.store.shards import open_prepared
 from stgdn.errors import InputError
 from stgdn.inference.accelerator import chosen_device
 from stgdn.inference.trained import load
-from stgdn.player.prepared import changed, prepared_scenes
+from stgdn.player.prepared import changed_predictions, prepared_scenes
 from stgdn.player.writing import write_page
 from stgdn.reports.fusion.disagreement import RUNS, disagreements, expect_two, print_disagreements, told
 from stgdn.reports.fusion.fusion_files import find_sources
@@ -19,14 +19,14 @@ from stgdn.runs.run import Run
 @command("compare")
 def main(config: DictConfig) -> int:
     """Print the clips, the surest first, and write the page asked for; returns on how many the runs disagree."""
-    page, most = target(config.page, "page", (".html",)), counted(config, "most")
+    page, most = target(config.page, "page", (".html",)), positive_int(config, "most")
     sources = find_sources(config.runs)
     parts = expect_two([source.part for source in sources])
     folders = [source.run and source.run.folder for source in sources]
     found = disagreements(*parts)
     print_disagreements(found, parts, most)
     if page is not None and not found:
-        note(f"no page {page}: there is no clip to show")
+        warn(f"no page {page}: there is no clip to show")
     if page is None or not found:
         return len(found)
     if None in folders:
@@ -37,14 +37,16 @@ def main(config: DictConfig) -> int:
         for run, network in zip(RUNS, (load(str(folder)).to(device) for folder in folders), strict=True)
     }
     store = open_prepared(Run.open(str(folders[0]), config.data_root).config.data.store)
-    shown = [each.name for each in found[:most]]
-    with progress(len(shown)) as done:
-        scenes = prepared_scenes(networks, store, shown, done)
+    names = [clip.name for clip in found[:most]]
+    with progress(len(names)) as done:
+        scenes = prepared_scenes(networks, store, names, done)
     classes = parts[0].scores.classes
-    if problem := changed(scenes, [tuple(str(classes[said]) for said in each.said) for each in found[:most]]):
-        note(problem)
+    if problem := changed_predictions(
+        scenes, [tuple(str(classes[said]) for said in each.said) for each in found[:most]]
+    ):
+        warn(problem)
     write_page(scenes, page, "Clips on which two runs disagree", told(found, len(parts[0].scores.names)))
-    note(f"written: {page}")
+    warn(f"written: {page}")
     return len(found)
 
 

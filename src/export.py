@@ -1,9 +1,9 @@
-"""A trained network for other programs: `python src/export.py run=outputs/... format=onnx`."""
+"""Export a trained network for other programs: `python src/export.py run=outputs/... format=onnx`."""
 
 from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
-from stgdn.cli.messages import counted, note
+from stgdn.cli.messages import positive_int, warn
 from stgdn.export.clips import clips_for
 from stgdn.export.exporting import chosen_format, export, target
 from stgdn.export.facts import expect_complete
@@ -12,15 +12,15 @@ from stgdn.inference.trained import load
 
 @command("export")
 def main(config: DictConfig) -> float:
-    """Write the network, compare it with the original, and print what came out; returns the largest difference."""
+    """Write the network, compare it with the original, and print the results; returns the largest difference."""
     form = chosen_format(config.format, folded=config.folded)
-    count, batch_size = counted(config, "clips"), counted(config, "batch_size")
+    count, batch_size = positive_int(config, "clips"), positive_int(config, "batch_size")
     network = load(config.run, config.checkpoint)
     expect_complete(network, unfinished=config.unfinished)
     path = target(network, form, config.write, overwrite=config.overwrite)
     clips, real = clips_for(network, count, config.store)
     if not real:
-        note("the run's prepared store is not there: compared on random numbers; store=FOLDER says where it is now")
+        warn("the run's prepared store is not there: compared on random numbers; store=FOLDER says where it is now")
     exported = export(network, form, path, clips, batch_size)
     kind = "test clips" if real else "random clips"
     print(f"largest difference of a score: {exported.difference:.2g} ({len(clips)} {kind}, against PyTorch on a CPU)")

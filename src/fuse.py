@@ -11,7 +11,7 @@ from stgdn.reports.fusion.score_fusion import fuse
 
 @command("fuse")
 def main(config: DictConfig) -> float:
-    """Fuse, print and write what every stream is worth, alone and to the others; returns top-1."""
+    """Fuse; print and write the accuracy of each stream and its contribution to the fusion; returns top-1."""
     sources = find_sources(config.runs)
     fusion = fuse([source.part for source in sources], config.weights)
     folder = Path(config.folder or fusion_folder(config.outputs, sources, fusion))

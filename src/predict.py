@@ -1,16 +1,16 @@
-"""What raw clips show, by a trained network: `python src/predict.py run=outputs/... clips=FILE`."""
+"""Classify raw clips by a trained network: `python src/predict.py run=outputs/... clips=FILE`."""
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
-from stgdn.cli.messages import chosen_layout, counted, note, progress, tell_networks
+from stgdn.cli.messages import chosen_layout, positive_int, progress, warn, warn_unfinished
 from stgdn.data.readers.find_clips import find_clips
 from stgdn.errors import choose
 from stgdn.files import replacing
 from stgdn.inference.accelerator import chosen_device
-from stgdn.inference.fused import load_all
-from stgdn.inference.output import FORMATS, written
+from stgdn.inference.fused import load_networks
+from stgdn.inference.output import FORMATS, format_predictions
 from stgdn.inference.predict import expect_complete, expected_of, predict
 from stgdn.player.raw import raw_scenes
 from stgdn.player.writing import KINDS, expect_kind, write_scenes
@@ -26,33 +26,35 @@ def main(config: DictConfig) -> float | None:
     """Read the clips, print the likeliest classes of each and write them; returns top-1 where labels are known."""
     form = choose(config.format, FORMATS, "format")
     path = target(config.write, "write", (".json", ".csv", ".txt"))
-    place = PLAYER if config.player is True else config.player
-    expect_kind(place)
-    player = target(place, "player", KINDS)
-    top, batch_size, shown = (counted(config, option) for option in ("top", "batch_size", "player_clips"))
-    places, device = config.run, chosen_device(config.accelerator)
-    network = load_all(places, config.checkpoint, config.weights).to(device)
-    tell_networks(network)
+    given = PLAYER if config.player is True else config.player
+    expect_kind(given)
+    player = target(given, "player", KINDS)
+    top, batch_size, shown = (positive_int(config, option) for option in ("top", "batch_size", "player_clips"))
+    device = chosen_device(config.accelerator)
+    network = load_networks(config.run, config.checkpoint, config.weights).to(device)
+    warn_unfinished(network)
     found = find_clips(config.clips, config.reader, expected_of(network, chosen_layout(config.layout)))
-    options = [each for each in HydraConfig.get().overrides.task if option(each).split(".")[0] in LIVE]
+    options = [word for word in HydraConfig.get().overrides.task if option(word).split(".")[0] in LIVE]
     with progress(len(found)) as done:
         predictions = predict(
-            network, found, batch_size=batch_size, scale=config.scale, done=done, remark=note, options=options
+            network, found, batch_size=batch_size, scale=config.scale, done=done, remark=warn, options=options
         )
     for name, reason in predictions.unusable:
-        note(f"left out: {name}: {reason}")
+        warn(f"left out: {name}: {reason}")
     if predictions.clips:
-        print(written(predictions, form, top), end="")
+        print(format_predictions(predictions, form, top), end="")
     if path is not None:
         with replacing(path) as temporary:
-            content = written(predictions, {".json": "json", ".csv": "csv"}.get(path.suffix.lower(), "table"), top)
+            content = format_predictions(
+                predictions, {".json": "json", ".csv": "csv"}.get(path.suffix.lower(), "table"), top
+            )
             temporary.write_text(content, encoding="utf-8")
-        note(f"written: {path}")
+        warn(f"written: {path}")
     if player is not None and predictions.clips:
         with progress(min(shown, len(predictions.clips))) as done:
             write_scenes(raw_scenes(network, found, most=shown, scale=config.scale, done=done), player)
         left = len(predictions.clips) - shown
-        note(f"written: {player}" + (f", the first {shown} clips (player_clips=N for more)" if left > 0 else ""))
+        warn(f"written: {player}" + (f", the first {shown} clips (player_clips=N for more)" if left > 0 else ""))
     expect_complete(predictions.unusable, len(predictions.clips) + len(predictions.unusable))
     return predictions.accuracy()
 

@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
-from stgdn.cli.messages import counted, note, progress
+from stgdn.cli.messages import positive_int, progress, warn
 from stgdn.errors import InputError
 from stgdn.inference.accelerator import chosen_device
 from stgdn.reports.output_file import target
@@ -20,16 +20,16 @@ from stgdn.runs.result import Result, gather
 
 @command("report")
 def main(config: DictConfig) -> None:
-    """Gather the runs below a folder, print the tables as Markdown, and write the file and the page asked for."""
+    """Collect the runs below a folder, print the tables as Markdown, and write the file and the page asked for."""
     path, page = check_target(config.write), target(config.page, "page", (".html",))
-    most = counted(config, "mistakes") if config.mistakes else 0
+    most = positive_int(config, "mistakes") if config.mistakes else 0
     if most and page is None:
         raise InputError(f"mistakes={most} are played in a page: name it, such as page=report.html")
     gathered = gather(config.outputs)
     notes = [*(each.reason for each in gathered.unusable), *gathered.notes]
-    say(notes)
+    warn_all(notes)
     comparisons, more = compare(gathered, config.tables, config.only, missing=config.missing)
-    say(more)
+    warn_all(more)
     print(markdown(comparisons))
     if path is not None:
         write_tables(path, comparisons)
@@ -37,22 +37,22 @@ def main(config: DictConfig) -> None:
     if page is not None:
         runs = runs_of(comparisons)
         played, problems = play(runs, most, config) if most else (None, [])
-        say(problems)
-        say(write_page(runs, comparisons, page, notes + more + problems, played))
+        warn_all(problems)
+        warn_all(write_page(runs, comparisons, page, notes + more + problems, played))
         print(f"\nwritten: {page}")
 
 
 def play(runs: Sequence[Result], most: int, config: DictConfig) -> tuple[Mapping[Path, Any], list[str]]:
-    """What a page plays of every run, and what it does not."""
+    """Return the mistakes that a page plays for every run, and notes on those that it cannot play."""
     device = chosen_device(config.accelerator)
     with progress(len(runs), "runs") as done:
         return played_mistakes(runs, most, config.data_root, device, done)
 
 
-def say(notes: list[str]) -> None:
-    """Tell what is left out, beside the tables and not in them."""
-    for each in notes:
-        note(each)
+def warn_all(notes: list[str]) -> None:
+    """Print notes on standard error, apart from the tables."""
+    for sentence in notes:
+        warn(sentence)
 
 
 if __name__ == "__main__":

@@ -8,14 +8,14 @@ from stgdn.cli.entry import command, sweeping
 from stgdn.data.build import build_data
 from stgdn.reports.run_report import announce, report_run
 from stgdn.runs.run import Run
-from stgdn.training.fit import fit, interruptible, part
-from stgdn.training.profiling import written
+from stgdn.training.fit import fit, interruptible, leave_process_group
+from stgdn.training.profiling import profile_summary
 from stgdn.training.trainer import build_recognizer, build_trainer
 
 
 @command("train")
 def main(config: DictConfig) -> float:
-    """Train, test the last epoch, and write what people look at into the run's folder; returns the run's outcome."""
+    """Train, test the last epoch, and write figures and results into the run's folder; returns the run's outcome."""
     run = Run(config.folder, config)
     if sweeping() and run.finished and not config.overwrite:
         run.expect_same_config()
@@ -31,8 +31,8 @@ def main(config: DictConfig) -> float:
         fit(trainer, recognizer, data, run.checkpoints if run.resumes else [])
         report_run(run, trainer, recognizer, data)
     if config.trainer.profiler is not None and trainer.is_global_zero:
-        print(written(run.folder, config.trainer.profiler))
-    part(trainer)
+        print(profile_summary(run.folder, config.trainer.profiler))
+    leave_process_group(trainer)
     return run.outcome() if trainer.is_global_zero else math.nan
 
 

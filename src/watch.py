@@ -8,7 +8,7 @@ from stgdn.wandb_tools.watch import watch
 
 @command("watch")
 def main(config: DictConfig) -> None:
-    """Open W&B's terminal dashboard on what runs recorded, until it is left with `q`."""
+    """Open W&B's terminal dashboard on what runs recorded, until the user types `q`."""
     watch(config.outputs, config.newest)
 
 

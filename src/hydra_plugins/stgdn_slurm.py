@@ -42,7 +42,7 @@ class Submitted:
 
 
 class SlurmLauncher(BaseSubmititLauncher):
-    """Submits every run, waits for all, and tells of each how it ended."""
+    """Submits every run as a job, waits for all, and reports how each ended."""
 
     _EXECUTOR = "slurm"
 
@@ -127,7 +127,7 @@ class SlurmLauncher(BaseSubmititLauncher):
 
 
 def sbatch_options(launcher: DictConfig, trainer: DictConfig) -> dict[str, Any]:
-    """What submitit asks Slurm for, from `config.launcher` and the devices and nodes of `config.trainer`.
+    """Return submitit's options for Slurm, from `config.launcher` and the devices and nodes of `config.trainer`.
 
     Raises:
         InputError: a time that is none, or processes that the config leaves open.
@@ -179,7 +179,7 @@ def wait(submitted: list[Submitted]) -> dict[Submitted, JobReturn]:
 
 
 def _ended(run: Submitted, there: dict[str, str], last_seen: dict[Submitted, float]) -> JobReturn | None:
-    """What came of a job, given what the jobs in the queue wait for; None while it may still end well."""
+    """Return a job's outcome, given why jobs in the queue wait; None while it may still succeed."""
     if run.job.paths.result_pickle.exists():
         return collect(run)
     waits_for = there.get(run.job.job_id)
@@ -194,7 +194,7 @@ def _ended(run: Submitted, there: dict[str, str], last_seen: dict[Submitted, flo
 
 
 def collect(run: Submitted) -> JobReturn:
-    """What a job left behind; of one that failed it is told why."""
+    """Return a job's result; print the reason if it failed."""
     kind, result = run.job._get_outcome_and_result()
     if kind == "success":
         print(f"job {run.job.job_id} finished: {run.name}", flush=True)

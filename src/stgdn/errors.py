@@ -1,4 +1,4 @@
-"""Mistakes a user can make, told in one sentence."""
+"""Errors that a user can cause, explained in one sentence."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and what damaged ones raise."""
+"""Atomic writing of files, and the errors that damaged files raise."""
 
 import errno
 import itertools
@@ -109,7 +109,7 @@ def remove_leftovers(folder: Path) -> None:
 
 @contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
-    """A name beside `path` that no other call takes, without leftovers beside it.
+    """Return a name beside `path` that no other call takes, without leftovers beside it.
 
     The suffix stays, as some writers go by it.
     """
@@ -123,7 +123,7 @@ def _temporary(path: Path) -> Iterator[Path]:
 
 
 def _is_written(path: Path, host: str, process: int) -> bool:
-    """Whether the writer of a temporary file still lives; of another machine this is known by the file's age only."""
+    """Return whether the writer of a temporary file still runs; for another machine, judged by the file's age."""
     if host != HOST or sys.platform == "win32":
         with suppress(FileNotFoundError):
             return time.time() - path.stat().st_mtime < ABANDONED
@@ -157,7 +157,7 @@ def insert(path: str | Path, name: str, text: str) -> None:
 
 
 def around(path: str | Path, name: str) -> tuple[str, str]:
-    """What stands in a file up to the line `<!-- NAME -->` and from the line `<!-- end of NAME -->` on.
+    """Return a file's text up to the line `<!-- NAME -->` and from the line `<!-- end of NAME -->` on.
 
     Raises:
         InputError: the file lacks these lines, or has them the other way round.
@@ -171,7 +171,7 @@ def around(path: str | Path, name: str) -> tuple[str, str]:
 
 
 def marks(name: str) -> tuple[str, str]:
-    """The lines between which a command writes its results into a page."""
+    """Return the lines between which a command writes its results into a page."""
     return f"<!-- {name} -->", f"<!-- end of {name} -->"
 
 

@@ -13,7 +13,7 @@ from stgdn.errors import InputError, choose
 
 @dataclass(frozen=True)
 class Layout:
-    """The joints of one kind of skeleton; joints are counted from 0.
+    """Describes the joints of a skeleton; joints are counted from 0.
 
     Attributes:
         name: how configs call it.
@@ -39,22 +39,22 @@ class Layout:
 
     @property
     def num_joints(self) -> int:
-        """V, the number of joints."""
+        """Return V, the number of joints."""
         return len(self.joints)
 
     @property
     def has_axes(self) -> bool:
-        """Whether spine and shoulders are known, so that a body can be turned to the front."""
+        """Return whether spine and shoulders are known, so that a body can be turned to the front."""
         return len(set(self.spine)) == len(set(self.shoulders)) == 2
 
     @property
     def root(self) -> int:
-        """The joint without a parent."""
+        """Return the joint without a parent."""
         return next(iter(set(range(self.num_joints)) - {child for child, _ in self.bones}))
 
     @property
     def parents(self) -> tuple[int, ...]:
-        """The parent of every joint; the root is its own."""
+        """Return the parent of every joint; the root is its own parent."""
         parent = dict(self.bones)
         return tuple(parent.get(joint, joint) for joint in range(self.num_joints))
 
@@ -152,7 +152,7 @@ LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (NTU25, OPENPOSE
 
 
 def layout(given: str | Mapping[str, Any]) -> Layout:
-    """The layout of that name, or the one that a mapping defines, see `define`.
+    """Return the layout of that name, or the one that a mapping defines, see `define`.
 
     Raises:
         InputError: no such layout (the sentence lists those there are), or a definition that is not a skeleton.
@@ -161,7 +161,7 @@ def layout(given: str | Mapping[str, Any]) -> Layout:
 
 
 def plain(skeleton: Layout) -> str | dict[str, Any]:
-    """What `layout` makes it from: its name if it is one of `LAYOUTS`, else its definition."""
+    """Return what `layout` takes for this skeleton: its name if it is one of `LAYOUTS`, else its definition."""
     return skeleton.name if LAYOUTS.get(skeleton.name) == skeleton else asdict(skeleton)
 
 

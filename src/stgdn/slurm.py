@@ -1,4 +1,4 @@
-"""Asking Slurm, and saying things its way."""
+"""Queries to Slurm, and values in its formats."""
 
 import re
 import shutil
@@ -21,7 +21,7 @@ HOPELESS = {
 
 
 class Queued(NamedTuple):
-    """A job in the queue: its number, what it waits for (`None` where it runs) and what its comment says."""
+    """Hold a job of the queue: its number, the reason it waits (`None` if it runs) and its comment."""
 
     job: str
     reason: str
@@ -29,7 +29,7 @@ class Queued(NamedTuple):
 
 
 def ask(*command: str) -> str:
-    """What a command of Slurm prints.
+    """Return the output of a Slurm command.
 
     Raises:
         InputError: there is no such command on this machine, or Slurm does not answer it.
@@ -48,9 +48,9 @@ def ask(*command: str) -> str:
     return answer.stdout
 
 
-def reason(told: str) -> str:
-    """The one line that matters of what a command of Slurm writes to standard error."""
-    lines = [re.sub(r"^\w+: (error: )?", "", line.strip()) for line in told.splitlines() if line.strip()]
+def reason(message: str) -> str:
+    """Return the line with the reason from a Slurm command's standard error."""
+    lines = [re.sub(r"^\w+: (error: )?", "", line.strip()) for line in message.splitlines() if line.strip()]
     return lines[-1] if lines else "it gave no reason"
 
 
@@ -66,7 +66,7 @@ def check_partition(partition: str | None) -> None:
 
 
 def queue() -> list[Queued]:
-    """This user's jobs that wait or run.
+    """Return this user's jobs that wait or run.
 
     Raises:
         InputError: Slurm does not answer.
@@ -76,7 +76,7 @@ def queue() -> list[Queued]:
 
 
 def minutes(time: int | str | None) -> int:
-    """A time limit in whole minutes, rounded up, from any form that sbatch takes; None is a day.
+    """Return a time limit in whole minutes, rounded up, from any form that sbatch takes; None is a day.
 
     minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes, days-hours:minutes:seconds.
 

@@ -13,7 +13,7 @@ from PIL import Image
 from tests.conftest import ROOT
 from tests.test_readme import blocks
 
-from stgdn.cli.notebooks import Picture, composed, run, script
+from stgdn.cli.notebooks import Picture, compose_config, run, script
 from stgdn.errors import InputError
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -32,7 +32,7 @@ def sources(path: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> Path:
-    """Where all notebooks run, so that what one has trained the next one finds; with the small demo set."""
+    """Return the folder in which all notebooks run, so that a later one finds earlier runs; with the small demo set."""
     place = tmp_path_factory.mktemp("project")
     for part in ("raw", "prepared"):
         (place / "data" / part).mkdir(parents=True)
@@ -101,10 +101,10 @@ def test_own_skeletons_are_those_of_the_page() -> None:
 
 def test_config_is_that_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STGDN_DATA", "elsewhere")
-    config = composed("train", "data=demo", "data.frames=24", "model=agcn_7l")
+    config = compose_config("train", "data=demo", "data.frames=24", "model=agcn_7l")
     assert (config.data.store, config.data.frames, config.model.frames) == ("elsewhere/prepared/demo", 24, 24)
     assert config.model.name == "agcn_7l"
-    assert composed("figure2", "runs=[a,b]", "class=throw").runs == ["a", "b"]
+    assert compose_config("figure2", "runs=[a,b]", "class=throw").runs == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_config_is_that_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_mistakes_are_a_sentence(command: str, option: str, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
-        composed(command, option)
+        compose_config(command, option)
 
 
 HELLO = """

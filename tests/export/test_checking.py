@@ -11,7 +11,7 @@ from torch import Tensor
 import stgdn
 from stgdn.data.build import build_data
 from stgdn.data.store.store import Store
-from stgdn.export.checking import clips_a_second, largest_difference
+from stgdn.export.checking import clips_per_second, largest_difference
 from stgdn.export.clips import clips_for
 
 
@@ -64,6 +64,6 @@ def test_speed_is_clips_over_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("stgdn.export.checking.interleaved", timed)
     before = torch.get_num_threads()
-    assert clips_a_second({"a": scorer, "b": scorer}, torch.zeros(3, 1), 8) == {"a": 16, "b": 16}
+    assert clips_per_second({"a": scorer, "b": scorer}, torch.zeros(3, 1), 8) == {"a": 16, "b": 16}
     assert given == [(8, 1), (8, 1)]
     assert torch.get_num_threads() == before

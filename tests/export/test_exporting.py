@@ -32,7 +32,7 @@ def first_clips(run: Path, count: int = 6) -> Tensor:
 
 
 def scores_of(run: Path, clips: Tensor) -> np.ndarray:
-    """What the trained network says."""
+    """Return the trained network's scores."""
     with torch.no_grad():
         return stgdn.load(run).network(clips).numpy()
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import stgdn
 from stgdn.errors import InputError
-from stgdn.export.importing import expect_same_graph, renamed
+from stgdn.export.importing import expect_same_graph, to_state_dict
 from stgdn.export.published_file import read_published
 from stgdn.export.published_names import AGCN, ST_GCN
 from stgdn.model import literal_networks as published
@@ -97,7 +97,7 @@ def test_agcn_gives_the_published_scores() -> None:
     state = official_agcn(theirs)
     assert {"data_bn.weight", "l1.gcn1.PA", "l10.tcn1.conv.weight", "l5.residual.bn.bias", "fc.weight"} <= set(state)
     assert {"l2.gcn1.conv_a.2.bias", "l5.gcn1.down.0.weight", "l5.gcn1.down.1.running_var"} <= set(state)
-    ours.load_state_dict(renamed(state, ours, AGCN, "x.pt"))
+    ours.load_state_dict(to_state_dict(state, ours, AGCN, "x.pt"))
     expected = theirs(clips()).detach()
     assert float(expected.std()) > 1e-2
     torch.testing.assert_close(ours(clips()), expected, atol=1e-10, rtol=0)
@@ -109,7 +109,7 @@ def test_st_gcn_gives_the_published_scores() -> None:
     state = official_st_gcn(theirs)
     assert {"A", "edge_importance.9", "st_gcn_networks.4.residual.1.weight", "fcn.weight"} <= set(state)
     assert {"st_gcn_networks.0.tcn.0.weight", "st_gcn_networks.0.tcn.2.weight"} <= set(state)
-    ours.load_state_dict(renamed(state, ours, ST_GCN, "x.pt"))
+    ours.load_state_dict(to_state_dict(state, ours, ST_GCN, "x.pt"))
     expected = theirs(clips()).detach()
     assert float(expected.std()) > 1e-2
     torch.testing.assert_close(ours(clips()), expected, atol=1e-10, rtol=0)
@@ -122,12 +122,12 @@ def test_files_of_several_gpus_and_of_old_versions(tmp_path: Path) -> None:
     assert len(old) < len(state)
     torch.save(old, tmp_path / "x.pt", _use_new_zipfile_serialization=False)
     read = read_published(tmp_path / "x.pt")
-    ours.load_state_dict(renamed(read, ours, AGCN, "x.pt"))
+    ours.load_state_dict(to_state_dict(read, ours, AGCN, "x.pt"))
     torch.save({"state_dict": state}, tmp_path / "nested.pt")
     nested = read_published(tmp_path / "nested.pt")
     assert nested.keys() == state.keys()
     other = network("agcn").eval()
-    other.load_state_dict(renamed(nested, other, AGCN, "nested.pt"))
+    other.load_state_dict(to_state_dict(nested, other, AGCN, "nested.pt"))
     assert torch.equal(ours(clips()), other(clips()))
 
 
@@ -217,7 +217,7 @@ class TestDifferences:
         state["l11.gcn1.PA"] = torch.zeros(1)
         state["fc.bias"] = state["fc.bias"][:2]
         with pytest.raises(InputError) as caught:
-            renamed(state, ours, AGCN, "x.pt")
+            to_state_dict(state, ours, AGCN, "x.pt")
         text = str(caught.value)
         assert "2 missing: l3.gcn1.PA, l3.gcn1.conv_b.1.weight" in text
         assert "1 unexpected: l11.gcn1.PA" in text
@@ -228,7 +228,7 @@ class TestDifferences:
         state = official_agcn(literal_agcn(ours))
         state["l1.gcn1.conv_d.1.weight"] = torch.zeros(2, 3, 1, 1)
         with pytest.raises(InputError, match=r"1 of another shape: l1\.gcn1\.conv_d\.0\.weight .* and \(2, 3, 1, 1\)"):
-            renamed(state, ours, AGCN, "x.pt")
+            to_state_dict(state, ours, AGCN, "x.pt")
 
     def test_another_graph(self) -> None:
         ours = network("st_gcn")
@@ -252,5 +252,5 @@ class TestDifferences:
 def test_no_published_weight_is_used_twice() -> None:
     for name, origin in (("agcn", AGCN), ("st_gcn", ST_GCN)):
         net = network(name)
-        used = [each for key in net.state_dict() for each in origin.made(key).names]
+        used = [each for key in net.state_dict() for each in origin.source_of(key).names]
         assert len(used) == len(set(used))

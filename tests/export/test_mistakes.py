@@ -1,4 +1,4 @@
-"""What cannot be exported is told in a sentence, and nothing half-written is left."""
+"""Export of what cannot be exported ends in one sentence and leaves no partial file."""
 
 import errno
 import os

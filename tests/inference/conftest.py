@@ -18,7 +18,7 @@ MakeRun = Callable[..., Path]
 
 
 def config(tiny_data: Path, *options: str) -> DictConfig:
-    """What `src/train.py` would be given."""
+    """Return the config of `src/train.py`."""
     naming.register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):

@@ -110,7 +110,7 @@ def alone(store: Store, index: int = 0) -> list[Float]:
 
 
 def expected(network: TrainedNetwork, poses: list[Float]) -> Float:
-    """What the network says of a person in all of these frames."""
+    """Return the network's probabilities for a person in all of these frames."""
     joints = np.stack(poses)[None]
     return network.probabilities([Clip("", UNKNOWN, joints, np.ones(joints.shape[:2], np.bool_))])[0]
 

@@ -6,7 +6,7 @@ from tests.inference.conftest import MakeRun
 
 import stgdn
 from stgdn.errors import InputError
-from stgdn.inference.fused import FusedNetworks, load_all
+from stgdn.inference.fused import FusedNetworks, load_networks
 
 CLIPS = [np.random.default_rng(seed).normal(0, 0.3, (2, 20 + seed, 25, 3)) for seed in range(3)]
 
@@ -21,7 +21,7 @@ def runs(make_run: MakeRun) -> list[str]:
 
 
 def test_scores_are_weighted_means(runs: list[str]) -> None:
-    network = load_all(runs, weights={"bone": 3.0, "joint": None})
+    network = load_networks(runs, weights={"bone": 3.0, "joint": None})
     assert isinstance(network, FusedNetworks)
     assert (network.stream, network.weights) == ("joint+bone", (1.0, 3.0))
     bone, joint = (stgdn.load(run).scores(CLIPS).astype(np.float64) for run in runs)
@@ -33,7 +33,7 @@ def test_scores_are_weighted_means(runs: list[str]) -> None:
 
 def test_all_four_streams_have_the_published_weights(make_run: MakeRun) -> None:
     streams = ("bone_motion", "joint_motion", "bone", "joint")
-    network = load_all([str(make_run(f"data.stream={stream}", name=stream)) for stream in streams])
+    network = load_networks([str(make_run(f"data.stream={stream}", name=stream)) for stream in streams])
     assert isinstance(network, FusedNetworks)
     assert network.stream == "joint+bone+joint_motion+bone_motion"
     assert network.weights == (0.6, 0.6, 0.4, 0.4)
@@ -41,15 +41,15 @@ def test_all_four_streams_have_the_published_weights(make_run: MakeRun) -> None:
 
 def test_what_does_not_go_together(runs: list[str], make_run: MakeRun) -> None:
     with pytest.raises(InputError, match="both of stream bone: give every stream once"):
-        load_all([runs[0], runs[0]])
+        load_networks([runs[0], runs[0]])
     with pytest.raises(InputError, match="fusing takes two streams or more"):
-        load_all(runs[0], weights={"bone": 2.0})
+        load_networks(runs[0], weights={"bone": 2.0})
     with pytest.raises(InputError, match="joint_motion is not fused: the runs are of joint, bone"):
-        load_all(runs, weights={"joint_motion": 2.0})
+        load_networks(runs, weights={"joint_motion": 2.0})
     with pytest.raises(InputError, match="is not a positive number"):
-        load_all(runs, weights={"joint": -1.0})
+        load_networks(runs, weights={"joint": -1.0})
     names = [f"c{number}" for number in range(14)]
     other = make_run("data.stream=joint", f"data.classes=[{','.join(names)}]", name="other")
     with pytest.raises(InputError, match="do not know the same classes: 'c0' is one of only one of them"):
-        load_all([str(other), runs[0]])
-    assert not isinstance(load_all([runs[1]]), FusedNetworks)
+        load_networks([str(other), runs[0]])
+    assert not isinstance(load_networks([runs[1]]), FusedNetworks)

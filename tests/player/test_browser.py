@@ -71,7 +71,7 @@ def frame(page: Page) -> int:
 
 
 def drawn(page: Page) -> dict[str, float]:
-    """How much ink is on the canvas, how many colours, and a number that other pictures do not have."""
+    """Return the share of ink on the canvas, the number of colours, and a checksum of the image."""
     return page.locator("#stage").evaluate(PIXELS)
 
 

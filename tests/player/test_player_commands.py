@@ -18,7 +18,7 @@ from stgdn.runs.scores import Scores
 
 
 def data_of(page: Path) -> dict[str, Any]:
-    """What a page draws."""
+    """Return the data that a page draws."""
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text(), re.DOTALL)
     assert found is not None
     return json.loads(found[1])

@@ -1,4 +1,4 @@
-"""What a network looks at, against differences of its scores when a joint is moved."""
+"""Saliency, against differences of the network's scores when a joint is moved."""
 
 import copy
 from itertools import product
@@ -12,7 +12,7 @@ from tests.player.conftest import joints_of
 
 import stgdn
 from stgdn.data.clip import Clip
-from stgdn.inference.fused import fused
+from stgdn.inference.fused import fuse_networks
 from stgdn.inference.trained import TrainedNetwork
 from stgdn.player.saliency import saliency
 from stgdn.skeleton import COCO17, NTU25
@@ -89,7 +89,7 @@ def test_streams_fused_are_weighted(make_run: MakeRun, clip: Clip) -> None:
     alone = [saliency(member, short, NTU25, CLASS) for member in members]
     parts = [size * differences(member, short, [_most(size)]) for member, size in zip(members, alone, strict=True)]
     expected = (parts[0] + 3 * parts[1]) / 4
-    found = saliency(fused(members, {"bone": 3.0}), short, NTU25, CLASS)
+    found = saliency(fuse_networks(members, {"bone": 3.0}), short, NTU25, CLASS)
     np.testing.assert_allclose(found, expected / expected.max(), atol=0.03)
 
 

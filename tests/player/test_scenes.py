@@ -1,4 +1,4 @@
-"""What networks say of a clip as it goes on."""
+"""Predictions of networks for the beginnings of a clip."""
 
 import numpy as np
 from tests.inference.conftest import MakeRun

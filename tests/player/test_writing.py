@@ -14,8 +14,8 @@ from tests.player.conftest import made_up
 from stgdn.errors import InputError
 from stgdn.player.content import page_content
 from stgdn.player.scenes import Scene
-from stgdn.player.sheet import evenly, sheet
-from stgdn.player.view import places
+from stgdn.player.sheet import sheet, spread_frames
+from stgdn.player.view import positions
 from stgdn.player.writing import expect_kind, page, summary, write_scenes
 from stgdn.skeleton import COCO17
 
@@ -33,7 +33,7 @@ def test_a_page_holds_what_the_scene_does(scene: Scene) -> None:
     assert tuple(clip["shape"]) == shape
     found = unpacked(clip["places"], "<i2", (*shape, 3)).astype(np.float64)
     found[found == -32768] = np.nan
-    np.testing.assert_allclose(found * clip["unit"], places(scene.clip, scene.layout), atol=clip["unit"])
+    np.testing.assert_allclose(found * clip["unit"], positions(scene.clip, scene.layout), atol=clip["unit"])
     (reading,) = clip["readings"]
     saliency = unpacked(reading["saliency"], "u1", shape) / 255
     np.testing.assert_allclose(saliency, scene.readings[0].saliency, atol=1 / 500)
@@ -83,8 +83,8 @@ def test_a_sheet_has_a_row_for_every_clip_and_network(tmp_path: Path) -> None:
 
 def test_short_clips_have_fewer_frames() -> None:
     scene = made_up(frames=30)
-    assert evenly(scene, 4).tolist() == [0, 10, 19, 29]
-    assert evenly(made_up(frames=2), 8).tolist() == [0, 1]
+    assert spread_frames(scene, 4).tolist() == [0, 10, 19, 29]
+    assert spread_frames(made_up(frames=2), 8).tolist() == [0, 1]
 
 
 def test_a_gif_has_every_second_frame(tmp_path: Path) -> None:

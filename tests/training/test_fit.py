@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stgdn.errors import InputError
-from stgdn.training.fit import LEFT_BEHIND, STARTED_BY, LeaveSignal, interruptible, part
+from stgdn.training.fit import DDP_ENVIRONMENT, STARTED_BY, LeaveSignal, interruptible, leave_process_group
 
 
 def trainer(processes: int, *, received_sigterm: bool = False) -> Any:  # noqa: ANN401
@@ -58,7 +58,7 @@ def test_of_several_processes_each_ends_at_its_next_batch(stage: str) -> None:
 
 
 class TestEnd:
-    """What comes of what a trainer raises."""
+    """Errors that `interruptible` raises for a trainer's errors."""
 
     def test_of_a_signal(self) -> None:
         for raised in (SystemExit(), RuntimeError("DataLoader worker (pid 1) is killed by signal: Terminated.")):
@@ -107,7 +107,7 @@ class TestEnd:
 
 @pytest.mark.parametrize(("processes", "left"), [(1, True), (2, False)])
 def test_a_sweep_starts_its_next_processes_anew(monkeypatch: pytest.MonkeyPatch, processes: int, left: bool) -> None:
-    for name in LEFT_BEHIND:
+    for name in DDP_ENVIRONMENT:
         monkeypatch.setenv(name, "0")
-    part(trainer(processes))
-    assert [name in os.environ for name in LEFT_BEHIND] == [left] * len(LEFT_BEHIND)
+    leave_process_group(trainer(processes))
+    assert [name in os.environ for name in DDP_ENVIRONMENT] == [left] * len(DDP_ENVIRONMENT)

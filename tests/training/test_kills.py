@@ -22,7 +22,7 @@ from tests.conftest import ROOT
 from tests.training import killed
 
 from stgdn.runs.scores import Scores
-from stgdn.training.callbacks.epoch_report import TIMES
+from stgdn.training.callbacks.epoch_report import TIME_METRICS
 
 KILLS = int(os.environ.get("STGDN_KILLS", "15"))
 EPOCHS = 4
@@ -45,7 +45,7 @@ pytestmark = [
 
 
 class End(NamedTuple):
-    """What a finished run leaves, without what tells the time."""
+    """The results of a finished run, without times."""
 
     checkpoints: dict[str, dict[str, Any]]
     rows: list[dict[str, str]]
@@ -85,7 +85,7 @@ class Command:
         return self.process.exitcode
 
     def log(self) -> str:
-        """What it has printed since it was begun the last time."""
+        """Return the output since the last start."""
         return (self.folder / "log").read_text()
 
     def epochs(self) -> list[int]:
@@ -96,7 +96,7 @@ class Command:
         return list((self.folder / "outputs").rglob(pattern))
 
     def saved(self) -> int:
-        """How many epochs its last checkpoint has behind it."""
+        """Return the number of epochs of the last checkpoint."""
         return max((read(path)["epoch"] + 1 for path in self.files("last.ckpt")), default=0)
 
     def finished(self) -> bool:
@@ -106,7 +106,7 @@ class Command:
         (folder,) = (path.parent for path in self.files("summary.json"))
         assert not self.files(".*")  # temporary files of killed processes
         with (folder / "metrics.csv").open(newline="") as file:
-            rows = [{key: cell for key, cell in row.items() if key not in TIMES} for row in csv.DictReader(file)]
+            rows = [{key: cell for key, cell in row.items() if key not in TIME_METRICS} for row in csv.DictReader(file)]
         checkpoints = {path.name: read(path) for path in (folder / "checkpoints").iterdir()}
         return End(checkpoints, rows, Scores.load(folder / "scores.npz"))
 
@@ -116,7 +116,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def members(group: int) -> int:
-    """How many processes of a group have not ended."""
+    """Return the number of processes of a group that have not ended."""
     found = 0
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # it has just gone
@@ -126,7 +126,7 @@ def members(group: int) -> int:
 
 
 def differences(found: Any, expected: Any, place: str = "") -> Iterator[str]:  # noqa: ANN401
-    """Where nested values differ, tensors bit by bit."""
+    """Return the paths at which nested values differ, tensors bit by bit."""
     if isinstance(expected, torch.Tensor):
         same = torch.equal(found, expected)
     elif isinstance(expected, dict):

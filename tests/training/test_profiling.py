@@ -1,4 +1,4 @@
-"""Where the time of a run goes, as files in its folder."""
+"""Profiles of a run, as files in its folder."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from tests.conftest import TINY, RunCommand
 
 from stgdn.errors import InputError
-from stgdn.training.profiling import build_profiler, written
+from stgdn.training.profiling import build_profiler, profile_summary
 
 
 def test_a_profile_lies_in_the_run_folder(run_command: RunCommand) -> None:
@@ -21,7 +21,7 @@ def test_a_profile_lies_in_the_run_folder(run_command: RunCommand) -> None:
 
 def test_without_a_profiler_there_is_none(tmp_path: Path) -> None:
     assert build_profiler(None, tmp_path) is None
-    assert written(tmp_path, "simple") == "profile: "
+    assert profile_summary(tmp_path, "simple") == "profile: "
 
 
 def test_other_words_are_told(tmp_path: Path) -> None:

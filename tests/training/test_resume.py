@@ -9,7 +9,7 @@ import pytest
 import torch
 from tests.conftest import DEVICES, TINY, RunCommand
 
-from stgdn.training.callbacks.epoch_report import TIMES, EpochReport
+from stgdn.training.callbacks.epoch_report import TIME_METRICS, EpochReport
 
 THREE_EPOCHS = (*(option for option in TINY if not option.startswith("epochs")), "epochs=3")
 
@@ -24,7 +24,7 @@ def rows(model: str) -> list[str]:
     lines = path.read_text().splitlines()
     columns = lines[0].split(",")
     return [
-        ",".join(cell for name, cell in zip(columns, line.split(","), strict=True) if name not in TIMES)
+        ",".join(cell for name, cell in zip(columns, line.split(","), strict=True) if name not in TIME_METRICS)
         for line in lines
     ]
 

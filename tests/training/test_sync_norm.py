@@ -13,7 +13,7 @@ from stgdn.training.sync_norm import BatchNormOverRanks
 
 @pytest.fixture(scope="module")
 def halves(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Tensor]]:
-    """What each of two processes got."""
+    """Return the results of each of two processes."""
     folder = tmp_path_factory.mktemp("ranks")
     outs = [folder / f"{rank}.pt" for rank in range(2)]
     commands = [

@@ -1,4 +1,4 @@
-"""What all commands (`src/*.py`) share: a mistake of the user is one sentence and exit code 1, never a traceback."""
+"""Start of all commands (`src/*.py`): a user's mistake gives one sentence and exit code 1, never a traceback."""
 
 import errno
 import functools
@@ -38,7 +38,7 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
 
         @functools.wraps(main)
         def job(config: DictConfig) -> Any:  # noqa: ANN401
-            with _of_a_sweep(config, main.__code__.co_filename) if sweeping() else _sentences():
+            with _sweep_errors(config, main.__code__.co_filename) if sweeping() else _user_errors():
                 check_kinds(config, config_name)
                 naming.check_names(config)
                 return main(config)
@@ -46,7 +46,7 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
         @functools.wraps(main)
         def program() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come here instead of being printed there
-            with _sentences(folder, config_name):
+            with _user_errors(folder, config_name):
                 hydra.main(version_base="1.3", config_path=str(folder), config_name=config_name)(job)()
 
         return program
@@ -55,21 +55,21 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
 
 
 class RunError(InputError):
-    """A run of a sweep failed: why has been printed, the sweep's other runs go on."""
+    """A run of a sweep failed: the reason has been printed, the other runs of the sweep continue."""
 
 
 def sweeping() -> bool:
-    """Whether this is a job of a sweep, or of a launcher that makes every run a job."""
+    """Return whether this is a job of a sweep, or of a launcher that makes every run a job."""
     return HydraConfig.get().mode == RunMode.MULTIRUN
 
 
 @contextmanager
-def _sentences(folder: Path | None = None, config_name: str = "") -> Iterator[None]:
-    """End with one sentence about what a user can cause, and exit code 1."""
+def _user_errors(folder: Path | None = None, config_name: str = "") -> Iterator[None]:
+    """Turn errors that a user can cause into one sentence and exit code 1."""
     try:
         yield
     except KeyboardInterrupt as stop:
-        _leave(str(stop) or "interrupted; the same command with resume=true goes on (preparation does by itself)", 130)
+        _exit(str(stop) or "interrupted; the same command with resume=true goes on (preparation does by itself)", 130)
     except BrokenPipeError:  # whoever read the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(141)
@@ -79,14 +79,14 @@ def _sentences(folder: Path | None = None, config_name: str = "") -> Iterator[No
             message = unknown_option(mistyped[1], folder, config_name)
         if message is None:
             raise
-        _leave(message)
+        _exit(message)
 
 
 @contextmanager
-def _of_a_sweep(config: DictConfig, script: str) -> Iterator[None]:
-    """Tell at once what a job of a sweep failed of, and let the sweep's other jobs go on.
+def _sweep_errors(config: DictConfig, script: str) -> Iterator[None]:
+    """Print at once why a job of a sweep failed, and let the other jobs of the sweep continue.
 
-    Meanwhile the command line is that of this run alone: Lightning starts further processes with it.
+    Inside, the command line is that of this run alone: Lightning starts further processes with it.
     """
     overrides = list(HydraConfig.get().overrides.task)
     command, sys.argv = sys.argv, [script, *overrides, "hydra.mode=RUN"]
@@ -105,7 +105,7 @@ def _of_a_sweep(config: DictConfig, script: str) -> Iterator[None]:
 
 
 def explanation(error: Exception) -> str | None:
-    """The sentence for a mistake of the user or a full disk; None for anything else, which is a bug."""
+    """Return the sentence for a mistake of the user or a full disk; None for any other error, which is a bug."""
     if isinstance(error, RunError):
         return "not every run of the sweep has finished, see above; the same command does only what is missing"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
@@ -123,13 +123,13 @@ def explanation(error: Exception) -> str | None:
     return None
 
 
-def _leave(message: str, code: int = 1) -> NoReturn:
+def _exit(message: str, code: int = 1) -> NoReturn:
     print(f"error: {message}", file=sys.stderr)
     sys.exit(code)
 
 
 def sentence(error: Exception) -> str:
-    """One sentence of Hydra's several lines about a mistyped option."""
+    """Shorten Hydra's several lines about a mistyped option to one sentence."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     noise = ("full_key", "object_type", "reference_type", "See https", "Config search path", "provider=")
     text = re.sub(r"\s+", " ", "; ".join(line for line in lines if not line.startswith(noise)))
@@ -137,7 +137,7 @@ def sentence(error: Exception) -> str:
 
 
 def unknown_choice(given: str, options: Sequence[str]) -> str | None:
-    """The sentence for `GROUP/NAME`, of which there is none among the files of conf/GROUP."""
+    """Return the sentence for a choice `GROUP/NAME` that has no file in conf/GROUP."""
     if given == "hydra/sweeper/optuna":
         return "a search needs Optuna: type `pip install -e '.[search]'`"
     group, _, name = given.rpartition("/")
@@ -149,17 +149,17 @@ def unknown_choice(given: str, options: Sequence[str]) -> str | None:
 
 
 def unknown_option(option: str, folder: Path, config_name: str) -> str:
-    """The sentence for an option that `conf/` does not have, with the nearest one it has."""
+    """Return the sentence for an option that `conf/` does not have, with the nearest one that it has."""
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(folder), version_base="1.3"):
-        there = list(_dotted(OmegaConf.to_container(hydra.compose(config_name))))
-    near = get_close_matches(option, there, n=1, cutoff=0.5)
+        known = list(_dotted(OmegaConf.to_container(hydra.compose(config_name))))
+    near = get_close_matches(option, known, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     return f"unknown option '{option}'{hint} (`--help` lists the options, `--cfg job` prints the config)"
 
 
 def _dotted(content: Any, prefix: str = "") -> Iterator[str]:  # noqa: ANN401
-    """Every key of nested dictionaries, groups included."""
+    """Yield every dotted key of nested dictionaries, groups included."""
     for key, value in content.items() if isinstance(content, dict) else ():
         yield f"{prefix}{key}"
         yield from _dotted(value, f"{prefix}{key}.")

@@ -1,4 +1,4 @@
-"""What a command says beside its results, on standard error, and the checks of its options."""
+"""Messages of commands on standard error, apart from their results, and checks of options."""
 
 import os
 import sys
@@ -15,35 +15,35 @@ from stgdn.inference.trained import TrainedNetwork
 from stgdn.skeleton import Layout, layout
 
 
-def note(sentence: str) -> None:
-    """Tell something without mixing it with results."""
+def warn(sentence: str) -> None:
+    """Print a note on standard error, apart from the results."""
     print(f"note: {sentence}", file=sys.stderr, flush=True)
 
 
-def tell_networks(network: Recogniser) -> None:
-    """Tell of networks whose training has not come to its end."""
+def warn_unfinished(network: Recogniser) -> None:
+    """Warn about networks whose training is unfinished."""
     for member in [network] if isinstance(network, TrainedNetwork) else network.members:
         if not member.finished:
-            note(
+            warn(
                 f"{member.checkpoint} is of epoch {member.epoch} of {member.config.epochs}: its training is unfinished"
             )
 
 
 @contextmanager
 def progress(total: int, what: str = "clips") -> Iterator[Callable[[], None]]:
-    """A bar over so many clips, or something else, where somebody looks; yields what is told after each of them."""
+    """Show a progress bar on a terminal; yields a function that advances it."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    shown = os.isatty(2) and total > 1
-    with Progress(*columns, console=Console(stderr=True), disable=not shown, transient=True) as bar:
+    visible = os.isatty(2) and total > 1
+    with Progress(*columns, console=Console(stderr=True), disable=not visible, transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)
 
 
-def counted(config: DictConfig, option: str) -> int:
-    """An option that is a whole number from 1 up.
+def positive_int(config: DictConfig, option: str) -> int:
+    """Return an option that must be a whole number from 1 up.
 
     Raises:
-        InputError: it is something else.
+        InputError: the value is something else.
     """
     value = config[option]
     if type(value) is not int or value < 1:
@@ -52,7 +52,7 @@ def counted(config: DictConfig, option: str) -> int:
 
 
 def chosen_layout(name: str | None) -> Layout | None:
-    """The joint layout that an option names.
+    """Return the joint layout that an option names.
 
     Raises:
         InputError: there is none of that name.

@@ -1,4 +1,4 @@
-"""For notebooks: the config that a command (`src/*.py`) would have, a command run, and small pictures."""
+"""Tools for notebooks: the config of a command (`src/*.py`), running a command, and small pictures."""
 
 import io
 import os
@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parents[3]  # the folder that has src/ and conf/
 COLOURS = 256  # of a picture, so that a byte a dot is enough
 
 
-def composed(command: str, *options: str) -> DictConfig:
-    """The config that `python src/DOOR.py OPTIONS` has, but for what only a run knows, such as its `folder`.
+def compose_config(command: str, *options: str) -> DictConfig:
+    """Return the config of `python src/COMMAND.py OPTIONS`, without what only a run knows, such as its `folder`.
 
     Args:
         command: name of a script, `train`.
@@ -46,7 +46,7 @@ def composed(command: str, *options: str) -> DictConfig:
 
 
 def run(command: str, *options: str) -> None:
-    """Run `python src/DOOR.py OPTIONS` in the current folder; what it says is printed line by line.
+    """Run `python src/COMMAND.py OPTIONS` in the current folder; its output is printed line by line.
 
     Args:
         command: name of a script, `train`.
@@ -69,14 +69,14 @@ def run(command: str, *options: str) -> None:
 
 
 def plain_environment() -> dict[str, str]:
-    """What a command gets that is to print neither colours, as notebooks ask for, nor the place of this Python."""
+    """Return environment variables with which a command prints no colours and finds this Python on PATH."""
     kept = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "CLICOLOR_FORCE")}
     found = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return {"COLUMNS": "140"} | kept | {"NO_COLOR": "1", "TERM": "dumb", "PYTHONUTF8": "1", "PATH": found}
 
 
 def script(command: str) -> Path:
-    """The file of a command.
+    """Return the file of a command.
 
     Raises:
         InputError: there is none of that name.
@@ -87,18 +87,18 @@ def script(command: str) -> Path:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, shown as the last value of a cell: small enough for a notebook that is kept with its outputs.
+    """Holds a figure that a notebook shows as the last value of a cell, as a small PNG.
 
     Attributes:
-        figure: what is shown.
-        dpi: dots an inch.
+        figure: the figure that is shown.
+        dpi: dots per inch.
     """
 
     figure: Figure
     dpi: int = 80
 
     def _repr_png_(self) -> bytes:
-        """What a notebook shows."""
+        """Return the figure as a PNG of at most `COLOURS` colours."""
         drawn, small = io.BytesIO(), io.BytesIO()
         self.figure.savefig(drawn, dpi=self.dpi, facecolor="white")
         image = Image.open(drawn).convert("RGB")

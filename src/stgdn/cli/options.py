@@ -1,4 +1,4 @@
-"""Options of the wrong kind: `epochs=ten` is told apart from `epochs=10` before anything runs."""
+"""Check of option types: `epochs=ten` is refused before anything runs."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def _compare(value: Any, default: Any, key: str) -> None:  # noqa: ANN401
 
 
 def fits(value: object, default: object) -> bool:
-    """Whether `value` is of the kind of `default`; a list may stand for one word or number, and the other way round.
+    """Return whether `value` has the type of `default`; a list may replace a single word or number, and vice versa.
 
     What is `auto` by default takes numbers too, such as `trainer.devices`.
     """

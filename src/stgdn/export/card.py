@@ -1,11 +1,11 @@
-"""The model card of exported weights: what they are, where they come from, and what nobody has measured."""
+"""The model card of exported weights: network, data, training, accuracy and licence."""
 
 from typing import Any
 
 from stgdn.data.protocols import PROTOCOLS
-from stgdn.inference.weights_folder import FACTS, WEIGHTS
+from stgdn.inference.weights_folder import METADATA_FILE, WEIGHTS
 
-DRAWN = ("crop", "jitter", "rotate", "moving_camera")
+RANDOM_SETTINGS = ("crop", "jitter", "rotate", "moving_camera")
 HEADER = """---
 library_name: stgdn
 tags: [skeleton-based-action-recognition, graph-neural-network]
@@ -21,60 +21,60 @@ network.probabilities([joints])         # (1, classes), for joints (M, T, V, C) 
 """
 
 
-def card(facts: dict[str, Any]) -> str:
-    """README.md for the facts of a network, see `stgdn.export.facts`."""
-    data = facts["config"]["data"]
-    title = f"# {facts['network']} on {data['name']}, stream {facts['stream']}"
+def model_card(metadata: dict[str, Any]) -> str:
+    """Return README.md for the metadata of a network, see `stgdn.export.facts`."""
+    data = metadata["config"]["data"]
+    title = f"# {metadata['network']} on {data['name']}, stream {metadata['stream']}"
     parts = [
-        *(HEADER + title, _summary(facts), "## Data", _data(facts), "## Training", _training(facts)),
-        *("## Accuracy", _accuracy(facts), "## Use", USE.rstrip(), _files(facts)),
+        *(HEADER + title, _summary(metadata), "## Data", _data(metadata), "## Training", _training(metadata)),
+        *("## Accuracy", _accuracy(metadata), "## Use", USE.rstrip(), _files(metadata)),
         *("## Licence", _licence(data)),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _summary(facts: dict[str, Any]) -> str:
-    shape = facts["clip_shape"]
+def _summary(metadata: dict[str, Any]) -> str:
+    shape = metadata["clip_shape"]
     lines = [
         "Skeleton-based action recognition. "
         f"Input: clips of {shape['C']} coordinates, {shape['T']} frames, {shape['V']} joints "
-        f"({facts['layout']['name']}) and {shape['M']} {'body' if shape['M'] == 1 else 'bodies'}. "
-        f"Output: scores of {len(facts['classes'])} classes before the softmax.",
-        f"- parameters: {facts['parameters']:,}",
-        f"- weights: {_state(facts)}",
+        f"({metadata['layout']['name']}) and {shape['M']} {'body' if shape['M'] == 1 else 'bodies'}. "
+        f"Output: scores of {len(metadata['classes'])} classes before the softmax.",
+        f"- parameters: {metadata['parameters']:,}",
+        f"- weights: {_state(metadata)}",
     ]
     return lines[0] + "\n\n" + "\n".join(lines[1:])
 
 
-def _state(facts: dict[str, Any]) -> str:
-    if facts["folded"]:
+def _state(metadata: dict[str, Any]) -> str:
+    if metadata["folded"]:
         return "folded, for inference only: whitening and BatchNorm are constants of the filters"
     return "as trained, with running statistics"
 
 
-def _data(facts: dict[str, Any]) -> str:
-    data = facts["config"]["data"]
-    lines = [f"- set: {data['dataset']}, {data['num_classes']} classes{_synthetic(facts)}"]
+def _data(metadata: dict[str, Any]) -> str:
+    data = metadata["config"]["data"]
+    lines = [f"- set: {data['dataset']}, {data['num_classes']} classes{_synthetic(metadata)}"]
     protocol = PROTOCOLS.get(data["protocol"])
     if protocol is None:
         lines.append(f"- protocol: {data['protocol']}")
     else:
         values = ", ".join(map(str, protocol.train))
         lines.append(f"- protocol: {data['protocol']}, trained on {protocol.by} {values} and tested on the others")
-    if clips := (facts["results"] or {}).get("clips"):
+    if clips := (metadata["results"] or {}).get("clips"):
         lines.append("- clips: " + ", ".join(f"{count:,} {split}" for split, count in clips.items() if count))
     if median := data.get("median_frames"):
         lines.append(f"- length of the training clips: {median} frames (median)")
-    settings = facts["preprocessing"]
-    always = _listed({key: value for key, value in settings.items() if key not in DRAWN})
-    if facts["config"].get("origin"):
+    settings = metadata["preprocessing"]
+    always = _listed({key: value for key, value in settings.items() if key not in RANDOM_SETTINGS})
+    if metadata["config"].get("origin"):
         return "\n".join([*lines, f"- preprocessing: {always}"])
-    drawn = _listed({key: settings[key] for key in DRAWN})
+    drawn = _listed({key: settings[key] for key in RANDOM_SETTINGS})
     return "\n".join([*lines, f"- preprocessing: {always}", f"- at random, in training only: {drawn}"])
 
 
-def _synthetic(facts: dict[str, Any]) -> str:
-    made_up = facts["config"]["data"].get("synthetic") or (facts["results"] or {}).get("synthetic")
+def _synthetic(metadata: dict[str, Any]) -> str:
+    made_up = metadata["config"]["data"].get("synthetic") or (metadata["results"] or {}).get("synthetic")
     return "; **synthetic people**, nobody who exists" if made_up else ""
 
 
@@ -86,8 +86,8 @@ def _word(value: Any) -> str:  # noqa: ANN401
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value).lower()
 
 
-def _training(facts: dict[str, Any]) -> str:
-    config, results = facts["config"], facts["results"] or {}
+def _training(metadata: dict[str, Any]) -> str:
+    config, results = metadata["config"], metadata["results"] or {}
     if origin := config.get("origin"):
         return (
             f"Trained by the code of {origin['paper']} ({origin['code']}), not by this suite. Read from "
@@ -95,7 +95,7 @@ def _training(facts: dict[str, Any]) -> str:
             "that it is what the weights were trained with is not checked."
         )
     lines = [
-        f"- recipe: {config.get('recipe_name')}, {facts['epoch']} of {config.get('epochs')} epochs, "
+        f"- recipe: {config.get('recipe_name')}, {metadata['epoch']} of {config.get('epochs')} epochs, "
         f"batches of {config.get('batch_size')}, seed {config.get('seed')}"
     ]
     if settings := config.get("optimisation"):
@@ -105,21 +105,21 @@ def _training(facts: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _accuracy(facts: dict[str, Any]) -> str:
-    results = facts["results"]
+def _accuracy(metadata: dict[str, Any]) -> str:
+    results = metadata["results"]
     if results is None:
         return "Not measured: this suite has not tested these weights."
     top5 = f", top-5 {results['test_top5']:.1f} %" if results.get("test_top5") is not None else ""
     return (
         f"Top-1 {results['test_top1']:.1f} %{top5} on the test split, one run, seed {results['seed']}, last epoch"
-        f"{'; of synthetic people it says nothing about real ones' if _synthetic(facts) else ''}."
+        f"{'; of synthetic people it says nothing about real ones' if _synthetic(metadata) else ''}."
     )
 
 
-def _files(facts: dict[str, Any]) -> str:
+def _files(metadata: dict[str, Any]) -> str:
     return (
-        f"`{WEIGHTS}` holds the weights, `{FACTS}` the classes, joints, preprocessing and config. Neither needs pickle "
-        f"or Lightning. Written by {facts['made_with']}."
+        f"`{WEIGHTS}` holds the weights, `{METADATA_FILE}` the classes, joints, preprocessing and config. Neither "
+        f"needs pickle or Lightning. Written by {metadata['made_with']}."
     )
 
 

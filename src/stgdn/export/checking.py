@@ -1,4 +1,4 @@
-"""Whether an exported network computes what the trained one does, and how fast."""
+"""Comparison of an exported network with the trained one: scores and speed."""
 
 from collections.abc import Callable, Mapping
 
@@ -14,17 +14,17 @@ Scorer = Callable[[Tensor], Tensor]
 
 
 def largest_difference(one: Scorer, other: Scorer, clips: Tensor) -> float:
-    """Of all scores of clips (N, C, T, V, M), given one alone, then three, then by sixteens; NaN if one is none."""
+    """Return the largest score difference on clips (N, C, T, V, M), in batches of 1, 3, 16, ...; NaN if any is."""
     sizes = [1, 3, *[16] * (len(clips) // 16 + 1)]
-    found = [torch.zeros(())]
+    differences = [torch.zeros(())]
     with torch.inference_mode():
         for part in clips.split(_fitting(sizes, len(clips))):
-            found.append((one(part) - other(part)).abs().max())
-    return float(torch.stack(found).max())
+            differences.append((one(part) - other(part)).abs().max())
+    return float(torch.stack(differences).max())
 
 
 def _fitting(sizes: list[int], total: int) -> list[int]:
-    """The first of some sizes, the last one cut, that make a total."""
+    """Return the first of `sizes` that sum to `total`, the last one shortened."""
     kept: list[int] = []
     for size in sizes:
         if room := min(size, total - sum(kept)):
@@ -32,10 +32,10 @@ def _fitting(sizes: list[int], total: int) -> list[int]:
     return kept
 
 
-def clips_a_second(scorers: Mapping[str, Scorer], clips: Tensor, batch_size: int) -> dict[str, float]:
-    """Speed of each on one thread, by the median of batches that they are given in turn."""
+def clips_per_second(scorers: Mapping[str, Scorer], clips: Tensor, batch_size: int) -> dict[str, float]:
+    """Return the clips per second of each scorer on one thread, by the median of batches measured in turn."""
     batch = clips[torch.arange(batch_size) % len(clips)]
-    ways = {name: lambda _, scorer=scorer: scorer(batch) for name, scorer in scorers.items()}
+    calls = {name: lambda _, scorer=scorer: scorer(batch) for name, scorer in scorers.items()}
     with threads(1), torch.inference_mode():
-        seconds = interleaved(ways, ROUNDS)
+        seconds = interleaved(calls, ROUNDS)
     return {name: batch_size / taken for name, taken in seconds.items()}

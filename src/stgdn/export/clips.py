@@ -16,22 +16,22 @@ from stgdn.model.network import Network
 
 
 class Clips(NamedTuple):
-    """Clips (N, C, T, V, M), and whether they are of people: of the test split and not random numbers."""
+    """Hold clips (N, C, T, V, M), and whether they are of the test split and not random numbers."""
 
     clips: Tensor
     real: bool
 
 
 def clips_for(network: TrainedNetwork, count: int, store: str | None = None) -> Clips:
-    """So many test clips of the network's data, evenly from the whole split; random ones where its store is not there.
+    """Return test clips of the network's data, evenly from the whole split; random ones if its store is missing.
 
     Args:
-        network: whose data.
-        count: at most so many.
+        network: the network whose data are used.
+        count: largest number of clips.
         store: where the prepared store is now; None for where the run found it.
 
     Raises:
-        InputError: the store is damaged or of other data; or one is named and there is none.
+        InputError: the store is damaged or of other data, or `store` does not exist.
     """
     config = OmegaConf.create(OmegaConf.to_container(network.config, resolve=True))
     assert isinstance(config, DictConfig)
@@ -50,7 +50,7 @@ def clips_for(network: TrainedNetwork, count: int, store: str | None = None) -> 
 
 
 def _random(network: TrainedNetwork, count: int) -> Tensor:
-    """Normal numbers; in every second clip nobody but the first body."""
+    """Return clips of normal random numbers; every second one has only the first body."""
     inner = network.network
     assert isinstance(inner, Network)
     clips = torch.randn(count, *inner.clip_shape, generator=torch.Generator().manual_seed(0))

@@ -1,4 +1,4 @@
-"""A trained network into a file of a format: written, compared with the original, and only then put in its place."""
+"""Export of a trained network: write it, compare it with the original, and only then rename it to its final path."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from stgdn.errors import InputError, choose
-from stgdn.export.checking import LIMIT, Scorer, clips_a_second, largest_difference
+from stgdn.export.checking import LIMIT, Scorer, clips_per_second, largest_difference
 from stgdn.export.onnx_file import open_onnx, write_onnx
 from stgdn.export.torch_file import open_torch, write_torch
 from stgdn.export.weights_files import open_folder, write_folder
@@ -20,14 +20,14 @@ from stgdn.inference.weights_folder import is_weights_folder
 
 
 class Format(NamedTuple):
-    """A kind of file.
+    """Describe a format of exported networks.
 
     Attributes:
-        suffix: of its name; "" for a folder.
-        runner: what computes with it.
-        write: a network to a path.
-        open: a path to a function from clips to scores.
-        needs: modules that do not come with this package.
+        suffix: of the file name; "" for a folder.
+        runner: the program that computes with it.
+        write: writes a network to a path.
+        open: opens a path as a function from clips to scores.
+        needs: modules that this package does not install.
     """
 
     suffix: str
@@ -45,12 +45,12 @@ FORMATS = {
 
 
 class Exported(NamedTuple):
-    """What was written.
+    """Hold the result of an export.
 
     Attributes:
-        path: where.
-        difference: the largest between its scores and those of the trained network.
-        speeds: clips a second on one thread, of both.
+        path: of the file or folder.
+        difference: the largest between scores of the export and of the trained network.
+        speeds: clips per second on one thread, of both.
     """
 
     path: Path
@@ -59,7 +59,7 @@ class Exported(NamedTuple):
 
 
 def chosen_format(name: str, *, folded: bool | None) -> Format:
-    """The format of a name, ready to write.
+    """Return the format of a name, ready to write.
 
     Args:
         name: a key of `FORMATS`.
@@ -79,10 +79,10 @@ def chosen_format(name: str, *, folded: bool | None) -> Format:
 
 
 def target(network: TrainedNetwork, form: Format, given: str | None, *, overwrite: bool) -> Path:
-    """Where to write, whose folder is made: `given`, else `exports/DATA-MODEL-STREAM-seedN`.
+    """Return the path to write, and make its folder: `given`, else `exports/DATA-MODEL-STREAM-seedN`.
 
     Raises:
-        InputError: something is there and may not be overwritten or is of another kind; another suffix; no folder.
+        InputError: the path exists and may not be overwritten or is of another kind; another suffix; no folder.
     """
     config = network.config
     seed = f"-seed{config.seed}" if config.get("seed") is not None else ""
@@ -90,11 +90,11 @@ def target(network: TrainedNetwork, form: Format, given: str | None, *, overwrit
     path = Path("exports", file_name(name, "name of the export")) if given is None else Path(given)
     if form.suffix and path.suffix.lower() != form.suffix:
         raise InputError(f"write={path} must end in {form.suffix}")
-    free_for(path, folder=not form.suffix, overwrite=overwrite)
+    check_free(path, folder=not form.suffix, overwrite=overwrite)
     return path
 
 
-def free_for(path: Path, *, folder: bool, overwrite: bool) -> None:
+def check_free(path: Path, *, folder: bool, overwrite: bool) -> None:
     """Check that a file or folder may be written, and make the folder that it will be in.
 
     Raises:
@@ -115,13 +115,13 @@ def free_for(path: Path, *, folder: bool, overwrite: bool) -> None:
 
 
 def export(network: TrainedNetwork, form: Format, path: Path, clips: Tensor, batch_size: int) -> Exported:
-    """Write a network, and compare what was written with it; nothing is left at `path` if they differ.
+    """Write a network and compare the export with it; nothing is left at `path` if they differ.
 
     Args:
         network: on a CPU.
         form: see `chosen_format`.
         path: see `target`.
-        clips: (N, C, T, V, M) to compare on.
+        clips: (N, C, T, V, M) for the comparison.
         batch_size: clips at a time, for the speeds.
 
     Raises:
@@ -137,5 +137,5 @@ def export(network: TrainedNetwork, form: Format, path: Path, clips: Tensor, bat
                 f"{form.runner} differs from the trained network by {difference:.2g} in a score, more than {LIMIT:g}: "
                 "nothing was written"
             )
-        speeds = clips_a_second({"PyTorch": network.network, form.runner: scorer}, clips, batch_size)
+        speeds = clips_per_second({"PyTorch": network.network, form.runner: scorer}, clips, batch_size)
     return Exported(path, difference, speeds)

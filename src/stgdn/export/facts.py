@@ -1,4 +1,4 @@
-"""What an exported network says of itself, as plain data: all that it takes to use it, and where it comes from."""
+"""Metadata of an exported network as plain data: its input, classes, preprocessing, config and results."""
 
 import json
 from dataclasses import asdict
@@ -9,16 +9,16 @@ from omegaconf import OmegaConf
 
 from stgdn.errors import InputError
 from stgdn.inference.trained import TrainedNetwork
-from stgdn.inference.weights_folder import WEIGHTS, read_facts
+from stgdn.inference.weights_folder import WEIGHTS, read_metadata
 from stgdn.model.network import Network
 
-# What of a run's config is about the network and not about the machine that trained it.
+# Entries of a run's config that describe the network and not the machine that trained it.
 KEPT = ("seed", "recipe_name", "epochs", "batch_size", "width", "optimisation", "data", "model", "origin")
-PLACES = ("source", "store")
+PATHS = ("source", "store")
 
 
-def facts_of(network: TrainedNetwork, *, folded: bool) -> dict[str, Any]:
-    """Everything about a network but its weights.
+def metadata_of(network: TrainedNetwork, *, folded: bool) -> dict[str, Any]:
+    """Return the metadata of a network.
 
     Keys: `network`, `stream`, `clip_shape` (C, T, V, M), `classes` in the order of the scores, `layout` (joints and
     bones that the network sees), `data_layout` (those of the run's data), `preprocessing` (`ClipSettings`), `folded`,
@@ -44,13 +44,13 @@ def facts_of(network: TrainedNetwork, *, folded: bool) -> dict[str, Any]:
 
 
 def results_of(network: TrainedNetwork) -> dict[str, Any] | None:
-    """Accuracy in percent on the test split, seed, number of clips and command; None if these weights were not tested.
+    """Return accuracy in percent on the test split, seed, clip counts and command; None if the weights were not tested.
 
-    A run's summary is about its last epoch; that of an exported folder is what the folder says.
+    A run's summary describes its last epoch; an exported folder has its own results.
     """
     path = network.checkpoint
     if path.name == WEIGHTS:
-        return read_facts(path.parent).get("results")
+        return read_metadata(path.parent).get("results")
     try:
         summary = json.loads((path.parent.parent / "summary.json").read_text(encoding="utf-8"))
         keys = ("test_top1", "test_top5", "seed", "clips", "command", "synthetic")
@@ -59,10 +59,11 @@ def results_of(network: TrainedNetwork) -> dict[str, Any] | None:
         return None
 
 
-def as_strings(facts: dict[str, Any]) -> dict[str, str]:
-    """Facts as formats hold them that know strings only: words as they are, everything else as JSON."""
+def as_strings(metadata: dict[str, Any]) -> dict[str, str]:
+    """Return metadata as strings, for formats that hold only these: strings unchanged, all other values as JSON."""
     return {
-        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for key, value in facts.items()
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for key, value in metadata.items()
     }
 
 
@@ -70,7 +71,7 @@ def expect_complete(network: TrainedNetwork, *, unfinished: bool) -> None:
     """Check that a network was trained to its end, unless an unfinished one is wanted.
 
     Raises:
-        InputError: it was not.
+        InputError: its training is unfinished.
     """
     if not network.finished and not unfinished:
         raise InputError(
@@ -82,8 +83,8 @@ def expect_complete(network: TrainedNetwork, *, unfinished: bool) -> None:
 def _config(network: TrainedNetwork) -> dict[str, Any]:
     config: Any = OmegaConf.to_container(network.config, resolve=True)
     kept = {key: config[key] for key in KEPT if key in config}
-    kept["data"] = {key: value for key, value in kept["data"].items() if key not in PLACES}
+    kept["data"] = {key: value for key, value in kept["data"].items() if key not in PATHS}
     if isinstance(reader := kept["data"].get("reader"), dict):
-        kept["data"]["reader"] = {key: value for key, value in reader.items() if key not in PLACES}
+        kept["data"]["reader"] = {key: value for key, value in reader.items() if key not in PATHS}
     kept["data"]["classes"] = list(network.classes)
     return kept

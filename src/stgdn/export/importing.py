@@ -1,4 +1,4 @@
-"""Weights that the published code of 2s-AGCN or ST-GCN has trained, in our networks."""
+"""Import of weights that the published code of 2s-AGCN or ST-GCN has trained."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,37 +20,37 @@ from stgdn.inference.trained import TrainedNetwork, class_names
 from stgdn.model.network import Network
 from stgdn.model.spatial import MaskedGCN
 
-SHOWN = 6  # differences of a kind
-UNCOUNTED = ".num_batches_tracked"  # a number that nothing here uses, and that files of before PyTorch 0.4.1 lack
+MAX_LISTED = 6  # names in a message
+BATCH_COUNT = ".num_batches_tracked"  # not used here, and missing in files from before PyTorch 0.4.1
 
 
 def import_weights(path: Path, config: DictConfig) -> TrainedNetwork:
-    """The network of `config.model` with published weights.
+    """Build the network of `config.model` with published weights.
 
     Args:
         path: the published file.
-        config: `model` and `data` as for training, and what they refer to.
+        config: `model` and `data` as for training, and the options that they refer to.
 
     Raises:
-        InputError: a network that nobody has published weights of, no file of weights, or weights that do not fit.
+        InputError: a network without published weights, no file of weights, or weights that do not fit.
     """
     if config.data.num_classes is None:
         complete(config.data, open_prepared(config.data.store))
     plain: Any = OmegaConf.to_container(config, resolve=True)
     network: Network = instantiate(plain["model"])
     origin = origin_for(network)
-    network.load_state_dict(renamed(read_published(path), network, origin, path.name))
-    told = {"paper": origin.paper, "code": origin.code, "file": path.name, "sha256": digest(path)}
-    made = OmegaConf.create({"model": plain["model"], "data": plain["data"], "epochs": 0, "origin": told})
+    network.load_state_dict(to_state_dict(read_published(path), network, origin, path.name))
+    provenance = {"paper": origin.paper, "code": origin.code, "file": path.name, "sha256": digest(path)}
+    made = OmegaConf.create({"model": plain["model"], "data": plain["data"], "epochs": 0, "origin": provenance})
     classes = known_classes(made.data)
     return TrainedNetwork(network.eval(), tuple(classes), Preprocessing.of(made.data), made, path, epoch=0)
 
 
 def origin_for(network: Network) -> Origin:
-    """The published code that has such a network.
+    """Return the published code that has such a network.
 
     Raises:
-        InputError: none has.
+        InputError: no published code has it.
     """
     blocks = set(network.block_names)
     for origin in ORIGINS:
@@ -62,33 +62,33 @@ def origin_for(network: Network) -> Origin:
     )
 
 
-def renamed(weights: Mapping[str, Tensor], network: Network, origin: Origin, file: str) -> dict[str, Tensor]:
-    """Published weights as a state dict of `network`.
+def to_state_dict(weights: Mapping[str, Tensor], network: Network, origin: Origin, file: str) -> dict[str, Tensor]:
+    """Return published weights as a state dict of `network`.
 
     Raises:
-        InputError: some are missing, unexpected or of another shape, or the skeleton's graph is another one; the
-            sentence lists them.
+        InputError: weights are missing, unexpected or of another shape, or the graph is another one; the message
+            lists them.
     """
     expect_origin(weights, network, origin, file)
     own = network.state_dict()
-    made = {name: origin.made(name) for name in own}
-    wanted = {each: name for name, part in made.items() for each in part.names}
-    missing = [each for each in wanted if each not in weights and not each.endswith(UNCOUNTED)]
+    sources = {name: origin.source_of(name) for name in own}
+    wanted = {theirs: name for name, part in sources.items() for theirs in part.names}
+    missing = [name for name in wanted if name not in weights and not name.endswith(BATCH_COUNT)]
     unexpected = [name for name in weights if name not in wanted and name not in origin.leftover]
     state, shapes = {}, []
-    for name, part in made.items():
+    for name, part in sources.items():
         if not all(each in weights for each in part.names):
             state[name] = own[name]
             continue
-        joined = joined_or_none([weights[each] for each in part.names], part.join)
+        joined = join_or_none([weights[each] for each in part.names], part.join)
         if joined is None or joined.shape != own[name].shape:
             theirs = " and ".join(dict.fromkeys(str(tuple(weights[each].shape)) for each in part.names))
             shapes.append(f"{part.names[0]} {theirs} for {name} {tuple(own[name].shape)}")
         state[name] = joined
     differences = [("missing", missing), ("unexpected", unexpected), ("of another shape", shapes)]
-    told = [f"{len(found)} {what}: {_some(found)}" for what, found in differences if found]
-    if told:
-        raise InputError(f"{file} does not fit {network.name} as {origin.paper} names it: {'; '.join(told)}")
+    problems = [f"{len(found)} {what}: {_shortened(found)}" for what, found in differences if found]
+    if problems:
+        raise InputError(f"{file} does not fit {network.name} as {origin.paper} names it: {'; '.join(problems)}")
     expect_same_graph(weights.get("A"), network, file)
     return state
 
@@ -97,18 +97,18 @@ def expect_origin(weights: Mapping[str, Tensor], network: Network, origin: Origi
     """Check that weights are not those of the other published network.
 
     Raises:
-        InputError: they are.
+        InputError: they are of the other network.
     """
-    for each in ORIGINS:
-        if each is not origin and each.mark in weights:
+    for other in ORIGINS:
+        if other is not origin and other.mark in weights:
             raise InputError(
-                f"{file} is a file of {each.paper}, and {network.name} takes those of {origin.paper}: "
-                f"say model={each.model}"
+                f"{file} is a file of {other.paper}, and {network.name} takes those of {origin.paper}: "
+                f"say model={other.model}"
             )
 
 
-def joined_or_none(parts: list[Tensor], join: Any) -> Tensor | None:  # noqa: ANN401
-    """Published weights as one of ours, or None where their shapes do not allow it."""
+def join_or_none(parts: list[Tensor], join: Any) -> Tensor | None:  # noqa: ANN401
+    """Join published weights into one of ours; None if their shapes do not allow it."""
     try:
         return join(parts)
     except (RuntimeError, IndexError):
@@ -116,10 +116,10 @@ def joined_or_none(parts: list[Tensor], join: Any) -> Tensor | None:  # noqa: AN
 
 
 def expect_same_graph(graph: Tensor | None, network: Network, file: str) -> None:
-    """Check that ST-GCN's adjacency (K, V, V), where a file has it, is that of our network.
+    """Check that ST-GCN's adjacency (K, V, V), if the file has it, is that of our network.
 
     Raises:
-        InputError: it is another one: other joints, another centre or another partition.
+        InputError: it differs: other joints, another centre or another partition.
     """
     filters = [part for part in network.modules() if isinstance(part, MaskedGCN)]
     if graph is None or not filters:
@@ -133,7 +133,7 @@ def expect_same_graph(graph: Tensor | None, network: Network, file: str) -> None
 
 
 def known_classes(data: DictConfig) -> list[str]:
-    """Names of classes: as the prepared store has them, else as the package lists them for the data set."""
+    """Return class names: as the prepared store has them, else as the package lists them for the data set."""
     names = class_names(data)
     if names[0] == "class 0":
         lists = {"ntu60": "actions_ntu120", "ntu120": "actions_ntu120", "kinetics": "actions_kinetics400"}
@@ -142,6 +142,6 @@ def known_classes(data: DictConfig) -> list[str]:
     return list(names)
 
 
-def _some(found: list[str]) -> str:
-    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return ", ".join(found[:SHOWN]) + more
+def _shortened(names: list[str]) -> str:
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return ", ".join(names[:MAX_LISTED]) + more

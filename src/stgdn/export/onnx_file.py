@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from stgdn.export.facts import as_strings, facts_of
+from stgdn.export.facts import as_strings, metadata_of
 from stgdn.export.tracing import quiet, trace
 from stgdn.inference.trained import TrainedNetwork
 
@@ -17,12 +17,12 @@ OPSET = 18
 def write_onnx(network: TrainedNetwork, path: Path) -> None:
     """Write a network, folded: input `clips` (batch, C, T, V, M), output `scores` (batch, classes), float32.
 
-    The facts are in the file's metadata, one entry each.
+    The metadata of `stgdn.export.facts` is in the file's metadata, one entry each.
 
     Raises:
         InputError: the network cannot be folded.
     """
-    facts = facts_of(network, folded=True)
+    metadata = metadata_of(network, folded=True)
     program = trace(network)
     for name in ("_registration", "_compat"):  # what they say is about parts that no network here has
         logging.getLogger(f"torch.onnx._internal.exporter.{name}").setLevel(logging.ERROR)
@@ -36,12 +36,12 @@ def write_onnx(network: TrainedNetwork, path: Path) -> None:
             verbose=False,
         )
     assert exported is not None
-    exported.model.metadata_props.update(as_strings(facts))
+    exported.model.metadata_props.update(as_strings(metadata))
     path.write_bytes(exported.model_proto.SerializeToString())
 
 
 def open_onnx(path: Path) -> Callable[[Tensor], Tensor]:
-    """Clips to scores by ONNX Runtime, on one thread."""
+    """Return a function from clips to scores by ONNX Runtime, on one thread."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

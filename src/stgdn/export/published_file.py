@@ -8,15 +8,15 @@ from torch import Tensor
 from stgdn.errors import InputError
 from stgdn.runs.weights_file import read_weights
 
-WRAPPED = "module."  # what torch.nn.DataParallel puts before every name
+WRAPPED = "module."  # prefix that torch.nn.DataParallel puts before every name
 NESTED = ("state_dict", "model_state_dict", "model")
 
 
 def read_published(path: Path) -> dict[str, Tensor]:
-    """The weights of a file by their published names.
+    """Read the weights of a file, by their published names.
 
     Raises:
-        InputError: no file, or it holds something else than weights (pickled code is refused, nothing of it runs).
+        InputError: no file, or it holds something other than weights (pickled code is refused, nothing of it runs).
     """
     content = read_weights(path, "file of weights")
     for key in NESTED:
@@ -30,6 +30,6 @@ def read_published(path: Path) -> dict[str, Tensor]:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file."""
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Which weights of the published code make which weight of ours.
+"""Names of the published code's weights for each weight of ours.
 
 | ours (`layers.N`, N from 0) | 2s-AGCN (lshiwjx/2s-AGCN, `l1` to `l10`) | how |
 |---|---|---|
@@ -32,51 +32,51 @@ from torch import Tensor
 Join = Callable[[Sequence[Tensor]], Tensor]
 
 
-class Made(NamedTuple):
-    """What a weight of ours is made of.
+class WeightSource(NamedTuple):
+    """Hold the published weights that make one of ours.
 
     Attributes:
         names: of the published weights.
-        join: makes ours of them.
+        join: makes our weight from them.
     """
 
     names: tuple[str, ...]
     join: Join
 
 
-def the_same(parts: Sequence[Tensor]) -> Tensor:
-    """One weight as it is."""
+def unchanged(parts: Sequence[Tensor]) -> Tensor:
+    """Return a single weight unchanged."""
     return parts[0]
 
 
-def side_by_side(parts: Sequence[Tensor]) -> Tensor:
-    """1×1 convolutions (C_out, C, 1, 1) of K subsets as (C_out, K, C), their biases (C_out,) as (K, C_out)."""
+def stack_subsets(parts: Sequence[Tensor]) -> Tensor:
+    """Stack 1×1 convolutions (C_out, C, 1, 1) of K subsets to (C_out, K, C), their biases (C_out,) to (K, C_out)."""
     if parts[0].dim() == 1:
         return torch.stack(list(parts))
     return torch.stack([part.flatten(1) for part in parts], dim=1)
 
 
-def behind(parts: Sequence[Tensor]) -> Tensor:
-    """Convolutions as one with the channels of all."""
+def concatenate(parts: Sequence[Tensor]) -> Tensor:
+    """Concatenate convolutions along their output channels."""
     return torch.cat(list(parts))
 
 
-def without_kernel(parts: Sequence[Tensor]) -> Tensor:
-    """A 1×1 convolution (C_out, C, 1, 1) as a linear layer (C_out, C)."""
+def to_linear(parts: Sequence[Tensor]) -> Tensor:
+    """Reshape a 1×1 convolution (C_out, C, 1, 1) to a linear layer (C_out, C)."""
     return parts[0].flatten(1) if parts[0].dim() == 4 and parts[0].shape[2:] == (1, 1) else parts[0]
 
 
 class Origin(NamedTuple):
-    """Published code whose weights can be read.
+    """Describe published code whose weights can be imported.
 
     Attributes:
-        paper: what its authors call it.
+        paper: the authors' name for it.
         code: the repository.
         filters: the block that all layers of our network must have.
-        model: what this suite calls the network.
-        mark: a weight by which its files are known.
+        model: this suite's name of the network.
+        mark: a weight name that identifies its files.
         rules: (pattern of our name, published names, how they are joined); {layer} counts from 0, {number} from 1.
-        leftover: published entries that are no weights of ours.
+        leftover: published entries that our network does not have.
     """
 
     paper: str
@@ -87,13 +87,15 @@ class Origin(NamedTuple):
     rules: tuple[tuple[str, tuple[str, ...], Join], ...]
     leftover: tuple[str, ...] = ()
 
-    def made(self, name: str) -> Made:
-        """What our weight `name` is made of."""
+    def source_of(self, name: str) -> WeightSource:
+        """Return the published weights that make our weight `name`."""
         for pattern, names, join in self.rules:
-            if found := re.fullmatch(pattern, name):
-                layer = int(found.groupdict().get("layer") or 0)
-                rest = found["rest"]
-                return Made(tuple(each.format(layer=layer, number=layer + 1, rest=rest) for each in names), join)
+            if match := re.fullmatch(pattern, name):
+                layer = int(match.groupdict().get("layer") or 0)
+                rest = match["rest"]
+                return WeightSource(
+                    tuple(theirs.format(layer=layer, number=layer + 1, rest=rest) for theirs in names), join
+                )
         raise KeyError(name)
 
 
@@ -107,25 +109,25 @@ AGCN = Origin(
     model="agcn",
     mark="l1.gcn1.PA",
     rules=(
-        ("input_norm" + REST, ("data_bn.{rest}",), the_same),
-        (LAYER + r"spatial\.adjacency\.(?P<rest>learned)", ("l{number}.gcn1.PA",), the_same),
+        ("input_norm" + REST, ("data_bn.{rest}",), unchanged),
+        (LAYER + r"spatial\.adjacency\.(?P<rest>learned)", ("l{number}.gcn1.PA",), unchanged),
         (
             LAYER + r"spatial\.adjacency\.embedding" + REST,
             tuple(f"l{{number}}.gcn1.conv_{which}.{k}.{{rest}}" for which in "ab" for k in SUBSETS),
-            behind,
+            concatenate,
         ),
         (
             LAYER + r"spatial\.theta" + REST,
             tuple(f"l{{number}}.gcn1.conv_d.{k}.{{rest}}" for k in SUBSETS),
-            side_by_side,
+            stack_subsets,
         ),
-        (LAYER + "spatial_norm" + REST, ("l{number}.gcn1.bn.{rest}",), the_same),
-        (LAYER + "down" + REST, ("l{number}.gcn1.down.{rest}",), the_same),
-        (LAYER + r"temporal\.theta" + REST, ("l{number}.tcn1.conv.{rest}",), the_same),
-        (LAYER + "temporal_norm" + REST, ("l{number}.tcn1.bn.{rest}",), the_same),
-        (LAYER + r"residual\.0" + REST, ("l{number}.residual.conv.{rest}",), the_same),
-        (LAYER + r"residual\.1" + REST, ("l{number}.residual.bn.{rest}",), the_same),
-        ("classifier" + REST, ("fc.{rest}",), the_same),
+        (LAYER + "spatial_norm" + REST, ("l{number}.gcn1.bn.{rest}",), unchanged),
+        (LAYER + "down" + REST, ("l{number}.gcn1.down.{rest}",), unchanged),
+        (LAYER + r"temporal\.theta" + REST, ("l{number}.tcn1.conv.{rest}",), unchanged),
+        (LAYER + "temporal_norm" + REST, ("l{number}.tcn1.bn.{rest}",), unchanged),
+        (LAYER + r"residual\.0" + REST, ("l{number}.residual.conv.{rest}",), unchanged),
+        (LAYER + r"residual\.1" + REST, ("l{number}.residual.bn.{rest}",), unchanged),
+        ("classifier" + REST, ("fc.{rest}",), unchanged),
     ),
 )
 
@@ -136,14 +138,14 @@ ST_GCN = Origin(
     model="st_gcn",
     mark="st_gcn_networks.0.gcn.conv.weight",
     rules=(
-        ("input_norm" + REST, ("data_bn.{rest}",), the_same),
-        (LAYER + r"spatial\.(?P<rest>edge_mask)", ("edge_importance.{layer}",), the_same),
-        (LAYER + r"spatial\.theta" + REST, ("st_gcn_networks.{layer}.gcn.conv.{rest}",), the_same),
-        (LAYER + "spatial_norm" + REST, ("st_gcn_networks.{layer}.tcn.0.{rest}",), the_same),
-        (LAYER + r"temporal\.theta" + REST, ("st_gcn_networks.{layer}.tcn.2.{rest}",), the_same),
-        (LAYER + "temporal_norm" + REST, ("st_gcn_networks.{layer}.tcn.3.{rest}",), the_same),
-        (LAYER + "residual" + REST, ("st_gcn_networks.{layer}.residual.{rest}",), the_same),
-        ("classifier" + REST, ("fcn.{rest}",), without_kernel),
+        ("input_norm" + REST, ("data_bn.{rest}",), unchanged),
+        (LAYER + r"spatial\.(?P<rest>edge_mask)", ("edge_importance.{layer}",), unchanged),
+        (LAYER + r"spatial\.theta" + REST, ("st_gcn_networks.{layer}.gcn.conv.{rest}",), unchanged),
+        (LAYER + "spatial_norm" + REST, ("st_gcn_networks.{layer}.tcn.0.{rest}",), unchanged),
+        (LAYER + r"temporal\.theta" + REST, ("st_gcn_networks.{layer}.tcn.2.{rest}",), unchanged),
+        (LAYER + "temporal_norm" + REST, ("st_gcn_networks.{layer}.tcn.3.{rest}",), unchanged),
+        (LAYER + "residual" + REST, ("st_gcn_networks.{layer}.residual.{rest}",), unchanged),
+        ("classifier" + REST, ("fcn.{rest}",), to_linear),
     ),
     leftover=("A",),
 )

@@ -8,27 +8,27 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from stgdn.export.facts import facts_of
+from stgdn.export.facts import metadata_of
 from stgdn.export.tracing import quiet, trace
 from stgdn.inference.trained import TrainedNetwork
-from stgdn.inference.weights_folder import FACTS
+from stgdn.inference.weights_folder import METADATA_FILE
 
 
 def write_torch(network: TrainedNetwork, path: Path) -> None:
-    """Write a network, folded: clips (N, C, T, V, M) to scores (N, classes); the facts are the extra file config.json.
+    """Write a network, folded: clips (N, C, T, V, M) to scores (N, classes); metadata is the extra file config.json.
 
     Raises:
         InputError: the network cannot be folded.
     """
-    facts = facts_of(network, folded=True)
-    content = io.BytesIO()  # a full disk is then met by Python, which says so
+    metadata = metadata_of(network, folded=True)
+    content = io.BytesIO()  # so that Python writes the file and reports a full disk
     with quiet():
-        extra = {FACTS: json.dumps(facts, indent=1, ensure_ascii=False)}
+        extra = {METADATA_FILE: json.dumps(metadata, indent=1, ensure_ascii=False)}
         torch.export.save(trace(network), content, extra_files=extra)
     path.write_bytes(content.getvalue())
 
 
 def open_torch(path: Path) -> Callable[[Tensor], Tensor]:
-    """Clips to scores by the graph that a file holds."""
+    """Return a function from clips to scores by the graph that a file holds."""
     with quiet():
         return torch.export.load(path).module()

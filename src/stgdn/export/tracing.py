@@ -1,4 +1,4 @@
-"""A network as one graph for clips of any number: nothing in it depends on what a clip shows."""
+"""A network as one graph for any batch size, without operations that depend on a clip's content."""
 
 import warnings
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from stgdn.model.network import Network
 
 
 class Padded(nn.Module):
-    """Clips (N, C, T, V, M) to scores (N, classes), every body computed.
+    """Maps clips (N, C, T, V, M) to scores (N, classes), computing every body.
 
-    `empty_bodies=dedup` gives the same scores that way; of `masked` the bodies seen are averaged.
+    With `empty_bodies=dedup` scores are the same; with `masked` the seen bodies are averaged.
 
     Args:
-        network: a folded one.
+        network: a folded network.
     """
 
     def __init__(self, network: Network) -> None:
@@ -28,7 +28,7 @@ class Padded(nn.Module):
         self.network = network
 
     def forward(self, clips: Tensor) -> Tensor:
-        """Scores of clips."""
+        """Return the scores (N, classes) of clips (N, C, T, V, M)."""
         network, (N, M) = self.network, (clips.shape[0], clips.shape[4])
         seen = seen_frames(clips)
         pooled = network.pooled(network.normalise(clips), seen, None).view(N, M, -1)
@@ -40,10 +40,10 @@ class Padded(nn.Module):
 
 
 def folded(network: TrainedNetwork) -> Network:
-    """The network without statistics, on a CPU; one that is folded as it is.
+    """Return the network folded, on a CPU; a folded one is returned unchanged.
 
     Raises:
-        InputError: it cannot be folded, see `stgdn.model.fold.fold`.
+        InputError: the network cannot be folded, see `stgdn.model.fold.fold`.
     """
     inner = network.network
     assert isinstance(inner, Network)
@@ -51,10 +51,10 @@ def folded(network: TrainedNetwork) -> Network:
 
 
 def trace(network: TrainedNetwork) -> ExportedProgram:
-    """The graph of a network, folded, for batches of any size.
+    """Trace a network, folded, as a graph for batches of any size.
 
     Raises:
-        InputError: it cannot be folded.
+        InputError: the network cannot be folded.
     """
     module = Padded(folded(network)).eval()
     example = torch.zeros(2, *module.network.clip_shape)
@@ -64,7 +64,7 @@ def trace(network: TrainedNetwork) -> ExportedProgram:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without PyTorch's warnings of its own deprecated parts, which its exporters use."""
+    """Ignore PyTorch's warnings about deprecated parts that its own exporters use."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*treespec, LeafSpec.*", FutureWarning)
         yield

@@ -1,4 +1,4 @@
-"""A network as a folder that loads without pickle: weights, facts and a model card."""
+"""A network as a folder that loads without pickle: weights, metadata and a model card."""
 
 import json
 from collections.abc import Callable
@@ -7,11 +7,11 @@ from pathlib import Path
 from safetensors.torch import save
 from torch import Tensor
 
-from stgdn.export.card import card
-from stgdn.export.facts import facts_of
+from stgdn.export.card import model_card
+from stgdn.export.facts import metadata_of
 from stgdn.export.tracing import folded as without_statistics
 from stgdn.inference.trained import TrainedNetwork, load
-from stgdn.inference.weights_folder import FACTS, WEIGHTS
+from stgdn.inference.weights_folder import METADATA_FILE, WEIGHTS
 
 
 def write_folder(network: TrainedNetwork, folder: Path, *, folded: bool) -> None:
@@ -20,19 +20,19 @@ def write_folder(network: TrainedNetwork, folder: Path, *, folded: bool) -> None
     Args:
         network: the network.
         folder: an empty one.
-        folded: write the network for inference instead of the weights that training can go on with.
+        folded: write the network folded for inference instead of weights that can be trained further.
 
     Raises:
-        InputError: it is to be folded and cannot be.
+        InputError: the network cannot be folded.
     """
     inner = without_statistics(network) if folded else network.network
-    facts = facts_of(network, folded=folded)
+    metadata = metadata_of(network, folded=folded)
     weights = {name: tensor.cpu().contiguous() for name, tensor in inner.state_dict().items()}
     (folder / WEIGHTS).write_bytes(save(weights, metadata={"format": "pt"}))
-    (folder / FACTS).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(card(facts), encoding="utf-8")
+    (folder / METADATA_FILE).write_text(json.dumps(metadata, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(model_card(metadata), encoding="utf-8")
 
 
 def open_folder(folder: Path) -> Callable[[Tensor], Tensor]:
-    """Clips to scores by the network that `stgdn.load` makes of a folder."""
+    """Return a function from clips to scores by the network that `stgdn.load` makes of a folder."""
     return load(folder).network

@@ -1,4 +1,4 @@
-"""The device that a word of a config stands for."""
+"""The torch device that a config's `accelerator` names."""
 
 import torch
 
@@ -6,7 +6,7 @@ from stgdn.errors import InputError, choose
 
 
 def chosen_device(accelerator: str) -> torch.device:
-    """The device that a word stands for.
+    """Return the torch device for `auto`, `cpu` or `gpu`.
 
     Raises:
         InputError: another word, or no GPU where one is asked for.

@@ -18,7 +18,7 @@ from stgdn.skeleton import Layout
 
 @dataclass(frozen=True)
 class FusedNetworks:
-    """Networks of one stream each, used like one `TrainedNetwork`.
+    """Hold one network for each stream, with the interface of one `TrainedNetwork`.
 
     Attributes:
         members: in the order joint, bone, joint_motion, bone_motion.
@@ -30,25 +30,25 @@ class FusedNetworks:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names in the order of the scores."""
+        """Return the class names, in the order of the scores."""
         return self.members[0].classes
 
     @property
     def layout(self) -> Layout:
-        """Joints of clips of which nothing else is said."""
+        """Return the joint layout assumed for clips that name none."""
         return self.members[0].layout
 
     @property
     def stream(self) -> str:
-        """The streams, `joint+bone`."""
+        """Return the names of the streams, such as `joint+bone`."""
         return "+".join(member.stream for member in self.members)
 
     def to(self, device: torch.device | str) -> "FusedNetworks":
-        """The same with all networks moved to a device."""
+        """Return a copy with all networks moved to a device."""
         return FusedNetworks(tuple(member.to(device) for member in self.members), self.weights)
 
     def scores(self, clips: Sequence[Clip | ArrayLike], layout: Layout | None = None) -> NDArray[np.float32]:
-        """Weighted means (N, classes) of the scores before the softmax; see `TrainedNetwork.scores`.
+        """Return weighted means (N, classes) of the scores before the softmax; see `TrainedNetwork.scores`.
 
         They order the classes as the sums of `src/fuse.py` do. As means they keep the size that one stream's scores
         have, so that probabilities do not grow with the number of streams.
@@ -58,33 +58,35 @@ class FusedNetworks:
         return np.average(parts, axis=0, weights=self.weights).astype(np.float32)
 
     def probabilities(self, clips: Sequence[Clip | ArrayLike], layout: Layout | None = None) -> NDArray[np.float32]:
-        """Probabilities (N, classes)."""
+        """Return probabilities (N, classes)."""
         return softmax(self.scores(clips, layout)).astype(np.float32)
 
 
 Recogniser = TrainedNetwork | FusedNetworks
 
 
-def load_all(
-    places: str | Sequence[str], checkpoint: str = "last", weights: Mapping[str, float | None] | None = None
+def load_networks(
+    paths: str | Sequence[str], checkpoint: str = "last", weights: Mapping[str, float | None] | None = None
 ) -> Recogniser:
-    """One trained network, or several fused.
+    """Load one trained network, or several that are fused.
 
     Args:
-        places: runs or checkpoint files, see `load`; of several each is of another stream.
+        paths: runs or checkpoint files, see `load`; of several each is of another stream.
         checkpoint: see `load`.
         weights: by stream; those missing or None are the published ones.
 
     Raises:
-        InputError: see `load` and `fused`; weights for a single network.
+        InputError: see `load` and `fuse_networks`; weights for a single network.
     """
-    members = [load(place, checkpoint) for place in ([places] if isinstance(places, str) else places)]
+    members = [load(path, checkpoint) for path in ([paths] if isinstance(paths, str) else paths)]
     if len(members) == 1 and not any(weight is not None for weight in (weights or {}).values()):
         return members[0]
-    return fused(members, weights)
+    return fuse_networks(members, weights)
 
 
-def fused(members: Sequence[TrainedNetwork], weights: Mapping[str, float | None] | None = None) -> FusedNetworks:
+def fuse_networks(
+    members: Sequence[TrainedNetwork], weights: Mapping[str, float | None] | None = None
+) -> FusedNetworks:
     """Fuse two or more networks.
 
     Raises:
@@ -108,6 +110,6 @@ def fused(members: Sequence[TrainedNetwork], weights: Mapping[str, float | None]
 
 
 def _difference(ours: Sequence[str], theirs: Sequence[str]) -> str:
-    """In what two lists of classes differ."""
+    """Say how two lists of classes differ."""
     only = [name for name in ours if name not in theirs] or [name for name in theirs if name not in ours]
     return f"'{only[0]}' is one of only one of them" if only else "they are in another order"

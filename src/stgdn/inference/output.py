@@ -1,4 +1,4 @@
-"""Predictions for people and for programs: a table, JSON or CSV."""
+"""Predictions as text: a table, JSON or CSV."""
 
 import csv
 import io
@@ -12,28 +12,28 @@ from stgdn.data.clip import UNKNOWN
 from stgdn.inference.predict import Prediction, Predictions
 
 FORMATS = ("table", "json", "csv")
-NARROW, LONGEST = 20, 32  # columns that a class needs, and that a clip's name gets
+MIN_CLASS_WIDTH, MAX_NAME_WIDTH = 20, 32  # columns that a class needs, and that a clip's name gets
 
 
-def written(predictions: Predictions, form: str, top: int) -> str:
-    """Predictions in one of `FORMATS`, the `top` likeliest classes of every clip."""
+def format_predictions(predictions: Predictions, form: str, top: int) -> str:
+    """Format predictions in one of `FORMATS`, with the `top` likeliest classes of every clip."""
     if form == "table":
         return as_table(predictions, top)
     return as_json(predictions, top) if form == "json" else as_csv(predictions, top)
 
 
 def as_table(predictions: Predictions, top: int) -> str:
-    """A row a clip and the classes side by side; the right one, where it is known, is marked with ✓."""
+    """Format a row per clip with the classes side by side; the right one, where it is known, is marked with ✓."""
     top = min(top, len(predictions.classes))
     known = predictions.labelled > 0
-    longest = min(max(len(clip.name) for clip in predictions.clips), LONGEST)
+    longest = min(max(len(clip.name) for clip in predictions.clips), MAX_NAME_WIDTH)
     name = Column("clip", min_width=longest, overflow="fold")
     table = Table(name, *(["is"] if known else []), *map(str, range(1, top + 1)))
     for clip in predictions.clips:
-        said = [predictions.classes[clip.label] if clip.label != UNKNOWN else "–"] if known else []
-        table.add_row(clip.name, *said, *(_cell(predictions, clip, number) for number in clip.top(top)))
+        label = [predictions.classes[clip.label] if clip.label != UNKNOWN else "–"] if known else []
+        table.add_row(clip.name, *label, *(_cell(predictions, clip, number) for number in clip.top(top)))
     console = Console(markup=False, emoji=False, highlight=False)
-    console.width = max(console.width, longest + NARROW * (top + known))
+    console.width = max(console.width, longest + MIN_CLASS_WIDTH * (top + known))
     with console.capture() as captured:
         console.print(table)
     return captured.get() + summary(predictions)
@@ -45,7 +45,7 @@ def _cell(predictions: Predictions, clip: Prediction, number: int) -> str:
 
 
 def summary(predictions: Predictions) -> str:
-    """How many clips are right, of those that say what they show; '' if none says it."""
+    """Return the accuracy over the labelled clips in a line; '' if no clip has a label."""
     count, top1, top5 = predictions.labelled, predictions.accuracy(), predictions.accuracy(5)
     if top1 is None or top5 is None:
         return ""
@@ -55,9 +55,14 @@ def summary(predictions: Predictions) -> str:
 
 
 def as_json(predictions: Predictions, top: int) -> str:
-    """One object: the clips, those that cannot be used, and the accuracy."""
+    """Format one JSON object: the clips, those that cannot be used, and the accuracy."""
     clips = [
-        {"clip": clip.name, "file": clip.file, "is": _said(predictions, clip), "top": _top(predictions, clip, top)}
+        {
+            "clip": clip.name,
+            "file": clip.file,
+            "is": _class_name(predictions, clip),
+            "top": _top(predictions, clip, top),
+        }
         for clip in predictions.clips
     ]
     content: dict[str, Any] = {"clips": clips, "labelled": predictions.labelled}
@@ -67,19 +72,19 @@ def as_json(predictions: Predictions, top: int) -> str:
 
 
 def as_csv(predictions: Predictions, top: int) -> str:
-    """A row a clip: its name and file, what it is said to show, and class and probability by rank."""
+    """Format a row per clip: name, file, label, and class and probability by rank."""
     top = min(top, len(predictions.classes))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     ranks = [f"{what}_{rank}" for rank in range(1, top + 1) for what in ("class", "probability")]
     writer.writerow(["clip", "file", "is", *ranks])
     for clip in predictions.clips:
-        pairs = (value for each in _top(predictions, clip, top) for value in each.values())
-        writer.writerow([clip.name, clip.file, _said(predictions, clip) or "", *pairs])
+        pairs = (value for row in _top(predictions, clip, top) for value in row.values())
+        writer.writerow([clip.name, clip.file, _class_name(predictions, clip) or "", *pairs])
     return text.getvalue()
 
 
-def _said(predictions: Predictions, clip: Prediction) -> str | None:
+def _class_name(predictions: Predictions, clip: Prediction) -> str | None:
     return None if clip.label == UNKNOWN else predictions.classes[clip.label]
 
 

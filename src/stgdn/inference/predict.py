@@ -1,4 +1,4 @@
-"""What raw clips show, batch by batch, and how often that is what they are said to show."""
+"""Predictions for raw clips, batch by batch, and their accuracy where clips have labels."""
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
@@ -18,18 +18,18 @@ from stgdn.inference.trained import TrainedNetwork
 from stgdn.runs.commands import quoted
 from stgdn.skeleton import Layout
 
-LONG = 2  # times the median length of the training clips
+LONG_RATIO = 2  # times the median length of the training clips
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one clip shows.
+    """Hold the prediction for one clip.
 
     Attributes:
         name: of the clip.
-        file: where it lies.
+        file: path of the clip.
         probabilities: (classes,).
-        label: what it is said to show, a class of the network; -1 if nobody says, or it is none of them.
+        label: the true class, an index into the network's classes; -1 if it is unknown or not among them.
     """
 
     name: str
@@ -38,13 +38,13 @@ class Prediction:
     label: int
 
     def top(self, k: int) -> NDArray[np.int64]:
-        """The k likeliest classes; of equal ones the first is the likelier."""
+        """Return the k likeliest classes; of equal ones the first comes first."""
         return np.argsort(-self.probabilities, kind="stable")[:k]
 
 
 @dataclass
 class Predictions:
-    """What all clips show.
+    """Hold the predictions for all clips.
 
     Attributes:
         clips: in the order in which they were found.
@@ -58,28 +58,28 @@ class Predictions:
 
     @property
     def labelled(self) -> int:
-        """How many clips are said to show one of the classes."""
+        """Return the number of clips whose label is one of the classes."""
         return sum(clip.label != UNKNOWN for clip in self.clips)
 
     def accuracy(self, k: int = 1) -> float | None:
-        """Share of the labelled clips whose class is among the k likeliest; None without such clips."""
+        """Return the share of labelled clips whose class is among the k likeliest; None without such clips."""
         right = sum(clip.label in clip.top(k) for clip in self.clips if clip.label != UNKNOWN)
         return right / self.labelled if self.labelled else None
 
 
 def expected_of(network: Recogniser, layout: Layout | None = None) -> Expected:
-    """What readers may assume of clips for a network; `layout` if the user names the joints."""
+    """Return what readers may assume of clips for a network; `layout` if the user names the joints."""
     first = network if isinstance(network, TrainedNetwork) else network.members[0]
     made = first.preprocessing
     reader = first.config.data.reader
     return Expected(layout or network.layout, network.classes, made.settings.bodies, reader, made.empty_frames)
 
 
-def expect_mappable(network: Recogniser, layout: Layout) -> bool:
-    """Whether clips of a layout are mapped to other joints; False if they are the network's.
+def needs_mapping(network: Recogniser, layout: Layout) -> bool:
+    """Return whether clips of a layout are mapped to other joints; False if the network takes this layout.
 
     Raises:
-        InputError: they cannot be.
+        InputError: the joints cannot be mapped.
     """
     members = [network] if isinstance(network, TrainedNetwork) else network.members
     mappings = [member.preprocessing.mapping(layout) for member in members]  # all of them, each may raise
@@ -96,35 +96,35 @@ def predict(
     remark: Callable[[str], None] = lambda _: None,
     options: Sequence[str] = (),
 ) -> Predictions:
-    """Read all clips and say what they show; one that cannot be used is left out. Several of one name are all read.
+    """Read all clips and classify them; a clip that cannot be used is left out. Several of one name are all read.
 
     Args:
         network: one, or several fused.
         found: the clips.
         batch_size: clips that the network sees at a time.
-        scale: what makes metres of their unit.
-        done: told after every clip.
-        remark: told what is to be known about the clips, a sentence each.
-        options: of `src/live.py`, to name in the command that labels a long recording; without them `run=` alone.
+        scale: factor from the clips' unit to metres.
+        done: called after every clip.
+        remark: called with each remark about the clips, one sentence.
+        options: of `src/live.py`, for the command that is suggested for a long recording; without them only `run=`.
 
     Raises:
         InputError: joints that cannot be mapped to the network's; the network has diverged.
     """
     predictions = Predictions([], network.classes, list(found.left_out))
     for layout in dict.fromkeys(source.reader.layout for source in found.sources):
-        if expect_mappable(network, layout):
+        if needs_mapping(network, layout):
             remark(f"clips with joints of {layout.name} are mapped to those that the network sees")
     if again := first_of_each_name(file for _, file in found.files())[1]:
         remark(f"{len(again):,} clips have the name of another one: format=json and format=csv name their files")
     read = _read(found, scale, predictions.unusable, done)
-    for layout, clips in groupby(read, key=lambda each: each[0].reader.layout):
+    for layout, clips in groupby(read, key=lambda entry: entry[0].reader.layout):
         while part := list(islice(clips, batch_size)):
             probabilities = network.probabilities([clip for _, _, clip in part], layout)
             for (source, file, clip), row in zip(part, probabilities, strict=True):
-                if told := clip.remark or ("one frame: nothing can move" if clip.present.shape[1] == 1 else ""):
-                    remark(f"{clip.name}: {told}")
-                if told := long_recording(network, clip, file, options):
-                    remark(f"{clip.name}: {told}")
+                if message := clip.remark or ("one frame: nothing can move" if clip.present.shape[1] == 1 else ""):
+                    remark(f"{clip.name}: {message}")
+                if message := long_recording(network, clip, file, options):
+                    remark(f"{clip.name}: {message}")
                 label = match_label(clip.label, source.reader.classes, network.classes)
                 predictions.clips.append(Prediction(clip.name, file.location, row, label))
     return predictions
@@ -133,7 +133,7 @@ def predict(
 def _read(
     found: FoundClips, scale: float, unusable: list[tuple[str, str]], done: Callable[[], None]
 ) -> Iterator[tuple[Source, ClipFile, Clip]]:
-    """Every clip that can be used, with its source and file; the others are put into `unusable`."""
+    """Yield every clip that can be used, with its source and file; the others are added to `unusable`."""
     for source, file in found.files():
         try:
             clip = read_clip(source, file, scale)
@@ -145,13 +145,13 @@ def _read(
 
 
 def long_recording(network: Recogniser, clip: Clip, file: ClipFile, options: Sequence[str]) -> str:
-    """What is to be said of a recording that is far longer than the clips of training; '' if it is not.
+    """Return a remark on a recording that is far longer than the training clips; '' if it is not.
 
     Arguments are those of `predict`.
     """
     members = [network] if isinstance(network, TrainedNetwork) else network.members
     frames, median = clip.present.shape[1], members[0].median_frames
-    if median is None or frames <= LONG * median:
+    if median is None or frames <= LONG_RATIO * median:
         return ""
     runs = [quoted(str(member.checkpoint)) for member in members]
     given = options or ["run=" + (runs[0] if len(runs) == 1 else f"[{','.join(runs)}]")]
@@ -161,10 +161,10 @@ def long_recording(network: Recogniser, clip: Clip, file: ClipFile, options: Seq
 
 
 def expect_complete(unusable: Sequence[tuple[str, str]], total: int) -> None:
-    """End with a sentence if clips were left out.
+    """Check that no clip was left out.
 
     Raises:
-        InputError: saying how many.
+        InputError: clips were left out, with their number.
     """
     if unusable:
         raise InputError(f"{len(unusable):,} of {total:,} clips cannot be used, they are named above")

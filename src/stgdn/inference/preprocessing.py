@@ -30,13 +30,13 @@ from stgdn.skeleton import Layout, layout
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Makes clips what they were in the run's test: sampling, alignment, stream, bodies; nothing is drawn at random.
+    """Prepares clips as the run's test did: sampling, alignment, stream, bodies; nothing is random.
 
     Attributes:
-        layout: joints of the run's data, and of clips of which nothing else is said.
+        layout: joints of the run's data, and of clips that name no layout.
         input_layout: joints that the network sees.
         settings: the run's.
-        empty_frames: keep the frames in which nobody is seen, as clips had them in training.
+        empty_frames: keep the frames without a body, as in training.
     """
 
     layout: Layout
@@ -46,12 +46,12 @@ class Preprocessing:
 
     @classmethod
     def of(cls, data: DictConfig) -> "Preprocessing":
-        """What the `data` part of a run's config says."""
+        """Build the preprocessing from the `data` part of a run's config."""
         empty_frames = keeps_empty_frames(data.get("reader") or {})
         return cls(layout(data.layout), layout(data.input_layout), clip_settings(data), empty_frames)
 
     def __call__(self, clips: Sequence[Clip | ArrayLike], joints: Layout | None = None) -> Float:
-        """The network's input (N, C, T, V, M) for clips, or arrays (M, T, V, C), of the layout `joints`.
+        """Return the network's input (N, C, T, V, M) for clips, or arrays (M, T, V, C), of the layout `joints`.
 
         Raises:
             InputError: no clip, one that cannot be used (see `clip`), or joints that the network's cannot be made of.
@@ -65,23 +65,23 @@ class Preprocessing:
         return batch(store, np.arange(len(made)), self.settings, None, mapping)
 
     def mapping(self, joints: Layout) -> JointMap | None:
-        """What makes the network's joints of others; None where they are the network's.
+        """Return the map from `joints` to the network's joints; None if they are the same.
 
         Raises:
-            InputError: a joint that cannot be made of those that there are.
+            InputError: a joint that cannot be computed from the given ones.
         """
         return None if joints == self.input_layout else joint_map(joints, self.input_layout)
 
     def clip(self, joints: ArrayLike, of: Layout | None = None, name: str = "") -> Clip:
-        """An array as a clip of unknown label, of the bodies and frames that a file of it would have.
+        """Make an array a clip without a label, with bodies and frames chosen as for a file.
 
         Args:
             joints: (M, T, V, C), zeros where a body is not seen.
             of: their layout, `self.layout` if None.
-            name: for whoever looks at the clip.
+            name: of the clip, for messages.
 
         Raises:
-            ClipError: another shape, no frame, nobody in it, or values that are not finite.
+            ClipError: another shape, no frame, no body, or values that are not finite.
             InputError: a body that does not measure 0.1 to 10 metres.
         """
         try:
@@ -98,10 +98,10 @@ class Preprocessing:
         """Choose and lay out bodies as a file's, see `stgdn.data.readers.bodies`.
 
         Args:
-            tracks: of everybody, at least one.
+            tracks: of all bodies, at least one.
             length: frames of the recording.
             of: layout of the joints, `self.layout` if None.
-            name: for whoever looks at the clip.
+            name: of the clip, for messages.
         """
         kept = clip_bodies(tracks, self.settings.bodies, of or self.layout, length if self.empty_frames else None)
         return Clip(name, UNKNOWN, *kept)
@@ -117,12 +117,12 @@ class Preprocessing:
 
 
 def presence(joints: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """(M, T), from the first to the last frame in which a body of (M, T, V, C) is not all zeros."""
+    """Return a mask (M, T): true from the first to the last frame in which a body of (M, T, V, C) is not all zeros."""
     seen = np.asarray(joints.any(axis=(2, 3)))
     return np.logical_or.accumulate(seen, axis=1) & np.logical_or.accumulate(seen[:, ::-1], axis=1)[:, ::-1]
 
 
 @lru_cache(maxsize=16)
 def joint_map(source: Layout, target: Layout) -> JointMap:
-    """The map from a layout to another, made once."""
+    """Return the map from a layout to another; it is computed once."""
     return JointMap(source, target)

@@ -1,4 +1,4 @@
-"""How much each stream counts where several are fused: given weights, or the published ones."""
+"""Weights of streams that are fused: given ones, or the published ones."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,16 +6,20 @@ from collections.abc import Mapping, Sequence
 from stgdn.data.batches.settings import STREAMS
 from stgdn.errors import InputError
 
-FOUR = {"joint": 0.6, "bone": 0.6, "joint_motion": 0.4, "bone_motion": 0.4}  # CTR-GCN's ensemble
+FOUR_STREAM_WEIGHTS = {"joint": 0.6, "bone": 0.6, "joint_motion": 0.4, "bone_motion": 0.4}  # CTR-GCN's ensemble
 
 
 def default_weights(streams: Sequence[str]) -> list[float]:
-    """Of the four streams 0.6 for joint and bone and 0.4 for their motion, as CTR-GCN; of any others 1 each."""
-    return [FOUR[stream] for stream in streams] if set(streams) == set(FOUR) else [1.0] * len(streams)
+    """Return 0.6 for joint and bone and 0.4 for their motion if all four are fused, as CTR-GCN does; else 1 each."""
+    return (
+        [FOUR_STREAM_WEIGHTS[stream] for stream in streams]
+        if set(streams) == set(FOUR_STREAM_WEIGHTS)
+        else [1.0] * len(streams)
+    )
 
 
 def choose_weights(streams: Sequence[str], given: Mapping[str, float | None]) -> list[float]:
-    """The weight of every stream.
+    """Return the weight of every stream.
 
     Raises:
         InputError: one is not positive, or for a stream that is not among `streams`.
@@ -37,5 +41,5 @@ def choose_weights(streams: Sequence[str], given: Mapping[str, float | None]) ->
 
 
 def rank(stream: str) -> tuple[int, str]:
-    """Where a stream stands among others."""
+    """Return the sort key of a stream: the order of `STREAMS`, then the name."""
     return STREAMS.index(stream) if stream in STREAMS else len(STREAMS), stream

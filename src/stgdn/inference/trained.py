@@ -1,4 +1,4 @@
-"""A trained network with all that it takes to use it: `stgdn.load`."""
+"""A trained network with its classes, preprocessing and config: `stgdn.load`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,20 +23,20 @@ from stgdn.runs.folder import expect_run
 from stgdn.runs.stored_config import stored_config
 from stgdn.skeleton import Layout
 from stgdn.training.recognizer import Optimisation, Recognizer
-from stgdn.training.trainer import read_checkpoint, set_weights, suites_network
+from stgdn.training.trainer import read_checkpoint, set_weights, stored_network
 
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """A network in evaluation mode.
+    """Hold a network in evaluation mode with its classes, preprocessing and config.
 
     Attributes:
         network: clips (N, C, T, V, M) to scores (N, classes).
         classes: names in the order of the scores.
         preprocessing: from raw clips to the network's input.
-        config: everything that the run was made with.
+        config: the run's config.
         checkpoint: the file that the weights are from.
-        epoch: how many epochs they were trained for.
+        epoch: number of epochs that the weights were trained for.
     """
 
     network: nn.Module
@@ -48,48 +48,48 @@ class TrainedNetwork:
 
     @property
     def name(self) -> str:
-        """Of the network, such as `st_gdn`."""
+        """Return the name of the network, such as `st_gdn`."""
         return str(self.config.model.name)
 
     @property
     def stream(self) -> str:
-        """What the network sees: joint, bone, joint_motion or bone_motion."""
+        """Return the network's stream: joint, bone, joint_motion or bone_motion."""
         return self.preprocessing.settings.stream
 
     @property
     def layout(self) -> Layout:
-        """Joints of the run's data, and of clips of which nothing else is said."""
+        """Return the joint layout of the run's data, also assumed for clips that name none."""
         return self.preprocessing.layout
 
     @property
     def finished(self) -> bool:
-        """Whether the run's training had come to its last epoch."""
+        """Return whether the run was trained to its last epoch."""
         return self.epoch >= self.config.epochs
 
     @property
     def median_frames(self) -> int | None:
-        """Median length of the training clips; None if the run did not record it."""
+        """Return the median length of the training clips in frames; None if the run did not record it."""
         return self.config.data.get("median_frames")
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Return the device of the weights."""
         return next(self.network.parameters()).device
 
     def to(self, device: torch.device | str) -> "TrainedNetwork":
-        """The same with its network moved to a device."""
+        """Return a copy with the network moved to a device."""
         return replace(self, network=self.network.to(device))
 
     def inputs(self, clips: Sequence[Clip | ArrayLike], layout: Layout | None = None) -> Tensor:
-        """What the network takes for clips, (N, C, T, V, M); arguments as of `scores`."""
+        """Return the network's input (N, C, T, V, M) for clips; arguments as of `scores`."""
         return torch.from_numpy(self.preprocessing(clips, layout)).to(self.device)
 
     def scores(self, clips: Sequence[Clip | ArrayLike], layout: Layout | None = None) -> NDArray[np.float32]:
-        """Scores (N, classes), before the softmax.
+        """Return scores (N, classes), before the softmax.
 
         Args:
             clips: one or more; arrays are (M, T, V, C) in metres, y up, zeros where a body is not seen.
-            layout: their joints if not those of the run's data; they are mapped to the network's.
+            layout: joints of the clips if not those of the run's data; they are mapped to the network's.
 
         Raises:
             InputError: a clip that cannot be used, joints that cannot be mapped, or a network that has diverged.
@@ -102,12 +102,12 @@ class TrainedNetwork:
         return scores
 
     def probabilities(self, clips: Sequence[Clip | ArrayLike], layout: Layout | None = None) -> NDArray[np.float32]:
-        """Probabilities (N, classes); arguments as of `scores`."""
+        """Return probabilities (N, classes); arguments as of `scores`."""
         return softmax(self.scores(clips, layout)).astype(np.float32)
 
 
 def load(place: str | Path, checkpoint: str = "last") -> TrainedNetwork:
-    """The network of a run, ready for raw clips.
+    """Load the network of a run, ready for raw clips.
 
     Args:
         place: a run's folder, `outputs/DATA/MODEL/STREAM/RECIPE-seedN`, finished or not, or a checkpoint file; a file
@@ -133,11 +133,11 @@ def load(place: str | Path, checkpoint: str = "last") -> TrainedNetwork:
 
 
 def _assembled(content: dict[str, Any], path: Path) -> TrainedNetwork:
-    """The network of what a checkpoint, or a folder of weights, holds."""
+    """Build the network from the content of a checkpoint or of a weights folder."""
     config = _config(content, path)
     try:
         with torch.random.fork_rng(devices=[]):
-            network = suites_network(config.model)
+            network = stored_network(config.model)
         recognizer = Recognizer(network, config.data.num_classes, Optimisation())
         preprocessing = Preprocessing.of(config.data)
     except (AttributeError, ImportError, TypeError, ValueError, KeyError) as error:
@@ -150,9 +150,9 @@ def _assembled(content: dict[str, Any], path: Path) -> TrainedNetwork:
 
 
 def class_names(data: DictConfig) -> tuple[str, ...]:
-    """Names of the classes: as training recorded them, else as the prepared store has them, else `class 0`, ...
+    """Return class names: as training recorded them, else as the prepared store has them, else `class 0`, ...
 
-    Runs of before names were recorded need their store.
+    Runs from before names were recorded need their store.
     """
     names = data.get("classes")
     if names is None:
@@ -166,10 +166,10 @@ def class_names(data: DictConfig) -> tuple[str, ...]:
 
 
 def _config(content: dict[str, Any], path: Path) -> DictConfig:
-    """The config that a checkpoint carries.
+    """Return the config that a checkpoint carries.
 
     Raises:
-        InputError: it carries none, or one that is refused, see `stored_config`.
+        InputError: there is none, or it is refused, see `stored_config`.
     """
     config = content.get("config")
     if not isinstance(config, dict):
@@ -178,5 +178,5 @@ def _config(content: dict[str, Any], path: Path) -> DictConfig:
 
 
 def _epochs(content: dict[str, Any]) -> int:
-    """How many epochs a checkpoint was trained for."""
+    """Return the number of epochs that a checkpoint was trained for."""
     return int(content.get("epoch", -1)) + 1

@@ -1,1 +1,1 @@
-"""Moving pictures of clips, and what networks say of them and look at: a page, a film, or frames side by side."""
+"""Clips with the predictions and saliency of networks: as a page, a film, or frames side by side."""

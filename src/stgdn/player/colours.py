@@ -1,8 +1,8 @@
-"""Colours of bodies, of classes, and of what a network looks at, on white paper; pages and pictures share them."""
+"""Colours of bodies, classes and saliency, on white; pages and figures share them."""
 
 from matplotlib.colors import LinearSegmentedColormap
 
-BODIES = ("#0b6fb8", "#c4500b")  # a third body has the first one's again
+BODIES = ("#0b6fb8", "#c4500b")  # a third body has the first colour again
 CLASSES = (
     *("#0b6fb8", "#c4500b", "#1a7f45", "#9437a6", "#5d6b00"),
     *("#b3123f", "#007d8a", "#6b4f3a", "#3d4fb5", "#59636e"),

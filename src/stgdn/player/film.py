@@ -20,7 +20,7 @@ SIZE, DPI = (7.2, 4.0), 100  # inches
 GIF_STEP = 2  # a GIF shows every second frame: half the size, and its players are rarely faster
 STAGE, BARS = (0.01, 0.02, 0.52, 0.82), (0.56, 0.12, 0.34, 0.66)  # left, bottom, width, height, in shares of the figure
 TOP = 5
-LONGEST = 26  # of a class's name in a line
+MAX_CLASS_WIDTH = 26  # characters of a class name
 
 
 def expect_encoder(path: Path) -> None:
@@ -53,8 +53,8 @@ def write_film(scenes: Sequence[Scene], path: Path) -> None:
 
 
 def draw_frame(figure: Figure, drawing: Drawing, frame: int) -> None:
-    """Put a frame on a figure: the bodies, and beside them how likely the likeliest classes are by then."""
-    stage, bars = figure.axes or (figure.add_axes(place) for place in (STAGE, BARS))  # axes take long to make anew
+    """Draw a frame on a figure: the bodies, and beside them the probabilities of the likeliest classes so far."""
+    stage, bars = figure.axes or (figure.add_axes(place) for place in (STAGE, BARS))  # axes are slow to create
     for artist in [*figure.texts, *(child for axes in (stage, bars) for child in (*axes.collections, *axes.texts))]:
         artist.remove()
     scene, reading = drawing.scene, drawing.reading
@@ -62,8 +62,8 @@ def draw_frame(figure: Figure, drawing: Drawing, frame: int) -> None:
     title = headline(scene).replace("\n", "  ·  ")
     figure.text(0.02, 0.94, textwrap.shorten(title, 90), fontsize=10, va="center")
     figure.text(0.02, 0.88, f"frame {frame + 1} of {len(drawing)}", fontsize=8, color="#59636e", va="center")
-    told = f"{reading.network}, of the clip so far" if reading.network else "of the clip so far"
-    figure.text(BARS[0], 0.82, told, fontsize=8, color="#59636e")
+    heading = f"{reading.network}, of the clip so far" if reading.network else "of the clip so far"
+    figure.text(BARS[0], 0.82, heading, fontsize=8, color="#59636e")
     _draw_bars(bars, scene, reading, frame)
 
 
@@ -74,7 +74,9 @@ def _draw_bars(axes: Axes, scene: Scene, reading: Reading, frame: int) -> None:
     axes.hlines(rows - 0.12, 0, shares[shown], colors=BODIES[0], linewidths=7)
     for row, number in enumerate(shown):
         mark = " ✓" if number == scene.label else ""
-        axes.text(0, row - 0.3, textwrap.shorten(scene.classes[number], LONGEST, placeholder="…") + mark, fontsize=9)
+        axes.text(
+            0, row - 0.3, textwrap.shorten(scene.classes[number], MAX_CLASS_WIDTH, placeholder="…") + mark, fontsize=9
+        )
         axes.text(1.02, row - 0.12, f"{100 * shares[number]:.0f} %", fontsize=9, va="center")
     axes.set(xlim=(0, 1), ylim=(len(shown) - 0.5, -0.7))
     axes.axis("off")

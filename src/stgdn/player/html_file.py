@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-ELEMENTS = files("stgdn.player").joinpath("html_elements.js").read_text(encoding="utf-8")  # how a script makes elements
+ELEMENTS = (
+    files("stgdn.player").joinpath("html_elements.js").read_text(encoding="utf-8")
+)  # functions with which scripts make elements
 
 
 @dataclass(frozen=True)
 class HtmlFile:
-    """A page without its data.
+    """Holds a page without its data.
 
-    Its policy lets its own script and style act, and those of its frames, and forbids all else, requests included.
+    Its policy admits its own script and style and those of its frames, and forbids all else, requests included.
 
     Attributes:
         template: HTML in which `{{policy}}`, `{{style}}`, `{{script}}`, `{{data}}` and names of further parts stand.
@@ -32,7 +34,7 @@ class HtmlFile:
 
     @classmethod
     def read(cls, package: str, scripts: Sequence[str]) -> "HtmlFile":
-        """The page of a package: `page.html`, `page.css` and scripts in its folder `template`.
+        """Read the page of a package: `page.html`, `page.css` and scripts in its folder `template`.
 
         Args:
             package: such as `stgdn.player`.
@@ -47,7 +49,7 @@ class HtmlFile:
 
     @property
     def policy(self) -> str:
-        """What a browser may do in the page."""
+        """Return the content security policy of the page."""
         pages = (self, *self.frames)
         styles = " ".join(_hash(page.style) for page in pages)
         scripts = " ".join(_hash(page.script) for page in pages)
@@ -57,17 +59,17 @@ class HtmlFile:
         )
 
     def text(self, data: Any, parts: Mapping[str, str]) -> str:  # noqa: ANN401
-        """The page as text.
+        """Return the page as text.
 
         Args:
             data: what the script draws, plain values; numbers are finite.
             parts: further HTML, escaped already.
         """
-        written = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-        return self._filled({"data": written, **parts})
+        encoded = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+        return self._filled({"data": encoded, **parts})
 
     def frame(self, parts: Mapping[str, str]) -> str:
-        """The page as text in which `{{data}}` still stands, for a script that shows it in a frame."""
+        """Return the page as text with `{{data}}` left in, for a script that shows it in a frame."""
         return self._filled({"data": "{{data}}", **parts})
 
     def _filled(self, parts: Mapping[str, str]) -> str:
@@ -76,5 +78,5 @@ class HtmlFile:
 
 
 def _hash(text: str) -> str:
-    """How a policy names an inline script or style."""
+    """Return the hash by which a policy names an inline script or style."""
     return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii") + "'"

@@ -17,14 +17,14 @@ from stgdn.player.scenes import Scene, scene
 def raw_scenes(
     network: Recogniser, found: FoundClips, *, most: int, scale: float = 1.0, done: Callable[[], None] = lambda: None
 ) -> list[Scene]:
-    """Scenes of the first clips that can be used.
+    """Make scenes of the first clips that can be used.
 
     Args:
         network: one, or several fused.
         found: the clips.
-        most: at most so many.
-        scale: what makes metres of their unit.
-        done: told after every scene.
+        most: largest number of scenes.
+        scale: factor from the clips' unit to metres.
+        done: called after every scene.
 
     Raises:
         InputError: joints that cannot be mapped to the network's; the network has diverged.
@@ -39,19 +39,19 @@ def raw_scenes(
 
 
 def title(network: Recogniser) -> str:
-    """The network and its stream, `st_gdn, joint`."""
+    """Return the network's name and stream, such as `st_gdn, joint`."""
     members = [network] if isinstance(network, TrainedNetwork) else network.members
     return f"{'+'.join(dict.fromkeys(member.name for member in members))}, {network.stream}"
 
 
 def is_synthetic(source: Source, file: ClipFile) -> bool:
-    """Whether what lies with a file says that it shows nobody who exists: the demo's list, or `dataset.yaml`."""
+    """Return whether a file is marked as synthetic: by the demo's list beside it, or by `dataset.yaml`."""
     described = isinstance(source.reader, CustomFiles) and source.reader.dataset.synthetic
     return described or Path(file.path).with_name(MANIFEST).exists()
 
 
 def _usable(found: FoundClips, scale: float) -> Iterator[tuple[Source, ClipFile, Clip]]:
-    """Clips that can be read; of the others `predict` has told."""
+    """Yield clips that can be read; `predict` has reported the others."""
     for source, file in found.files():
         try:
             yield source, file, read_clip(source, file, scale)

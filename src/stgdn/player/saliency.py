@@ -1,9 +1,9 @@
-"""Which joints a network looks at, and when: how much its score depends on where a joint is.
+"""Saliency of joints: how much a network's score depends on a joint's position in a frame.
 
 The measure is that of Simonyan, Vedaldi and Zisserman, "Deep inside convolutional networks" (2014, arXiv 1312.6034,
-section 3): the gradient of a class's score, before the softmax, with respect to the input. Of a joint in a frame its
-size is taken, the root of the sum of squares over the joint's numbers. Unlike gradient times input it does not depend
-on where the origin is or on how the clip is turned. It tells what the score is sensitive to, not what it was made of.
+section 3): the gradient of a class's score, before the softmax, with respect to the input. The value of a joint in a
+frame is the norm of the gradient over the joint's numbers. Unlike gradient times input it does not depend on the origin
+or on how the clip is rotated. It shows what the score is sensitive to, not what it was made of.
 
 Glossary of shapes: M bodies, T frames of the clip, S frames that the network sees, V joints of the clip, W joints that
 the network sees, C numbers of a joint.
@@ -25,14 +25,14 @@ Bool = NDArray[np.bool_]
 
 
 def saliency(network: Recogniser, clip: Clip, layout: Layout, number: int) -> Float:
-    """How much the score of a class depends on every joint in every frame, (M, T, V), the largest of a clip is 1.
+    """Return the saliency (M, T, V) of every joint in every frame for the score of a class; the largest in a clip is 1.
 
-    - It is counted for joints whatever the network's stream: gradients of bones and of motion are taken back to the
-      joints that they are made from. So several streams can be fused: by the weighted mean of their own sizes.
+    - It is given for joints whatever the network's stream: gradients of bones and motion are propagated back to the
+      joints that they are made from. So several streams can be fused, by the weighted mean of their norms.
     - A frame that the network sees several times gets the sum of its gradients. Frames between those that it sees get
       what lies between, frames that it does not see (outside of a window) nothing.
     - A joint that others are made from (see `stgdn.data.batches.joint_map`) gets its share of theirs.
-    - Where a body is not present there is nothing, nor are there empty bodies; nor for bodies that are one too many.
+    - It is 0 in frames without the body, for empty bodies, and for bodies beyond those that the network takes.
 
     Args:
         network: one, or several fused.
@@ -41,15 +41,15 @@ def saliency(network: Recogniser, clip: Clip, layout: Layout, number: int) -> Fl
         number: the class.
     """
     if isinstance(network, FusedNetworks):
-        parts = [_of_one(member, clip, layout, number) for member in network.members]
+        parts = [_network_saliency(member, clip, layout, number) for member in network.members]
         found = np.average(parts, axis=0, weights=network.weights)
     else:
-        found = _of_one(network, clip, layout, number)
+        found = _network_saliency(network, clip, layout, number)
     return (found / (found.max(initial=0) or 1)).astype(np.float32)
 
 
-def _of_one(network: TrainedNetwork, clip: Clip, layout: Layout, number: int) -> NDArray[np.float64]:
-    """The sizes (M, T, V) of one network's gradients."""
+def _network_saliency(network: TrainedNetwork, clip: Clip, layout: Layout, number: int) -> NDArray[np.float64]:
+    """Return the norms (M, T, V) of one network's gradients."""
     preprocessing = network.preprocessing
     settings, target = preprocessing.settings, preprocessing.input_layout
     length = clip.present.shape[1]
@@ -72,7 +72,7 @@ def _of_one(network: TrainedNetwork, clip: Clip, layout: Layout, number: int) ->
 
 
 def input_gradient(network: TrainedNetwork, clip: Clip, layout: Layout, number: int) -> NDArray[np.float64]:
-    """The gradient of a class's score with respect to what the network sees of a clip, (bodies, S, W, C)."""
+    """Return the gradient (bodies, S, W, C) of a class's score with respect to the network's input."""
     inputs = network.inputs([clip], layout).requires_grad_()
     with torch.enable_grad():
         score = network.network(inputs)[0, number]
@@ -81,13 +81,13 @@ def input_gradient(network: TrainedNetwork, clip: Clip, layout: Layout, number: 
 
 
 def to_joints(gradient: NDArray[np.float64], stream: str, layout: Layout, seen: Bool) -> NDArray[np.float64]:
-    """The gradient with respect to joints, from that with respect to a stream made from them; both (M, S, W, C).
+    """Return the gradient with respect to joints from that with respect to a stream; both (M, S, W, C).
 
     Args:
         gradient: of the stream.
-        stream: joint, bone, joint_motion or bone_motion, as `stgdn.data.batches.transforms` makes them.
+        stream: joint, bone, joint_motion or bone_motion, as in `stgdn.data.batches.transforms`.
         layout: of the W joints.
-        seen: (M, S), whether a body is there.
+        seen: (M, S), whether a body is present.
     """
     found = gradient * seen[..., None, None]
     if stream.endswith("motion"):  # x[t + 1] - x[t], where both are seen
@@ -102,14 +102,14 @@ def to_joints(gradient: NDArray[np.float64], stream: str, layout: Layout, seen: 
 
 
 def _seen(when: FrameTimes, present: Bool) -> Bool:
-    """(M, S), whether a body is seen at a moment: in the nearest frame, half-way the later one."""
+    """Return a mask (M, S): whether a body is seen in the frame nearest to each frame time; of two, the later one."""
     nearest = np.floor(when.times[0] + 0.5).astype(np.int64)
     inside = (nearest >= 0) & (nearest < present.shape[1])
     return present[:, nearest.clip(0, present.shape[1] - 1)] & inside
 
 
 def _between(size: NDArray[np.float64], at: NDArray[np.float64], seen: Bool, length: int) -> NDArray[np.float64]:
-    """Sizes (length, V) in every frame of a clip from sizes (S, V) at the moments `at` (S,) in which a body is seen."""
+    """Interpolate norms (S, V) at the frame times `at` (S,), where a body is seen, to (length, V) in all frames."""
     frames = np.arange(length)
     if not seen.any():
         return np.zeros((length, size.shape[1]))

@@ -1,4 +1,4 @@
-"""What is shown of a clip: its joints, and what one or more networks say of it and look at."""
+"""Scenes: a clip's joints with the predictions and saliency of one or more networks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from stgdn.skeleton import Layout
 Float = NDArray[np.float32]
 
 FPS = 30  # of Kinect; clips do not say theirs
-STEPS = 20  # beginnings of a clip that a network is asked about
+STEPS = 20  # beginnings of a clip that a network classifies
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a network says of a clip.
+    """Holds a network's predictions for a clip.
 
     Attributes:
-        network: what to call it.
-        ends: (n,) after how many frames it was asked; the last is the clip's end.
-        course: (n, classes) probabilities then, as if the clip had ended there.
-        saliency: (M, T, V) what its likeliest class depends on, see `stgdn.player.saliency`.
+        network: its name.
+        ends: (n,) number of frames of each beginning of the clip; the last is the whole clip.
+        course: (n, classes) probabilities for each beginning.
+        saliency: (M, T, V) for its likeliest class, see `stgdn.player.saliency`.
     """
 
     network: str
@@ -35,28 +35,28 @@ class Reading:
 
     @property
     def probabilities(self) -> Float:
-        """Of the whole clip, (classes,)."""
+        """Return the probabilities (classes,) for the whole clip."""
         return self.course[-1]
 
     def top(self, k: int) -> list[int]:
-        """The k likeliest classes of the whole clip; of equal ones the first is the likelier."""
+        """Return the k likeliest classes of the whole clip; of equal ones the first comes first."""
         return np.argsort(-self.probabilities, kind="stable")[:k].tolist()
 
     def at(self, frame: int) -> Float:
-        """Probabilities (classes,) when last asked before the end of a frame; before that, as when asked first."""
+        """Return probabilities (classes,) of the longest beginning up to a frame, else of the first one."""
         return self.course[max(int(np.searchsorted(self.ends, frame + 1, side="right")) - 1, 0)]
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A clip with everything that is shown of it.
+    """Holds a clip with everything that is shown of it.
 
     Attributes:
         clip: the joints.
         layout: of the clip.
         classes: names.
-        label: what it is said to show, -1 if nobody says.
-        synthetic: whether it shows nobody who exists.
+        label: the true class, -1 if it is unknown.
+        synthetic: whether its people are synthetic.
         readings: of one network, or of several to be compared.
     """
 
@@ -69,21 +69,21 @@ class Scene:
 
     @property
     def truth(self) -> str | None:
-        """The class it is said to show."""
+        """Return the name of the true class; None if it is unknown."""
         return None if self.label == UNKNOWN else self.classes[self.label]
 
 
 def scene(
     networks: Mapping[str, Recogniser], clip: Clip, layout: Layout, label: int = UNKNOWN, *, synthetic: bool = False
 ) -> Scene:
-    """Ask networks of the same classes about a clip.
+    """Make a scene of a clip, with predictions of networks of the same classes.
 
     Args:
-        networks: by what to call them.
+        networks: by name.
         clip: with joints of `layout`.
         layout: of the clip.
-        label: what it is said to show, a class of the networks.
-        synthetic: whether it shows nobody who exists.
+        label: the true class, an index into the networks' classes.
+        synthetic: whether its people are synthetic.
 
     Raises:
         InputError: a clip that cannot be used, joints that cannot be mapped, or a network that has diverged.
@@ -94,9 +94,9 @@ def scene(
 
 
 def read(network: Recogniser, clip: Clip, layout: Layout, name: str = "") -> Reading:
-    """Ask a network about a clip: as a whole, about its beginnings, and what the answer depends on.
+    """Return a network's predictions for a clip and its beginnings, and the saliency of the likeliest class.
 
-    A beginning is made an input as a whole clip is; so the last answer is what `src/predict.py` tells.
+    A beginning is prepared as a whole clip is, so the last prediction is that of `src/predict.py`.
     """
     ends = beginnings(clip)
     course = network.probabilities([beginning(clip, end) for end in ends.tolist()], layout)
@@ -105,12 +105,12 @@ def read(network: Recogniser, clip: Clip, layout: Layout, name: str = "") -> Rea
 
 
 def beginnings(clip: Clip, steps: int = STEPS) -> NDArray[np.int64]:
-    """After how many frames to ask: evenly, from when somebody is seen to the end, at most so many times."""
+    """Return at most `steps` numbers of frames, evenly from the first frame with a body to the clip's end."""
     first, length = int(clip.present.any(axis=0).argmax()) + 1, clip.present.shape[1]
     return np.unique(np.linspace(first, length, steps).round().astype(np.int64))
 
 
 def beginning(clip: Clip, end: int) -> Clip:
-    """The first `end` frames of a clip, with the bodies that are seen in them."""
-    there = clip.present[:, :end].any(axis=1)
-    return Clip(clip.name, clip.label, clip.joints[there, :end], clip.present[there, :end])
+    """Return the first `end` frames of a clip, with the bodies that are seen in them."""
+    seen = clip.present[:, :end].any(axis=1)
+    return Clip(clip.name, clip.label, clip.joints[seen, :end], clip.present[seen, :end])

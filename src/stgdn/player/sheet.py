@@ -1,4 +1,4 @@
-"""Contact sheets for papers: frames of clips side by side, joints coloured by what the network looks at."""
+"""Contact sheets for papers: frames of clips side by side, joints coloured by saliency."""
 
 import warnings
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def write_sheet(scenes: Sequence[Scene], path: Path) -> None:
 
 
 def sheet(scenes: Sequence[Scene], frames: int = FRAMES) -> Figure:
-    """A figure with a row for every clip and network, of so many frames each."""
+    """Draw a figure with a row of frames for every clip and network."""
     rows = [(scene, reading) for scene in scenes for reading in scene.readings]
     width, height = TEXT + frames * CELL, len(rows) * HEIGHT + LEGEND
     figure = Figure((width, height), facecolor="white")
@@ -43,9 +43,9 @@ def sheet(scenes: Sequence[Scene], frames: int = FRAMES) -> Figure:
 
 
 def _row(figure: Figure, scene: Scene, reading: Reading, frames: int, bottom: float) -> None:
-    """Draw frames of a clip, `bottom` being where they stand in shares of the figure."""
+    """Draw frames of a clip in a row; `bottom` is its lower edge in shares of the figure."""
     width, height = figure.get_size_inches()
-    drawing, chosen = Drawing(scene, reading, follow=True), evenly(scene, frames)
+    drawing, chosen = Drawing(scene, reading, follow=True), spread_frames(scene, frames)
     text = f"{headline(scene)}\n{verdict(scene, reading)}"
     figure.text(0.08 / width, bottom + 0.5 * HEIGHT / height, text, fontsize=6.5, va="center")
     for column, frame in enumerate(chosen.tolist()):
@@ -55,7 +55,7 @@ def _row(figure: Figure, scene: Scene, reading: Reading, frames: int, bottom: fl
         axes.set_title(f"frame {frame + 1}", fontsize=6, pad=2)
 
 
-def evenly(scene: Scene, frames: int) -> NDArray[np.int64]:
-    """So many frames in which somebody is seen, evenly from the first to the last; fewer of shorter clips."""
+def spread_frames(scene: Scene, frames: int) -> NDArray[np.int64]:
+    """Return at most `frames` frames in which a body is seen, evenly from the first to the last."""
     seen = np.flatnonzero(scene.clip.present.any(axis=0))
     return seen[np.unique(np.linspace(0, len(seen) - 1, frames).round().astype(np.int64))]

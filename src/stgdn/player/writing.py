@@ -18,7 +18,7 @@ TITLE = "What a network says of clips, and what it looks at"
 
 
 def expect_kind(given: str | None) -> None:
-    """Check that a file of this name can be made, before anything long begins.
+    """Check that a file of this name can be made, before any long computation.
 
     Raises:
         InputError: another kind of file, or a film that cannot be encoded here.
@@ -29,7 +29,7 @@ def expect_kind(given: str | None) -> None:
 
 
 def write_scenes(scenes: Sequence[Scene], path: Path) -> None:
-    """Write scenes, at least one, in the form that the name's ending says: one of `KINDS`."""
+    """Write scenes, at least one, in the format of the file name's ending: one of `KINDS`."""
     match path.suffix.lower():
         case ".html":
             write_page(scenes, path)
@@ -39,41 +39,43 @@ def write_scenes(scenes: Sequence[Scene], path: Path) -> None:
             write_film(scenes, path)
 
 
-def write_page(scenes: Sequence[Scene], path: Path, title: str = TITLE, told: str = "") -> None:
+def write_page(scenes: Sequence[Scene], path: Path, title: str = TITLE, subtitle: str = "") -> None:
     """Write one HTML file that plays clips, at least one, and needs nothing else; whole or not at all.
 
     Args:
         scenes: of the clips.
         path: of the file.
-        title: stands above all.
-        told: what to say below it before how many clips there are.
+        title: of the page.
+        subtitle: text below the title, before the number of clips.
     """
     with replacing(path) as temporary:
-        temporary.write_text(page(scenes, title, told), encoding="utf-8")
+        temporary.write_text(page(scenes, title, subtitle), encoding="utf-8")
 
 
-def page(scenes: Sequence[Scene], title: str = TITLE, told: str = "") -> str:
-    """The page as text; arguments as of `write_page`."""
-    heading = f"<h1>{escape(title)}</h1>\n<p>{escape(f'{told} {summary(scenes)}'.strip())}</p>"
+def page(scenes: Sequence[Scene], title: str = TITLE, subtitle: str = "") -> str:
+    """Return the page as text; arguments as of `write_page`."""
+    heading = f"<h1>{escape(title)}</h1>\n<p>{escape(f'{subtitle} {summary(scenes)}'.strip())}</p>"
     parts = {"title": escape(title), "header": f"<header>\n{heading}\n</header>"}
     return PAGE.text(page_content(scenes), parts)
 
 
 def frame() -> str:
-    """The page for a frame of another one, without a heading; `page_content` of scenes goes where `{{data}}` stands."""
+    """Return the page without a heading, for a frame of another page; replace `{{data}}` by `page_content`."""
     return PAGE.frame({"title": escape(TITLE), "header": ""})
 
 
 def summary(scenes: Sequence[Scene]) -> str:
-    """How many clips there are, on how many each network is right, and whether people in them exist."""
+    """Return sentences: the number of clips, how many each network has right, and whether people are synthetic."""
     count = "1 clip" if len(scenes) == 1 else f"{len(scenes):,} clips"
     known = [scene for scene in scenes if scene.truth is not None]
-    told = [f"{count}."]
+    sentences = [f"{count}."]
     for name in dict.fromkeys(reading.network for scene in known for reading in scene.readings):
         right = sum(
             scene.label in reading.top(1) for scene in known for reading in scene.readings if reading.network == name
         )
-        told.append(f"{name or 'The network'} is right on {right} of {len(known)}.")
+        sentences.append(f"{name or 'The network'} is right on {right} of {len(known)}.")
     if fake := sum(scene.synthetic for scene in scenes):
-        told.append("Synthetic people, nobody who exists." if fake == len(scenes) else "Some people are synthetic.")
-    return " ".join(told)
+        sentences.append(
+            "Synthetic people, nobody who exists." if fake == len(scenes) else "Some people are synthetic."
+        )
+    return " ".join(sentences)

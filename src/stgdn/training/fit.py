@@ -1,4 +1,4 @@
-"""Training, from the start or from a checkpoint, by one process or by several, on a cluster or not."""
+"""Training from the start or from a checkpoint, in one process or several, with or without Slurm."""
 
 import ctypes
 import os
@@ -20,22 +20,22 @@ from stgdn.errors import InputError
 from stgdn.training.recognizer import Recognizer
 from stgdn.training.trainer import read_checkpoint, set_weights
 
-STARTED_BY = "STGDN_STARTED_BY"  # the process that has started this one, to train with it
-# What Lightning and this module leave in the environment of the process that has started others.
-LEFT_BEHIND = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE", STARTED_BY)
+STARTED_BY = "STGDN_STARTED_BY"  # variable with the id of the process that started this one
+# Variables that Lightning and this module leave in the environment of the process that started the others.
+DDP_ENVIRONMENT = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE", STARTED_BY)
 PARENT_DEATH_SIGNAL = 1  # Linux's PR_SET_PDEATHSIG
 SIGNAL_DELAY = 0.2  # seconds that a signal to several processes takes from one to the next
 
 
 def fit(trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData, checkpoints: Sequence[Path]) -> None:
-    """Train until the last epoch, from the first of `checkpoints` that is whole on, if there are any.
+    """Train until the last epoch, from the first of `checkpoints` that can be read, if there are any.
 
     Raises:
-        InputError: none of the checkpoints is whole, or one belongs to another network.
+        InputError: none of the checkpoints can be read, or one belongs to another network.
     """
     resumed = None
     if checkpoints:
-        resumed, content, damaged = first_whole(checkpoints)
+        resumed, content, damaged = first_readable(checkpoints)
         set_weights(recognizer, content["state_dict"], resumed)
         if trainer.is_global_zero:
             done = f"epoch {content['epoch'] + 1} of {trainer.max_epochs}"
@@ -46,14 +46,14 @@ def fit(trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData, 
 
 @contextmanager
 def interruptible(trainer: lightning.Trainer) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end training and testing in the same way, and a kill all processes of the run.
+    """End training and testing in the same way on Ctrl-C and SIGTERM, and all processes of the run if one is killed.
 
     Raises:
         KeyboardInterrupt: one of the signals came.
         InputError: a process that makes batches has been killed.
     """
     if trainer.world_size > 1:
-        end_together(trainer)
+        end_with_parent(trainer)
     leave = LeaveSignal(signal.SIGTERM)
     trainer.callbacks.append(leave)  # pyright: ignore[reportAttributeAccessIssue]
     try:
@@ -76,10 +76,10 @@ def interruptible(trainer: lightning.Trainer) -> Iterator[None]:
         raise
 
 
-def end_together(trainer: lightning.Trainer) -> None:
-    """Let the processes that Lightning starts end when the one that starts them is killed; on Linux.
+def end_with_parent(trainer: lightning.Trainer) -> None:
+    """End the processes that Lightning starts when the process that starts them is killed; on Linux.
 
-    Those that have not met it yet would wait for it half an hour.
+    Processes that have not connected to it yet would wait for it half an hour.
     """
     if trainer.is_global_zero:
         os.environ[STARTED_BY] = str(os.getpid())
@@ -89,8 +89,8 @@ def end_together(trainer: lightning.Trainer) -> None:
             os._exit(1)
 
 
-def first_whole(checkpoints: Sequence[Path]) -> tuple[Path, dict[str, Any], list[Path]]:
-    """The first checkpoint that can be read, what it holds, and those before it, which are damaged.
+def first_readable(checkpoints: Sequence[Path]) -> tuple[Path, dict[str, Any], list[Path]]:
+    """Return the first checkpoint that can be read, its content, and the damaged ones before it.
 
     Raises:
         InputError: none can be read.
@@ -107,9 +107,9 @@ def first_whole(checkpoints: Sequence[Path]) -> tuple[Path, dict[str, Any], list
 
 
 class LeaveSignal(Callback):
-    """Takes a signal from Lightning, whose handler must not be the only one.
+    """Replaces Lightning's handler of a signal.
 
-    Whoever handled it before, if anyone did, does so again. In a job that queues itself again (submitit) SIGTERM
+    An earlier handler, if there was one, is restored. In a job that queues itself again (submitit) SIGTERM
     announces a preemption, which must not end it: a job that ends by itself is not queued again.
 
     In a run of several processes it ends the run at the next batch, as Ctrl-C does. Lightning's handler broadcasts from
@@ -124,7 +124,7 @@ class LeaveSignal(Callback):
         self.received = False
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401, ARG002
-        """Lightning has taken the signal by now."""
+        """Replace Lightning's handler, which is installed by now."""
         if callable(self.before):
             signal.signal(self.number, self.before)
         elif trainer.world_size > 1:
@@ -133,10 +133,10 @@ class LeaveSignal(Callback):
     on_test_start = on_train_start
 
     def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
-        """End if the signal has come.
+        """End the run if the signal has arrived.
 
         Raises:
-            KeyboardInterrupt: it has.
+            KeyboardInterrupt: the signal has arrived.
         """
         if self.received:
             raise KeyboardInterrupt
@@ -147,15 +147,15 @@ class LeaveSignal(Callback):
         self.received = True
 
 
-def part(trainer: lightning.Trainer) -> None:
-    """Forget the other processes of a data-parallel run that Lightning started, so that a sweep's next starts its own.
+def leave_process_group(trainer: lightning.Trainer) -> None:
+    """Leave the process group of a data-parallel run, so that the next run of a sweep starts its own processes.
 
-    Under Slurm they came with the job and end with it.
+    Under Slurm the processes start and end with the job, so nothing is done.
     """
     environment = getattr(trainer.strategy, "cluster_environment", None)
     if trainer.world_size == 1 or isinstance(environment, SLURMEnvironment):
         return
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
-    for name in LEFT_BEHIND:
+    for name in DDP_ENVIRONMENT:
         os.environ.pop(name, None)

@@ -1,4 +1,4 @@
-"""Where the time of a run goes, written into its folder: `trainer.profiler=simple`."""
+"""Profilers that write where a run's time goes into its folder: `trainer.profiler=simple`."""
 
 from pathlib import Path
 
@@ -10,22 +10,22 @@ KINDS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTo
 
 
 def build_profiler(kind: str | None, folder: Path) -> Profiler | None:
-    """A profiler that writes `profile.txt`-like files into `folder`; None for none.
+    """Build a profiler that writes files `profile-KIND...` into `folder`; None if `kind` is None.
 
     Args:
-        kind: `simple` (a line a step of the loop, data and optimiser apart), `advanced` (Python's functions) or
+        kind: `simple` (a line per step of the loop, data and optimiser apart), `advanced` (Python's functions) or
             `pytorch` (operations of a few steps, and a trace for chrome://tracing).
         folder: of the run.
 
     Raises:
-        InputError: another word.
+        InputError: an unknown kind.
     """
     if kind is None:
         return None
-    made = KINDS[choose(kind, KINDS, "trainer.profiler")]
-    return made(dirpath=folder, filename=f"profile-{kind}")
+    profiler = KINDS[choose(kind, KINDS, "trainer.profiler")]
+    return profiler(dirpath=folder, filename=f"profile-{kind}")
 
 
-def written(folder: Path, kind: str) -> str:
-    """The sentence that says where the figures are."""
+def profile_summary(folder: Path, kind: str) -> str:
+    """Return a sentence that names the profile files."""
     return f"profile: {', '.join(sorted(str(path) for path in folder.glob(f'*profile-{kind}*')))}"

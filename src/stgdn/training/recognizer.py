@@ -17,12 +17,12 @@ from stgdn.data.batches.datamodule import Batch
 from stgdn.errors import InputError
 from stgdn.model.network import Network
 
-LOOK = 20  # steps
+CHECK_EVERY = 20  # steps
 
 
 @dataclass(frozen=True)
 class Optimisation:
-    """How weights are learned; the defaults are the letter's.
+    """Hold the settings of the optimiser; the defaults are the letter's.
 
     Attributes:
         lr: learning rate for batches of 64, scaled linearly with the batch.
@@ -39,7 +39,7 @@ class Optimisation:
     label_smoothing: float = 0.0
 
     def rate(self, progress: float) -> float:
-        """Factor on the learning rate at `progress` from 0 to 1."""
+        """Return the factor on the learning rate at `progress` from 0 to 1."""
         if progress < self.warmup:
             return progress / self.warmup
         return (1 + math.cos(math.pi * (progress - self.warmup) / (1 - self.warmup))) / 2
@@ -53,7 +53,7 @@ class Recognizer(lightning.LightningModule):
         num_classes: entries of its scores.
         optimisation: loss, optimiser and schedule.
         batch_size: clips in a step over all devices, for the learning rate.
-        seed: what dropout draws from, together with the step, so that a resumed run goes on exactly.
+        seed: seeds dropout together with the step, so that a resumed run continues exactly.
         config: plain dictionaries that the checkpoint carries.
     """
 
@@ -80,15 +80,15 @@ class Recognizer(lightning.LightningModule):
         self.finite = torch.tensor(True)
 
     def forward(self, clips: Tensor) -> Tensor:
-        """Class scores (N, classes)."""
+        """Return class scores (N, classes)."""
         return self.network(clips)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
-        """Make what dropout draws a function of seed, step and rank."""
+        """Seed dropout by seed, step and rank."""
         torch.manual_seed(hash((self.seed, self.global_step, self.global_rank)))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
-        """Cross-entropy of one batch."""
+        """Return the cross-entropy of one batch."""
         scores = self(batch["clips"])
         loss = F.cross_entropy(scores, batch["labels"], label_smoothing=self.optimisation.label_smoothing)
         self.finite = self.finite.to(loss.device) & loss.detach().isfinite()
@@ -100,16 +100,16 @@ class Recognizer(lightning.LightningModule):
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:  # noqa: ANN401, ARG002
-        """Look at the losses now and then: each look waits for the GPU."""
-        if batch_idx % LOOK == 0:
+        """Check the losses every `CHECK_EVERY` steps: each check waits for the GPU."""
+        if batch_idx % CHECK_EVERY == 0:
             self.expect_finite()
 
     def on_train_epoch_end(self) -> None:
-        """Look at the losses, before a checkpoint is written."""
+        """Check the losses before a checkpoint is written."""
         self.expect_finite()
 
     def expect_finite(self) -> None:
-        """Check that all losses since the start were numbers.
+        """Check that all losses since the start were finite.
 
         Raises:
             InputError: one was not.
@@ -121,7 +121,7 @@ class Recognizer(lightning.LightningModule):
             )
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
-        """Accuracy on the held-out subjects."""
+        """Update loss and accuracy on the held-out subjects."""
         scores, labels = self(batch["clips"]), batch["labels"]
         self.val_metrics.update(scores, labels)
         self.log("val/loss", F.cross_entropy(scores, labels), batch_size=len(labels), sync_dist=True)
@@ -132,11 +132,11 @@ class Recognizer(lightning.LightningModule):
         self.val_metrics.reset()
 
     def on_test_epoch_start(self) -> None:
-        """Forget scores of an earlier test."""
+        """Delete scores of an earlier test."""
         self.scores = []
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
-        """Accuracy and scores of the test clips."""
+        """Update the accuracy and keep the scores of the test clips."""
         scores = self(batch["clips"])
         self.test_metrics.update(scores, batch["labels"])
         self.scores.append((batch["indices"].cpu(), scores.float().cpu()))
@@ -147,7 +147,7 @@ class Recognizer(lightning.LightningModule):
         self.test_metrics.reset()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The letter's: SGD with Nesterov momentum, cosine decay by step."""
+        """Return the letter's optimiser and schedule: SGD with Nesterov momentum, cosine decay by step."""
         settings = self.optimisation
         optimizer = torch.optim.SGD(
             self.parameters(),
@@ -162,5 +162,5 @@ class Recognizer(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Plain Python only, so that `weights_only` loading works."""
+        """Store the config as plain Python, so that `weights_only` loading works."""
         checkpoint["config"] = self.config

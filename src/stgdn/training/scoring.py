@@ -1,4 +1,4 @@
-"""Scores of every clip of a split, by the weights that a recognizer has."""
+"""Scores of every clip of a split."""
 
 import lightning
 import numpy as np
@@ -11,10 +11,10 @@ from stgdn.training.recognizer import Recognizer
 
 
 def score_split(trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData, split: str = "test") -> Scores:
-    """Class scores of every clip of a split, by the weights that `recognizer` has now.
+    """Return the class scores of every clip of a split, with the present weights of `recognizer`.
 
     Raises:
-        InputError: a split that is not there.
+        InputError: an unknown split.
     """
     split = choose(split, ("test", *(("holdout",) if len(data.splits["holdout"]) else ())), "split")
     loader = data.test_dataloader() if split == "test" else data.val_dataloader()

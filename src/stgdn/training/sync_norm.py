@@ -1,4 +1,4 @@
-"""BatchNorm over all processes of a data-parallel run, on CPUs as on GPUs, as Lightning switches it on and off."""
+"""BatchNorm statistics over all processes of a data-parallel run, on CPUs and GPUs; switched by Lightning."""
 
 from lightning.pytorch.plugins.layer_sync import LayerSync
 from torch import nn
@@ -7,17 +7,17 @@ from stgdn.model.norm import BatchNorm
 
 
 class BatchNormOverRanks(LayerSync):
-    """Lets every BatchNorm of a network count over all processes while it trains on several.
+    """Makes every BatchNorm of a network compute statistics over all processes while it trains on several.
 
-    R processes with a share of the batch each then compute what one computes with all of it, as the whitening does.
+    R processes with a share of the batch each then compute the same as one process with all of it, as whitening does.
     """
 
     def apply(self, model: nn.Module) -> nn.Module:
-        """Lightning calls this before training."""
+        """Switch it on; Lightning calls this before training."""
         return _switch(model, on=True)
 
     def revert(self, model: nn.Module) -> nn.Module:
-        """Lightning calls this after training."""
+        """Switch it off; Lightning calls this after training."""
         return _switch(model, on=False)
 
 

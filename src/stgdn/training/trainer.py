@@ -1,4 +1,4 @@
-"""From a config to a network, a recognizer and a trainer."""
+"""Builds a network, a recognizer and a trainer from a config."""
 
 import logging
 import os
@@ -29,17 +29,17 @@ from stgdn.wandb_tools.logger import build_loggers
 
 
 def build_recognizer(config: DictConfig, *, own: bool = False) -> Recognizer:
-    """The network of `config.model` with the loss and optimiser of `config.optimisation`, weights from `config.seed`.
+    """Build the network of `config.model` with the optimiser of `config.optimisation`, weights from `config.seed`.
 
     Args:
         config: of a run.
-        own: the user has typed it, so that `model._target_` may be any class.
+        own: the config is the user's own, not a stored one, so that `model._target_` may be any class.
 
     Raises:
         InputError: a row of the wrong length, an unknown block, ..., or a config from a file names a foreign class.
     """
     torch.manual_seed(config.seed)
-    network: Network = instantiate(config.model) if own else suites_network(config.model)
+    network: Network = instantiate(config.model) if own else stored_network(config.model)
     return Recognizer(
         network,
         config.data.num_classes,
@@ -50,11 +50,11 @@ def build_recognizer(config: DictConfig, *, own: bool = False) -> Recognizer:
     )
 
 
-def suites_network(model: DictConfig) -> Network:
-    """The network of a stored config, of random weights.
+def stored_network(model: DictConfig) -> Network:
+    """Build the network of a stored config, with random weights.
 
     Raises:
-        InputError: it names something else than one of this suite's networks, or settings that do not fit.
+        InputError: the config names something other than a network of this suite, or settings that do not fit.
     """
     options: dict[str, Any] = OmegaConf.to_container(model, resolve=True)  # pyright: ignore[reportAssignmentType]
     if "compile" in options:
@@ -79,10 +79,10 @@ def load_weights(recognizer: Recognizer, path: Path) -> None:
 
 
 def set_weights(recognizer: Recognizer, state: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Give a recognizer the weights that were read from a file.
+    """Set a recognizer's weights to those that were read from a file.
 
     Raises:
-        InputError: they are of another network.
+        InputError: the weights are of another network.
     """
     own = recognizer.state_dict()
     differing = [
@@ -113,12 +113,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def build_trainer(config: DictConfig, folder: Path) -> lightning.Trainer:
-    """A Lightning trainer that writes into `folder`.
+    """Build a Lightning trainer that writes into `folder`.
 
     Raises:
         InputError: devices that are not there, a batch that does not divide among them, or no number of epochs.
     """
-    quiet_lightning()
+    silence_lightning()
     options: dict[str, Any] = OmegaConf.to_container(config.trainer, resolve=True)  # pyright: ignore
     plugins = [BatchNormOverRanks()] if options.pop("sync_batchnorm") else []
     profiler = build_profiler(options.pop("profiler"), folder)
@@ -134,7 +134,7 @@ def build_trainer(config: DictConfig, folder: Path) -> lightning.Trainer:
             enable_progress_bar=False,
             max_epochs=config.epochs,
             callbacks=callbacks,
-            plugins=[*plugins, WholeCheckpoints(), *slurm()],
+            plugins=[*plugins, WholeCheckpoints(), *slurm_plugins()],
             logger=build_loggers(config, folder),
             use_distributed_sampler=False,
             enable_model_summary=False,
@@ -148,14 +148,14 @@ def build_trainer(config: DictConfig, folder: Path) -> lightning.Trainer:
     return trainer
 
 
-def slurm() -> list[SLURMEnvironment]:
-    """Processes that srun has started, if it has: they find each other by Slurm, and queue themselves by submitit."""
+def slurm_plugins() -> list[SLURMEnvironment]:
+    """Return Lightning's Slurm plugin if srun started this process; submitit requeues the job, not Lightning."""
     return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
 
 
 def build_tester(accelerator: str) -> lightning.Trainer:
-    """A trainer that only tests, on one device."""
-    quiet_lightning()
+    """Build a trainer that only tests, on one device."""
+    silence_lightning()
     return lightning.Trainer(
         accelerator=choose(accelerator, ("auto", "cpu", "gpu"), "accelerator"),
         devices=1,
@@ -166,8 +166,8 @@ def build_tester(accelerator: str) -> lightning.Trainer:
     )
 
 
-def quiet_lightning() -> None:
-    """Silence what is no advice to the user: workers are chosen by config, and Lightning's own deprecations."""
+def silence_lightning() -> None:
+    """Silence messages without advice for the user: workers are chosen by config, deprecations are Lightning's own."""
     for part in ("pytorch", "fabric"):
         logging.getLogger(f"lightning.{part}").setLevel(logging.WARNING)
     for message in (

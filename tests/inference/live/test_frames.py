@@ -29,7 +29,7 @@ def test_lines_are_the_same_however_they_come(whole: list[bytes], size: int) -> 
 
 
 def test_lines_that_are_too_long_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frames, "MOST_LINE", 5)
+    monkeypatch.setattr(frames, "MAX_LINE_BYTES", 5)
     assert list(lines([b"12345\n123", b"456\n12\n1234567", b"89", b"0", b"1\nab"])) == [
         b"12345",
         None,
@@ -49,7 +49,7 @@ def test_a_frame() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "kind"),
     [
         ('{"bodies": [', "not JSON"),
         ("\ud800", "not JSON"),
@@ -69,13 +69,13 @@ def test_a_frame() -> None:
         ('{"bodies": [{"id": 1, "joints": [[1, 2, 1e300], [1, 2, 3]]}]}', "beyond 60,000"),
     ],
 )
-def test_lines_that_are_no_frames_are_counted(line: str, told: str) -> None:
+def test_lines_that_are_no_frames_are_counted(line: str, kind: str) -> None:
     good = json.dumps({"bodies": [{"id": 1, "joints": GOOD}]}).encode()
     bad = line.encode("utf-8", "surrogatepass")
     stream = JsonFrames([good + b"\n", bad + b"\n\n" + bad + b"\n", good], STICK)
     assert len(list(stream)) == 2
     ((reason, count),) = stream.skipped.items()
-    assert told in reason
+    assert kind in reason
     assert count == 2
 
 
@@ -90,9 +90,9 @@ def test_replaying_gives_the_frames_of_clips() -> None:
 
 class TestSocket:
     def test_takes_what_one_program_sends(self) -> None:
-        told: list[str] = []
-        blocks = listen("127.0.0.1:0", told.append)
-        host, _, port = told[0].rpartition(":")
+        announced: list[str] = []
+        blocks = listen("127.0.0.1:0", announced.append)
+        host, _, port = announced[0].rpartition(":")
 
         def send() -> None:
             with socket.create_connection((host, int(port))) as connection:

@@ -23,7 +23,7 @@ def test_holds_what_was_seen_last(there: list[set[str]], frames: int) -> None:
     found = window.frames()
     assert [people.keys() for people in found] == [people.keys() for people in kept]
     assert window.pushed == len(history)
-    assert window.aside == sum(len(names) > 2 for names in there)
+    assert window.crowded == sum(len(names) > 2 for names in there)
     tracks = {track.joints.tobytes(): track.frames.tolist() for track in tracks_by_id(found)}
     for name in set().union(*kept):
         seen = [t for t, people in enumerate(kept) if name in people]

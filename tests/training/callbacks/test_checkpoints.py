@@ -1,4 +1,4 @@
-"""Which checkpoints a run keeps, and that it goes on from any of them."""
+"""Checkpoints that a run keeps, and resuming from any of them."""
 
 import os
 import random
@@ -22,7 +22,7 @@ OPTIONS = (*(option for option in TINY if not option.startswith("epochs")), "mod
 
 
 def folder() -> Path:
-    """Where the one run here keeps its checkpoints."""
+    """Return the folder of the checkpoints of one run, shared by these tests."""
     (last,) = Path("outputs").rglob("last.ckpt")
     return last.parent
 

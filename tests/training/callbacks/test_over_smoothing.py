@@ -236,7 +236,7 @@ class TestCallback:
 
 
 def stand_in(data: SkeletonData, epoch: int, epochs: int) -> Any:  # noqa: ANN401
-    """What the callback asks a trainer."""
+    """Return an object with the attributes of a trainer that the callback reads."""
     plugin = Precision()
     return SimpleNamespace(
         current_epoch=epoch, max_epochs=epochs, is_global_zero=True, datamodule=data, precision_plugin=plugin

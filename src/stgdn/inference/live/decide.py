@@ -1,4 +1,4 @@
-"""A trained network on a stream of frames: every so often, what the last seconds show."""
+"""A trained network on a stream of frames: at regular steps it classifies the last seconds."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ from stgdn.skeleton import Layout
 
 @dataclass(frozen=True)
 class Due:
-    """A decision to be made.
+    """Hold the frames of a window that is due for a decision.
 
     Attributes:
         time: seconds of input before it.
@@ -33,15 +33,15 @@ class Due:
 
 @dataclass(frozen=True)
 class Decision:
-    """What the last seconds show.
+    """Hold the result for one window: the likeliest class and its probability.
 
     Attributes:
         time: seconds of input before it.
-        label: the likeliest class; None if nobody was seen.
+        label: the likeliest class; None if no body was seen.
         confidence: its probability.
         latency: seconds from the window's last frame to the decision.
-        people: how many the network was shown, at most as many as it looks at.
-        probabilities: (classes,), None if nobody was seen.
+        people: number of bodies given to the network, at most as many as it takes.
+        probabilities: (classes,), None if no body was seen.
     """
 
     time: float
@@ -53,14 +53,14 @@ class Decision:
 
 
 class SlidingRecogniser:
-    """Decides every `every` seconds of input what the last `window` seconds show.
+    """Classifies the last `window` seconds, every `every` seconds of input.
 
     Call it with the people of every frame; it returns a decision where one is due, else None.
 
     Args:
         network: one trained network, or several fused.
         fps: frames of the input in a second.
-        window: seconds that a decision looks back; about as long as the clips that the network was trained on.
+        window: seconds of input for a decision; about as long as the clips that the network was trained on.
         every: seconds from one decision to the next.
         layout: joints of the input; None for those of the run's data.
 
@@ -89,12 +89,12 @@ class SlidingRecogniser:
         self.stride = max(round(every * fps), 1)
 
     def __call__(self, people: People) -> Decision | None:
-        """Take in a frame, and decide if it is time."""
+        """Add a frame; return a decision if one is due."""
         due = self.push(people)
         return None if due is None else self.decide(due)
 
     def push(self, people: People) -> Due | None:
-        """Take in a frame, which takes microseconds; returns what `decide` needs if it is time."""
+        """Add a frame, which takes microseconds; return the input of `decide` if a decision is due."""
         arrived = time.perf_counter()
         self.window.push(people)
         if self.window.pushed % self.stride:
@@ -102,7 +102,7 @@ class SlidingRecogniser:
         return Due(self.window.pushed / self.fps, self.window.frames(), arrived)
 
     def decide(self, due: Due) -> Decision:
-        """Let the network look at a window, made a clip as a file is."""
+        """Classify a window, which becomes a clip as a file does."""
         tracks = tracks_by_id(due.frames)
         if not tracks:
             return Decision(due.time, None, 0.0, time.perf_counter() - due.arrived, 0, None)
@@ -116,13 +116,13 @@ class SlidingRecogniser:
 
 
 @dataclass
-class Course:
-    """How a stream went.
+class StreamStatistics:
+    """Hold statistics of a stream.
 
     Attributes:
-        frames: how many there were.
+        frames: number of frames.
         seconds: from the first frame to the last decision.
-        began: when the first frame was taken in, by `time.perf_counter`.
+        began: time of the first frame, by `time.perf_counter`.
         latencies: of the decisions, in seconds.
         dropped: decisions that were not made, as the next one was due before.
     """
@@ -155,7 +155,7 @@ class _Slot:
             self._changed.notify_all()
 
     def take(self) -> Due | None:
-        """The next one; None after the last.
+        """Return the next due decision; None after the last.
 
         Raises:
             BaseException: what ended the other thread.
@@ -171,54 +171,54 @@ class _Slot:
 
 def follow(
     frames: Iterable[People], recogniser: SlidingRecogniser, emit: Callable[[Decision, int], None], wait: bool = False
-) -> Course:
+) -> StreamStatistics:
     """Decide on a stream until it ends or is interrupted.
 
     Args:
         frames: the people of every frame, as they come.
-        recogniser: what decides.
-        emit: told every decision, and how many were dropped so far.
+        recogniser: makes the decisions.
+        emit: called with every decision and the number dropped so far.
         wait: let the frames wait while the network computes; else they are taken in meanwhile, and where decisions are
             due faster than they are made, the oldest are dropped.
     """
-    course = Course()
+    statistics = StreamStatistics()
 
     def decide(due: Due) -> None:
         decision = recogniser.decide(due)
-        course.latencies.append(decision.latency)
-        course.seconds = time.perf_counter() - course.began
-        emit(decision, course.dropped)
+        statistics.latencies.append(decision.latency)
+        statistics.seconds = time.perf_counter() - statistics.began
+        emit(decision, statistics.dropped)
 
     with suppress(KeyboardInterrupt):
-        (_in_turn if wait else _side_by_side)(frames, recogniser, decide, course)
-    return course
+        (_decide_in_turn if wait else _decide_in_parallel)(frames, recogniser, decide, statistics)
+    return statistics
 
 
-def _in_turn(
-    frames: Iterable[People], recogniser: SlidingRecogniser, decide: Callable[[Due], None], course: Course
+def _decide_in_turn(
+    frames: Iterable[People], recogniser: SlidingRecogniser, decide: Callable[[Due], None], statistics: StreamStatistics
 ) -> None:
     for people in frames:
-        if not course.frames:
-            course.began = time.perf_counter()
-        course.frames += 1
+        if not statistics.frames:
+            statistics.began = time.perf_counter()
+        statistics.frames += 1
         if (due := recogniser.push(people)) is not None:
             decide(due)
 
 
-def _side_by_side(
-    frames: Iterable[People], recogniser: SlidingRecogniser, decide: Callable[[Due], None], course: Course
+def _decide_in_parallel(
+    frames: Iterable[People], recogniser: SlidingRecogniser, decide: Callable[[Due], None], statistics: StreamStatistics
 ) -> None:
     slot = _Slot()
 
     def take_in() -> None:
         error = None
         try:
-            _in_turn(frames, recogniser, slot.put, course)
+            _decide_in_turn(frames, recogniser, slot.put, statistics)
         except BaseException as stopped:
             error = stopped
         slot.end(error)
 
     Thread(target=take_in, daemon=True).start()  # a daemon: it may wait for input for ever
     while (due := slot.take()) is not None:
-        course.dropped = slot.dropped
+        statistics.dropped = slot.dropped
         decide(due)

@@ -1,4 +1,4 @@
-"""Decisions on a stream for people and for programs: one line that changes, or a line of JSON each."""
+"""Output of decisions on a stream: one line that is updated, or a line of JSON each."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from stgdn.inference.live.decide import Course, Decision
+from stgdn.inference.live.decide import Decision, StreamStatistics
 
 FORMATS = ("auto", "json", "line")
 
@@ -19,8 +19,8 @@ Emit = Callable[[Decision, int], None]
 
 
 @contextmanager
-def shown(form: str) -> Iterator[Emit]:
-    """What decisions are told to; `auto` is a line where somebody looks, else JSON."""
+def open_display(form: str) -> Iterator[Emit]:
+    """Open the display that decisions are written to; `auto` is one line on a terminal, else JSON."""
     console = Console(markup=False, emoji=False, highlight=False)
     if form == "json" or (form == "auto" and not console.is_terminal):
         yield lambda decision, dropped: _print(as_json(decision, dropped))
@@ -30,7 +30,7 @@ def shown(form: str) -> Iterator[Emit]:
 
 
 def _print(line: str) -> None:
-    """Print a line at once; where nobody reads any more (`| head`) the stream ends as if interrupted."""
+    """Print a line at once; if the reader of the output has closed it (`| head`), end the stream as if interrupted."""
     try:
         print(line, flush=True)
     except BrokenPipeError:
@@ -39,7 +39,7 @@ def _print(line: str) -> None:
 
 
 def as_json(decision: Decision, dropped: int) -> str:
-    """One line; times in seconds, `latency_ms` in milliseconds, `dropped` since the beginning."""
+    """Format a decision as JSON; times in seconds, `latency_ms` in milliseconds, `dropped` since the start."""
     content = {
         "time": round(decision.time, 3),
         "label": decision.label,
@@ -52,29 +52,31 @@ def as_json(decision: Decision, dropped: int) -> str:
 
 
 def as_line(decision: Decision, dropped: int) -> str:
-    """The same for people."""
-    told = f"{decision.label} {100 * decision.confidence:.0f} %" if decision.label else "nobody is seen"
+    """Format a decision for a terminal."""
+    text = f"{decision.label} {100 * decision.confidence:.0f} %" if decision.label else "nobody is seen"
     late = f", {dropped} decisions dropped" if dropped else ""
-    return f"{decision.time:7.1f} s  {told}  ({1000 * decision.latency:.0f} ms{late})"
+    return f"{decision.time:7.1f} s  {text}  ({1000 * decision.latency:.0f} ms{late})"
 
 
-def summary(course: Course, fps: float, skipped: Counter[str], aside: int) -> list[str]:
-    """How a stream went, a sentence each: what was done how fast, and what was left aside."""
-    rate = course.frames / course.seconds if course.seconds else 0.0
-    length = f"{_count(course.frames, 'frame')}, {course.frames / fps:.1f} s of input"
-    told = [f"{length}, in {course.seconds:.1f} s: {rate:,.1f} frames/s"]
-    if course.latencies:
-        middle, late = (1000 * value for value in np.percentile(course.latencies, [50, 95]))
-        made = _count(len(course.latencies), "decision")
-        told.append(f"{made}, latency {middle:.0f} ms (median), 95 % within {late:.0f} ms")
-    if course.dropped:
-        told.append(f"{_count(course.dropped, 'decision')} dropped: due faster than they could be made")
+def summary(statistics: StreamStatistics, fps: float, skipped: Counter[str], crowded: int) -> list[str]:
+    """Return sentences on a stream: its speed and latency, and what was dropped or skipped."""
+    rate = statistics.frames / statistics.seconds if statistics.seconds else 0.0
+    length = f"{_count(statistics.frames, 'frame')}, {statistics.frames / fps:.1f} s of input"
+    sentences = [f"{length}, in {statistics.seconds:.1f} s: {rate:,.1f} frames/s"]
+    if statistics.latencies:
+        middle, late = (1000 * value for value in np.percentile(statistics.latencies, [50, 95]))
+        made = _count(len(statistics.latencies), "decision")
+        sentences.append(f"{made}, latency {middle:.0f} ms (median), 95 % within {late:.0f} ms")
+    if statistics.dropped:
+        sentences.append(f"{_count(statistics.dropped, 'decision')} dropped: due faster than they could be made")
     if skipped:
         kinds = "; ".join(f"{count:,} × {kind}" for kind, count in skipped.most_common())
-        told.append(f"{_count(skipped.total(), 'line')} skipped: {kinds}")
-    if aside:
-        told.append(f"{_count(aside, 'frame')} with more people than the network looks at; who moves most was kept")
-    return told
+        sentences.append(f"{_count(skipped.total(), 'line')} skipped: {kinds}")
+    if crowded:
+        sentences.append(
+            f"{_count(crowded, 'frame')} with more people than the network looks at; who moves most was kept"
+        )
+    return sentences
 
 
 def _count(number: int, what: str) -> str:

@@ -1,7 +1,7 @@
 """Frames one at a time: of clips that are replayed, or as lines of JSON from a pipe or a socket.
 
 A line is a frame, `{"bodies": [{"id": 7, "joints": [[x, y, z], ...]}, ...]}`: V joints in metres, y up (in a picture x,
-y and confidence, see docs/data.md). Who is not in it is not there.
+y and confidence, see docs/data.md). A person who is not listed is absent from the frame.
 """
 
 import errno
@@ -21,18 +21,18 @@ from stgdn.errors import InputError
 from stgdn.inference.live.window import People
 from stgdn.skeleton import Layout
 
-MOST_LINE = 1 << 20  # bytes; a frame of two bodies has some 2,000
-MOST_PEOPLE = 100
+MAX_LINE_BYTES = 1 << 20  # bytes; a frame of two bodies has some 2,000
+MAX_PEOPLE = 100
 BLOCK = 1 << 16
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class BadLineError(Exception):
-    """A line is no frame; the message is the kind of mistake."""
+    """A line is not a frame; the message is the kind of mistake."""
 
 
 def replay(clips: Iterable[Clip], fps: float | None) -> Iterator[People]:
-    """The frames of clips, one clip after the other; `fps` a second, or as fast as they are taken if None."""
+    """Yield the frames of clips, one clip after the other; `fps` per second, or as fast as they are read if None."""
     began, count = time.perf_counter(), 0
     for number, clip in enumerate(clips):
         for frame in range(clip.present.shape[1]):
@@ -43,14 +43,14 @@ def replay(clips: Iterable[Clip], fps: float | None) -> Iterator[People]:
 
 
 class JsonFrames:
-    """Frames of lines; those that are none are skipped and counted.
+    """Reads frames from lines of JSON; invalid lines are skipped and counted.
 
     Args:
-        blocks: bytes as they come, until b"" is the end.
+        blocks: bytes as they arrive; b"" ends them.
         layout: of the joints.
 
     Attributes:
-        skipped: how many lines of each kind of mistake.
+        skipped: number of lines by kind of mistake.
     """
 
     def __init__(self, blocks: Iterable[bytes], layout: Layout) -> None:
@@ -58,11 +58,11 @@ class JsonFrames:
         self.skipped: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[People]:
-        """The people of every line that is a frame."""
+        """Yield the people of every line that is a frame."""
         for line in lines(self.blocks):
             try:
                 if line is None:
-                    raise BadLineError(f"more than {MOST_LINE:,} bytes")
+                    raise BadLineError(f"more than {MAX_LINE_BYTES:,} bytes")
                 if line.strip():
                     yield parse_frame(line, self.layout)
             except BadLineError as error:
@@ -70,32 +70,32 @@ class JsonFrames:
 
 
 def lines(blocks: Iterable[bytes]) -> Iterator[bytes | None]:
-    """Lines of blocks of bytes; None for one of more than `MOST_LINE` bytes, which is not kept."""
+    """Yield the lines of blocks of bytes; None for a line of more than `MAX_LINE_BYTES` bytes, which is not kept."""
     begun, too_long = b"", False
     for block in blocks:
         *whole, begun = (begun + block).split(b"\n")
         for line in whole:
-            yield None if too_long or len(line) > MOST_LINE else line
+            yield None if too_long or len(line) > MAX_LINE_BYTES else line
             too_long = False
-        if len(begun) > MOST_LINE:
+        if len(begun) > MAX_LINE_BYTES:
             begun, too_long = b"", True
     if begun or too_long:
         yield None if too_long else begun
 
 
 def parse_frame(line: bytes, layout: Layout) -> dict[Hashable, Float]:
-    """The people of a line, by their ids.
+    """Parse a line into the joints (V, C) of each person, by id.
 
     Raises:
-        BadLineError: it is no frame, or of other joints.
+        BadLineError: the line is not a frame, or has other joints.
     """
     try:
         content = json.loads(line)
     except (ValueError, RecursionError):
         raise BadLineError("not JSON") from None
     bodies = content.get("bodies") if isinstance(content, dict) else None
-    if not isinstance(bodies, list) or len(bodies) > MOST_PEOPLE:
-        raise BadLineError("no list 'bodies'" if not isinstance(bodies, list) else f"more than {MOST_PEOPLE} bodies")
+    if not isinstance(bodies, list) or len(bodies) > MAX_PEOPLE:
+        raise BadLineError("no list 'bodies'" if not isinstance(bodies, list) else f"more than {MAX_PEOPLE} bodies")
     people: dict[Hashable, Float] = {}
     for body in bodies:
         name = body.get("id") if isinstance(body, dict) else None
@@ -108,7 +108,7 @@ def parse_frame(line: bytes, layout: Layout) -> dict[Hashable, Float]:
 
 
 def _joints(given: object, layout: Layout) -> Float:
-    """Joints (V, C) of a body."""
+    """Return the joints (V, C) of a body."""
     try:
         joints = np.array(given, np.float64)
     except (ValueError, TypeError, OverflowError):
@@ -123,18 +123,18 @@ def _joints(given: object, layout: Layout) -> Float:
 
 
 def standard_input() -> Iterator[bytes]:
-    """What comes through the pipe, as it comes; unlike `sys.stdin` it can be left in the middle of a read."""
+    """Return blocks of standard input as they arrive; unlike `sys.stdin`, a read can be interrupted."""
     return iter(lambda: os.read(0, BLOCK), b"")
 
 
-def listen(address: str, told: Callable[[str], None]) -> Iterator[bytes]:
-    """What the first who connects to a port of this machine sends, until they hang up.
+def listen(address: str, announce: Callable[[str], None]) -> Iterator[bytes]:
+    """Yield what the first client that connects to a port of this machine sends, until it disconnects.
 
-    Nobody is asked who they are, so no other machine can connect.
+    Clients are not authenticated, so only this machine may connect.
 
     Args:
         address: `127.0.0.1:PORT`; port 0 is any that is free.
-        told: told the address when it can be connected to.
+        announce: called with the address once clients can connect.
 
     Raises:
         InputError: not an address of this machine alone, or a port in use.
@@ -151,7 +151,7 @@ def listen(address: str, told: Callable[[str], None]) -> Iterator[bytes]:
         used = error.errno == errno.EADDRINUSE
         reason = "is in use by another program" if used else f"cannot be listened to ({error.strerror})"
         raise InputError(f"port {port} of {host} {reason}: give another one, or 0 for any that is free") from None
-    told(f"{host}:{server.getsockname()[1]}")
+    announce(f"{host}:{server.getsockname()[1]}")
     return _received(server)
 
 

@@ -1,4 +1,4 @@
-"""The stream that a config names: clips to be replayed, standard input, or a socket."""
+"""The input stream that a config names: clips that are replayed, standard input, or a socket."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -20,29 +20,29 @@ PACES = ("real", "fast")
 
 @dataclass(frozen=True)
 class Stream:
-    """Frames as they come.
+    """Hold a stream of frames.
 
     Attributes:
-        frames: the people of each.
-        layout: of their joints.
-        skipped: how many lines were no frames, by kind of mistake; it grows.
-        unhurried: whether frames may wait for decisions.
+        frames: the people of each frame.
+        layout: of the joints.
+        skipped: number of invalid lines by kind of mistake, updated while the stream is read.
+        may_wait: whether frames may wait for decisions.
     """
 
     frames: Iterable[People]
     layout: Layout
     skipped: Counter[str]
-    unhurried: bool
+    may_wait: bool
 
 
-def open_stream(config: DictConfig, network: Recogniser, layout: Layout | None, note: Callable[[str], None]) -> Stream:
-    """The stream of `config.input` or `config.listen`.
+def open_stream(config: DictConfig, network: Recogniser, layout: Layout | None, warn: Callable[[str], None]) -> Stream:
+    """Open the stream of `config.input` or `config.listen`.
 
     Args:
         config: of `conf/live.yaml`.
-        network: what will look at it.
-        layout: joints of the input where it does not say them; None for those of the run's data.
-        note: given what the user should know, a sentence each.
+        network: the network that will classify the stream.
+        layout: joints of the input if it does not name them; None for those of the run's data.
+        warn: called with each message for the user, one sentence.
 
     Raises:
         InputError: neither or both are given, no clip, clips of several layouts, or a port in use.
@@ -54,31 +54,31 @@ def open_stream(config: DictConfig, network: Recogniser, layout: Layout | None, 
         if config.listen is None:
             blocks = standard_input()
         else:
-            blocks = listen(config.listen, lambda address: note(f"listening at {address}"))
+            blocks = listen(config.listen, lambda address: warn(f"listening at {address}"))
         frames = JsonFrames(blocks, joints)
-        return Stream(frames, joints, frames.skipped, unhurried=False)
+        return Stream(frames, joints, frames.skipped, may_wait=False)
     found = find_clips(config.input, config.reader, expected_of(network, layout))
     layouts = list(dict.fromkeys(source.reader.layout for source in found.sources))
     if len(layouts) != 1:
         raise InputError(f"{config.input} has clips of {len(layouts)} joint layouts: a stream is of one")
     fps = config.fps if pace == "real" else None
-    return Stream(replay(_readable(found, config.scale, note), fps), layouts[0], Counter(), unhurried=fps is None)
+    return Stream(replay(_readable(found, config.scale, warn), fps), layouts[0], Counter(), may_wait=fps is None)
 
 
-def _readable(found: FoundClips, scale: float, note: Callable[[str], None]) -> Iterator[Clip]:
-    """The clips that can be used; the others are named.
+def _readable(found: FoundClips, scale: float, warn: Callable[[str], None]) -> Iterator[Clip]:
+    """Yield the clips that can be used; call `warn` for the others.
 
     Raises:
         InputError: there are none.
     """
     some = False
     for name, reason in found.left_out:
-        note(f"left out: {name}: {reason}")
+        warn(f"left out: {name}: {reason}")
     for source, file in found.files():
         try:
             clip = read_clip(source, file, scale)
         except ClipError as error:
-            note(f"left out: {file.name}: {error}")
+            warn(f"left out: {file.name}: {error}")
         else:
             some = True
             yield clip

@@ -13,27 +13,27 @@ People = Mapping[Any, Float]  # joints (V, C) of the people in a frame, by their
 
 
 class Window:
-    """Up to T frames, with everybody who is seen in them.
+    """Holds the last T frames of a stream, with all people in them.
 
     Args:
-        frames: T, at most so many are kept.
-        bodies: how many a network looks at.
+        frames: T, the largest number of frames that are kept.
+        bodies: number of bodies that the network takes.
 
     Attributes:
-        pushed: how many frames there were.
-        aside: in how many of them there were more people than a network looks at.
+        pushed: number of frames so far.
+        crowded: number of frames with more people than the network takes.
     """
 
     def __init__(self, frames: int, bodies: int) -> None:
-        self.bodies, self.pushed, self.aside = bodies, 0, 0
+        self.bodies, self.pushed, self.crowded = bodies, 0, 0
         self._frames: deque[dict[Hashable, Float]] = deque(maxlen=frames)
 
     def push(self, people: People) -> None:
-        """Take in the next frame; who is all zeros is not there."""
-        there = {name: np.array(joints, np.float32) for name, joints in people.items() if np.any(joints)}
-        self._frames.append(there)
+        """Add the next frame; a body of zeros counts as absent."""
+        present = {name: np.array(joints, np.float32) for name, joints in people.items() if np.any(joints)}
+        self._frames.append(present)
         self.pushed += 1
-        self.aside += len(there) > self.bodies
+        self.crowded += len(present) > self.bodies
 
     def frames(self) -> tuple[People, ...]:
         """Return the frames that are kept, in order of time."""
@@ -41,7 +41,7 @@ class Window:
 
 
 def tracks_by_id(frames: Iterable[People]) -> list[Track]:
-    """Return what is seen of each id, in order of appearance; frames count from 0."""
+    """Return the track of each id, in order of appearance; frames count from 0."""
     rows: dict[Hashable, list[tuple[int, Float]]] = {}
     for frame, people in enumerate(frames):
         for name, joints in people.items():

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip
 from stgdn.player.colours import BODIES
-from stgdn.player.view import extent, places
+from stgdn.player.view import extent, positions
 from stgdn.skeleton import Layout
 
 ROOM = 0.1  # beside the bodies, a share of what they take up
@@ -24,7 +24,7 @@ def clip_figure(clip: Clip, layout: Layout, title: str, frames: int = 8) -> Figu
         title: stands above.
         frames: how many.
     """
-    found = places(clip, layout)
+    found = positions(clip, layout)
     chosen = np.unique(np.linspace(0, found.shape[1] - 1, frames).round().astype(np.int64))
     low, high = (edge[:2] for edge in extent(found[:, chosen]))
     room = ROOM * float((high - low).max())

@@ -10,7 +10,7 @@ from stgdn.data.store.shards import open_prepared
 from stgdn.errors import InputError
 from stgdn.inference.trained import load
 from stgdn.player.content import page_content
-from stgdn.player.prepared import changed, prepared_scenes
+from stgdn.player.prepared import changed_predictions, prepared_scenes
 from stgdn.reports.mistakes import mistakes
 from stgdn.runs.result import Result
 from stgdn.runs.run import Run
@@ -58,5 +58,5 @@ def _played(folder: Path, most: int, data_root: str | None, device: torch.device
         return content, []
     store = open_prepared(Run.open(folder, data_root).config.data.store)
     scenes = prepared_scenes({"": load(folder).to(device)}, store, [each.clip for each in wrong[:most]])
-    problem = changed(scenes, [(each.said,) for each in wrong[:most]])
+    problem = changed_predictions(scenes, [(each.said,) for each in wrong[:most]])
     return content | {"player": page_content(scenes)}, [f"{folder}: {problem}"] if problem else []

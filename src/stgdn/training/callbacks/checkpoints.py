@@ -1,4 +1,4 @@
-"""Which epochs' checkpoints a run keeps, the last one and one every so many epochs, and how they are written."""
+"""Checkpoints of a run: the last epoch's and, at a fixed interval, further ones; written whole."""
 
 import io
 from pathlib import Path
@@ -15,10 +15,10 @@ PLAIN: Any = {"auto_insert_metric_name": False, "enable_version_counter": False}
 
 
 def checkpoints(folder: Path, every: int | None) -> list["Checkpoint"]:
-    """What keeps `last.ckpt` in `folder` and, every `every` epochs, an `epoch-NNN.ckpt`; none of these if 0 or None.
+    """Build callbacks that keep `last.ckpt` in `folder` and, every `every` epochs, `epoch-NNN.ckpt` (not if 0 or None).
 
     Raises:
-        InputError: no such number.
+        InputError: `every` is not a whole number from 0 up.
     """
     if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 0):
         raise InputError(f"checkpoint_every={every} is no number of epochs: give 1 or more, or 0 for the last one only")
@@ -30,19 +30,19 @@ def checkpoints(folder: Path, every: int | None) -> list["Checkpoint"]:
 
 
 class Checkpoint(ModelCheckpoint):
-    """Lightning's, told apart by the name of its files and not by how often it writes one, which may be the same.
+    """Lightning's `ModelCheckpoint`, identified by its file name; by interval, two of them could be the same.
 
-    No epoch is better than another here, so there is nothing to remember of those before. Without a state in the
+    No epoch is ranked above another, so no state of earlier ones is needed. Without a state in the
     checkpoint a run may be resumed elsewhere, or with another `checkpoint_every`.
     """
 
     @property
     def state_key(self) -> str:
-        """What Lightning tells callbacks apart by."""
+        """Return the key by which Lightning distinguishes callbacks."""
         return self._generate_state_key(filename=self.filename)
 
     def state_dict(self) -> dict[str, Any]:
-        """Nothing."""
+        """Return an empty state."""
         return {}
 
 

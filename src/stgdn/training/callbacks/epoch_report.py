@@ -1,4 +1,4 @@
-"""What an epoch leaves behind: a line for people and a row for programs."""
+"""Report of each epoch: a line on the terminal and a row in `metrics.csv`."""
 
 import csv
 import time
@@ -13,10 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from stgdn.data.batches.datamodule import Batch
 from stgdn.files import replacing
 
-TIMES = ("train/clips_per_second", "train/waiting")
-COLUMNS = ("train/loss", "train/top1", "train/top5", "train/lr", *TIMES, "val/loss", "val/top1")
-LONG = 0.03  # share of training spent waiting for data that is worth telling
-FURTHER = "smoothing/"  # what columns that are only sometimes there begin with
+TIME_METRICS = ("train/clips_per_second", "train/waiting")
+COLUMNS = ("train/loss", "train/top1", "train/top5", "train/lr", *TIME_METRICS, "val/loss", "val/top1")
+MIN_WAIT = 0.03  # share of training spent waiting for data from which the line mentions it
+OPTIONAL_PREFIX = "smoothing/"  # prefix of columns that not every run has
 
 
 class EpochReport(Callback):
@@ -41,13 +41,13 @@ class EpochReport(Callback):
         self.seconds: list[float] = []
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401, ARG002
-        """Start the clock and a bar."""
+        """Start the clock and the progress bar."""
         self.started = self.trained = time.perf_counter()
         self.clips, self.waited = 0, 0.0
         self._begin(f"epoch {trainer.current_epoch + 1}", trainer.num_training_batches)
 
     def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
-        """Count the time since the last step: the batch was not there yet."""
+        """Count the time since the last step: the batch was not ready."""
         self.waited += time.perf_counter() - self.trained
 
     def on_train_batch_end(
@@ -58,17 +58,17 @@ class EpochReport(Callback):
         batch: Batch,
         batch_idx: int,  # noqa: ARG002
     ) -> None:
-        """Count clips, move the bar on."""
+        """Count clips and advance the progress bar."""
         self.clips += len(batch["labels"]) * trainer.world_size
         self.trained = time.perf_counter()
         self._advance()
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401
-        """Log throughput (of training alone, without what was measured after it), print the line, write the row."""
+        """Log the throughput of training (validation not included), print the line, write the row."""
         self._end()
         self.seconds.append(time.perf_counter() - self.started)
         seconds = max(self.trained - self.started, 1e-9)
-        own = dict(zip(TIMES, (self.clips / seconds, self.waited / seconds), strict=True))
+        own = dict(zip(TIME_METRICS, (self.clips / seconds, self.waited / seconds), strict=True))
         pl_module.log_dict(own)
         if trainer.is_global_zero:
             metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
@@ -77,19 +77,19 @@ class EpochReport(Callback):
             self._write(trainer.current_epoch + 1, metrics)
 
     def on_test_epoch_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401, ARG002
-        """Show a bar for the test split."""
+        """Show a progress bar for the test split."""
         self._begin("testing", int(sum(trainer.num_test_batches)))
 
     def on_test_batch_end(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
-        """Move the bar on."""
+        """Advance the progress bar."""
         self._advance()
 
     def on_test_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401, ARG002
-        """Take the bar away."""
+        """Remove the progress bar."""
         self._end()
 
     def on_exception(self, trainer: lightning.Trainer, pl_module: Any, exception: BaseException) -> None:  # noqa: ANN401, ARG002
-        """Give the terminal back."""
+        """Remove the progress bar."""
         self._end()
 
     def _begin(self, what: str, batches: float) -> None:
@@ -115,7 +115,7 @@ class EpochReport(Callback):
             f"train top-1 {100 * metrics['train/top1']:.1f}",
             *([f"held-out top-1 {100 * metrics['val/top1']:.1f}"] if "val/top1" in metrics else []),
             f"{metrics['train/clips_per_second']:.0f} clips/s",
-            *([f"{metrics['train/waiting']:.0%} of it waiting for data"] if metrics["train/waiting"] >= LONG else []),
+            *([f"{waiting:.0%} of it waiting for data"] if (waiting := metrics["train/waiting"]) >= MIN_WAIT else []),
             f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left",
         ]
         self.console.print("  ".join(parts))
@@ -125,7 +125,7 @@ class EpochReport(Callback):
         if self.path.exists():
             with self.path.open(newline="") as file:
                 rows = [row for row in csv.DictReader(file) if int(row["epoch"]) < epoch]
-        logged = [*COLUMNS, *(key for key in metrics if key.startswith(FURTHER))]
+        logged = [*COLUMNS, *(key for key in metrics if key.startswith(OPTIONAL_PREFIX))]
         rows.append({"epoch": epoch} | {key: f"{metrics[key]:.6g}" for key in logged if key in metrics})
         columns = dict.fromkeys(["epoch", *COLUMNS, *(key for row in rows for key in row)])
         with replacing(self.path) as temporary, temporary.open("w", newline="") as file:

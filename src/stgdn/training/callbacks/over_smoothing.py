@@ -1,7 +1,7 @@
 """Over-smoothing as numbers: how far apart the layers of a network keep a body's joints; see docs/over-smoothing.md.
 
 Glossary of shapes: features x (B, C, T, V) of a layer, B = N·M bodies; `seen` (B, T), true where a body is seen. One
-graph is one body in one frame, V joints of C channels. Only graphs that are seen count.
+graph is one body in one frame, V joints of C channels. Only graphs of seen bodies count.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ Bones = Sequence[tuple[int, int]]
 
 
 def mean_average_distance(x: Tensor, seen: Tensor) -> float:
-    """MAD (Chen et al., AAAI 2020): 1 − cos(h_i, h_j), averaged over the pairs i ≠ j of a graph, then over graphs.
+    """Return MAD (Chen et al., AAAI 2020): 1 − cos(h_i, h_j), averaged over pairs i ≠ j of a graph, then over graphs.
 
     0: all joints point one way; 1: they are orthogonal. A joint of zero features counts as a direction of its own: at
     distance 0 from other such joints and 1 from the rest. Chen et al. leave pairs at distance 0 out of the average.
@@ -42,7 +42,7 @@ def mean_average_distance(x: Tensor, seen: Tensor) -> float:
 
 
 def dirichlet_energy(x: Tensor, seen: Tensor, bones: Bones) -> float:
-    """Σ over bones (i, j) of ‖h_i − h_j‖², divided by Σ_i d_i ‖h_i‖², d_i the bones at joint i; averaged over graphs.
+    """Return the mean over graphs of Σ over bones (i, j) of ‖h_i − h_j‖² / Σ_i d_i ‖h_i‖², d_i the bones at joint i.
 
     tr(Hᵀ(D − A)H) / tr(HᵀDH), a Rayleigh quotient of the skeleton's random-walk Laplacian: from 0 (all joints equal) to
     2, for features without negative entries to 1, whatever their scale and the number of joints.
@@ -55,13 +55,13 @@ def dirichlet_energy(x: Tensor, seen: Tensor, bones: Bones) -> float:
 
 
 def covariance(x: Tensor, seen: Tensor, axis: str) -> Tensor:
-    """Covariance (D, D) along `axis`, `node` or `frame`, from the samples that whitening would take it from."""
+    """Return the covariance (D, D) along `axis`, `node` or `frame`, over the same samples as whitening."""
     weights = rearrange(seen.to(x.dtype), WEIGHTS[axis], b=1)
     return sample_statistics(rearrange(x, SAMPLES[axis], b=1), weights).covariance[0]
 
 
 def effective_rank(covariance: Tensor) -> float:
-    """Roy and Vetterli (EUSIPCO 2007): exp of the entropy of the eigenvalues of (D, D) over their sum.
+    """Return Roy and Vetterli's rank (EUSIPCO 2007): exp of the entropy of the eigenvalues of (D, D) over their sum.
 
     1 where one direction has all variance, D where all have the same; 0 where nothing varies.
     """
@@ -75,7 +75,7 @@ def effective_rank(covariance: Tensor) -> float:
 
 
 def between_within(x: Tensor, seen: Tensor) -> float:
-    """Variance between the joints' mean features, over that of a joint's features about their mean.
+    """Return the variance between the joints' mean features, divided by the variance within joints.
 
     Means are over all graphs. 0: on average all joints are the same; at most LARGEST_RATIO.
     """
@@ -88,12 +88,12 @@ def between_within(x: Tensor, seen: Tensor) -> float:
 
 
 def _mean(values: Tensor, seen: Tensor) -> float:
-    """Mean over the graphs that are seen, of values (B, T)."""
+    """Return the mean of values (B, T) over the graphs that are seen."""
     return float((values * seen).sum() / seen.sum().clamp(min=1))
 
 
 def layer_measures(x: Tensor, seen: Tensor, bones: Bones) -> dict[str, float]:
-    """Every one of MEASURES on the features of one layer, in float32 or better whatever the autocast."""
+    """Return all MEASURES of one layer's features, in float32 or float64 even under autocast."""
     with torch.autocast(x.device.type, enabled=False):
         x = x if x.dtype == torch.float64 else x.float()
         return {
@@ -107,19 +107,19 @@ def layer_measures(x: Tensor, seen: Tensor, bones: Bones) -> dict[str, float]:
 
 @torch.no_grad()
 def measure(network: Network, clips: Tensor, bones: Bones) -> dict[str, list[float]]:
-    """MEASURES by layer, as the network computes on `clips` (N, C, T, V, M) in evaluation.
+    """Return MEASURES by layer, for `clips` (N, C, T, V, M) in evaluation mode.
 
-    Features are those that a layer hands on, behind its last ReLU. The network is left in the mode it was in.
+    Features are a layer's output, after its last ReLU. The network's mode is restored afterwards.
 
     Args:
-        network: any of the networks.
-        clips: what it takes.
-        bones: (child, parent) pairs of its joints.
+        network: a network of this suite.
+        clips: the network's input.
+        bones: (child, parent) pairs of joints.
     """
-    seen, found = seen_frames(clips).flatten(0, 1), []
+    seen, layers = seen_frames(clips).flatten(0, 1), []
 
     def watch(number: int, x: Tensor) -> None:
-        found.append(layer_measures(x, seen[:, :: prod(network.strides[: number + 1])], bones))
+        layers.append(layer_measures(x, seen[:, :: prod(network.strides[: number + 1])], bones))
 
     training = network.training
     network.eval()
@@ -127,11 +127,11 @@ def measure(network: Network, clips: Tensor, bones: Bones) -> dict[str, list[flo
         network.features(clips, watch)
     finally:
         network.train(training)
-    return {name: [layer[name] for layer in found] for name in MEASURES}
+    return {name: [layer[name] for layer in layers] for name in MEASURES}
 
 
 def sample_clips(data: SkeletonData, count: int, label: int | None = None) -> Tensor:
-    """At most `count` test clips (N, C, T, V, M), of one class if `label` says so: the same ones in every run."""
+    """Return at most `count` test clips (N, C, T, V, M), of class `label` if given: the same ones in every run."""
     indices = data.splits["test"]
     if label is not None:
         indices = indices[data.store.clips["label"][indices] == label]
@@ -143,11 +143,11 @@ def sample_clips(data: SkeletonData, count: int, label: int | None = None) -> Te
 class OverSmoothing(Callback):
     """Logs `smoothing/MEASURE/layerL`, L from 1, after an epoch: on some test clips, by the process of rank 0.
 
-    Labels are not used and nothing is chosen by these numbers. It stands before `EpochReport`, which writes what was
+    Labels are not used and nothing is chosen by these numbers. It must come before `EpochReport`, which writes what was
     logged.
 
     Args:
-        clips: how many; each run takes the same ones.
+        clips: number of test clips; each run takes the same ones.
         every: epochs between two measurements; the last epoch is measured in any case.
 
     Raises:
@@ -176,8 +176,8 @@ class OverSmoothing(Callback):
         precision = trainer.precision_plugin
         with precision.forward_context():
             clips = precision.convert_input(self._sample.to(pl_module.device))
-            found = measure(network, clips, data.layout.bones)
-        for name, layers in found.items():
+            measured = measure(network, clips, data.layout.bones)
+        for name, layers in measured.items():
             for number, value in enumerate(layers, 1):
                 if isfinite(value):  # no number is better than one that a table cannot hold
                     # There is one process's value only; sync_dist keeps Lightning from asking for the others'.
