@@ -15,7 +15,7 @@ from stgdn.reports.page.mistake_section import played_mistakes
 from stgdn.reports.page.write_page import write_page
 from stgdn.reports.tables.comparison import compare, runs_of
 from stgdn.reports.tables.markdown import check_target, markdown, write_tables
-from stgdn.runs.result import Result, gather
+from stgdn.runs.result import Result, collect_runs
 
 
 @command("report")
@@ -25,10 +25,10 @@ def main(config: DictConfig) -> None:
     most = counted(config, "mistakes") if config.mistakes else 0
     if most and page is None:
         raise InputError(f"mistakes={most} are played in a page: name it, such as page=report.html")
-    gathered = gather(config.outputs)
-    notes = [*(each.reason for each in gathered.unusable), *gathered.notes]
+    collection = collect_runs(config.outputs)
+    notes = [*(each.reason for each in collection.unusable), *collection.notes]
     say(notes)
-    comparisons, more = compare(gathered, config.tables, config.only, missing=config.missing)
+    comparisons, more = compare(collection, config.tables, config.only, missing=config.missing)
     say(more)
     print(markdown(comparisons))
     if path is not None:

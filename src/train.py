@@ -15,12 +15,12 @@ from stgdn.training.trainer import build_recognizer, build_trainer
 
 @command("train")
 def main(config: DictConfig) -> float:
-    """Train, test the last epoch, and write what people look at into the run's folder; returns the run's outcome."""
+    """Train, test the last epoch, and write what people look at into the run's folder; returns the run's objective."""
     run = Run(config.folder, config)
     if sweeping() and run.finished and not config.overwrite:
         run.expect_same_config()
         print(f"finished before: {run.folder}", flush=True)
-        return run.outcome()
+        return run.objective()
     data = build_data(config, own=True)
     recognizer = build_recognizer(config, own=True)
     run = Run.claim(config, ask=not sweeping())
@@ -33,7 +33,7 @@ def main(config: DictConfig) -> float:
     if config.trainer.profiler is not None and trainer.is_global_zero:
         print(written(run.folder, config.trainer.profiler))
     part(trainer)
-    return run.outcome() if trainer.is_global_zero else math.nan
+    return run.objective() if trainer.is_global_zero else math.nan
 
 
 if __name__ == "__main__":

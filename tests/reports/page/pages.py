@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.reports import made_up
 
-from stgdn.runs.result import Result, gather
+from stgdn.runs.result import Result, collect_runs
 
 JOINTS = ("spine_mid", "neck", "head", "left_hand", "right_hand")
 PARENTS = (0, 0, 1, 1, 1)
@@ -67,7 +67,7 @@ def save(path: Path, layers: dict[str, NDArray]) -> None:
 
 def results(outputs: Path) -> tuple[Result, ...]:
     """All finished runs below a folder."""
-    return gather(outputs).results
+    return collect_runs(outputs).results
 
 
 def summarise(folder: Path, **entries: Any) -> None:  # noqa: ANN401

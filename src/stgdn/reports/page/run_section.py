@@ -15,7 +15,7 @@ from stgdn.reports.fusion.alignment import Part, expect_sound
 from stgdn.reports.page.layer_section import layer_content
 from stgdn.runs.layers import last_smoothing
 from stgdn.runs.metrics import read_metrics
-from stgdn.runs.recipes import leaves
+from stgdn.runs.recipes import flatten
 from stgdn.runs.result import Result, read_summary
 from stgdn.runs.scores import Scores
 from stgdn.runs.stored_config import read_config
@@ -146,4 +146,4 @@ def _config(result: Result) -> Content:
     """Every option of a run by its dotted name."""
     content = OmegaConf.to_container(read_config(result.folder / "config.yaml"))
     assert isinstance(content, dict)
-    return {key: value if isinstance(value, str) else json.dumps(value, default=str) for key, value in leaves(content)}
+    return {key: value if isinstance(value, str) else json.dumps(value, default=str) for key, value in flatten(content)}

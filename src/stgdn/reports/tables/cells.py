@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from stgdn.reports.tables.letter import BASELINE
 from stgdn.reports.tables.rows import Comparison, Row, Spread, letter
-from stgdn.runs.commands import together
+from stgdn.runs.commands import merge_seeds
 
 OTHER_RECIPE = "†"
 NOTHING = "–"
@@ -107,7 +107,6 @@ def cost(row: Row) -> str | None:
 
 def commands(row: Row) -> str:
     """The commands of a row's runs in one line, the way a fusion came about behind them."""
-    told = (
-        "; ".join(f"`{' '.join(command.split())}`" for command in together(row.commands)) or "its command was not kept"
-    )
-    return f"{told} ({row.origin})" if row.origin else told
+    listed = "; ".join(f"`{' '.join(command.split())}`" for command in merge_seeds(row.commands))
+    text = listed or "its command was not kept"
+    return f"{text} ({row.origin})" if row.origin else text

@@ -9,14 +9,14 @@ from stgdn.reports.tables.fused_rows import fused_results
 from stgdn.reports.tables.letter import BASELINE, LETTER, Layout, other_data, other_runs
 from stgdn.reports.tables.published import figure_of, published
 from stgdn.reports.tables.rows import Comparison, Row
-from stgdn.runs.result import Gathered, Result
+from stgdn.runs.result import Result, RunCollection
 
 Place = tuple[str, str, str]  # data, model, stream
 Runs = dict[Place, dict[str, tuple[Result, ...]]]  # by recipe, one a seed
 
 
 def compare(
-    gathered: Gathered,
+    collection: RunCollection,
     tables: str | Sequence[str] = "all",
     only: Mapping[str, str | None] | None = None,
     *,
@@ -25,7 +25,7 @@ def compare(
     """Make the tables, and sentences about runs and fusions that are not in them.
 
     Args:
-        gathered: all runs.
+        collection: all runs.
         tables: `all`, or names: `table1` to `table4`, data that the letter does not have, or `other`.
         only: what to keep of them, by `data`, `model`, `stream` and `recipe`; None keeps everything.
         missing: keep rows without a run.
@@ -33,16 +33,16 @@ def compare(
     Raises:
         InputError: no finished run at all, a table or an entry of `only` that is not there, or nothing left.
     """
-    if not gathered.results:
+    if not collection.results:
         raise InputError("there is no finished run: train with src/train.py first, or say with outputs= where runs are")
-    fused, notes = fused_results(gathered)
-    runs, doubles = by_place([*gathered.results, *fused])
+    fused, notes = fused_results(collection)
+    runs, doubles = by_place([*collection.results, *fused])
     layouts = {layout.name: (layout, places) for layout, places in _layouts(runs)}
     wanted = list(layouts) if tables == "all" else [tables] if isinstance(tables, str) else tables
     chosen = [layouts[choose(name, layouts, "table")] for name in wanted]
-    made = [_comparison(layout, places, runs, gathered) for layout, places in chosen]
+    made = [_comparison(layout, places, runs, collection) for layout, places in chosen]
     kept = _kept(made, {key: value for key, value in (only or {}).items() if value is not None}, missing)
-    return [_annotated(comparison, layouts[comparison.name][0], gathered) for comparison in kept], notes + doubles
+    return [_annotated(comparison, layouts[comparison.name][0], collection) for comparison in kept], notes + doubles
 
 
 def runs_of(comparisons: Iterable[Comparison]) -> list[Result]:
@@ -101,10 +101,10 @@ def _ordered(layout: Layout, places: Sequence[Place]) -> list[Place]:
     return sorted(dict.fromkeys(places), key=order)
 
 
-def _comparison(layout: Layout, places: Sequence[Place], runs: Runs, gathered: Gathered) -> Comparison:
+def _comparison(layout: Layout, places: Sequence[Place], runs: Runs, collection: RunCollection) -> Comparison:
     """All rows of a table: on each data its recipes one after the other, then what was only published."""
-    statuses = {(each.data, each.model, each.stream): each.status for each in gathered.unusable}
-    synthetic = {result.data for result in gathered.results if result.synthetic}
+    statuses = {(each.data, each.model, each.stream): each.status for each in collection.unusable}
+    synthetic = {result.data for result in collection.results if result.synthetic}
     rows: list[Row] = []
     for data in layout.data:
         here = [place for place in places if place[0] == data]
@@ -167,7 +167,7 @@ def _kept(made: Sequence[Comparison], only: Mapping[str, str], missing: bool) ->
     return kept
 
 
-def _annotated(comparison: Comparison, layout: Layout, gathered: Gathered) -> Comparison:
+def _annotated(comparison: Comparison, layout: Layout, collection: RunCollection) -> Comparison:
     """The table with the sentences that belong below it."""
     rows, notes = comparison.rows, []
     if comparison.synthetic:
@@ -182,5 +182,5 @@ def _annotated(comparison: Comparison, layout: Layout, gathered: Gathered) -> Co
     if any(row.status == "published" for row in rows):
         notes.append("Of methods that are not in this suite there are published figures only.")
     data = {row.data for row in rows}
-    notes += [each.reason for each in gathered.unusable if each.status == "damaged" and each.data in (*data, None)]
+    notes += [each.reason for each in collection.unusable if each.status == "damaged" and each.data in (*data, None)]
     return replace(comparison, notes=tuple(notes))

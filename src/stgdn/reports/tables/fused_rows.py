@@ -12,13 +12,13 @@ from stgdn.inference.stream_weights import rank
 from stgdn.reports.fusion.alignment import load_part
 from stgdn.reports.fusion.fusion_files import fusion_command
 from stgdn.reports.fusion.score_fusion import fuse
-from stgdn.runs.result import Gathered, Result, check_summary, read_json
+from stgdn.runs.result import Result, RunCollection, check_summary, read_json
 
 COMBINATIONS = (("joint", "bone"), STREAMS)
 WRITTEN, COMPUTED = "by src/fuse.py", "by this report, from the runs' scores"
 
 
-def fused_results(gathered: Gathered) -> tuple[list[Result], list[str]]:
+def fused_results(collection: RunCollection) -> tuple[list[Result], list[str]]:
     """Fusions of the runs that there are, and sentences about those that cannot be used.
 
     Joint with bone, and all four streams, are computed from the scores of runs of one network, recipe and seed where
@@ -26,13 +26,13 @@ def fused_results(gathered: Gathered) -> tuple[list[Result], list[str]]:
     """
     found: dict[tuple[Any, ...], Result] = {}
     notes: list[str] = []
-    for folder in gathered.fusions:
+    for folder in collection.fusions:
         try:
-            result = _written(folder, gathered.results)
+            result = _written(folder, collection.results)
             found.setdefault(_key(result), result)
         except InputError as error:
             notes.append(str(error))
-    for parts in _combinations(gathered.results):
+    for parts in _combinations(collection.results):
         stream = "+".join(part.stream for part in parts)
         if (*_key(parts[0])[:-1], stream) in found:
             continue
