@@ -22,7 +22,7 @@ from stgdn.runs.run import Run
 from stgdn.runs.scores import Scores
 from stgdn.training.recognizer import Recognizer
 from stgdn.training.scoring import score_split
-from stgdn.wandb_tools.media import tell_wandb
+from stgdn.wandb_tools.media import log_results
 
 console = Console(soft_wrap=True, highlight=False)
 
@@ -57,7 +57,7 @@ def report_run(run: Run, trainer: lightning.Trainer, recognizer: Recognizer, dat
     save_figures(run, figures)
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
-            tell_wandb(logger, run.folder, summary, figures)
+            log_results(logger, run.folder, summary, figures)
     write_json(run.summary, summary)  # last: it marks the run as finished
     print_end(run, summary, data)
     return scores.accuracy()
