@@ -87,7 +87,7 @@ def test_online_without_a_login_is_a_mistake(tmp_path: Path, monkeypatch: pytest
     def refuse(*_: object) -> None:
         raise UsageError("No API key configured")
 
-    monkeypatch.setattr(wandb_logger, "begin", refuse)
+    monkeypatch.setattr(wandb_logger, "open_wandb_run", refuse)
     config = run_config(tmp_path, logger={"wandb": "online"})
     with pytest.raises(InputError, match=r"=online .* \(No API key configured\): .*`wandb login`.*`make sync`"):
         build_loggers(config, tmp_path)

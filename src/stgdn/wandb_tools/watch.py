@@ -52,7 +52,7 @@ def record_name(record: RunRecord) -> str:
 
     `st_gdn joint seed1 demo demo (abcd1234)` of `outputs/demo/st_gdn/joint/demo-seed1`.
     """
-    data, model, stream, recipe = ("", "", "", *record.run.records)[-4:]
+    data, model, stream, recipe = ("", "", "", *record.run.parts)[-4:]
     recipe, _, rest = recipe.partition("-seed")
     words = [model, stream, f"seed{rest}" if rest else "", recipe, data]
     return f"{' '.join(word for word in words if word)[:LONGEST_NAME]} ({record.run_id})"
