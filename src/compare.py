@@ -10,16 +10,16 @@ from stgdn.inference.accelerator import chosen_device
 from stgdn.inference.trained import load
 from stgdn.player.prepared import changed, prepared_scenes
 from stgdn.player.writing import write_page
-from stgdn.reports.fusion.disagreement import RUNS, disagreements, expect_two, print_disagreements, told
+from stgdn.reports.fusion.disagreement import RUNS, disagreement_summary, disagreements, expect_two, print_disagreements
 from stgdn.reports.fusion.fusion_files import find_sources
-from stgdn.reports.output_file import target
+from stgdn.reports.output_file import output_path
 from stgdn.runs.run import Run
 
 
 @command("compare")
 def main(config: DictConfig) -> int:
     """Print the clips, the surest first, and write the page asked for; returns on how many the runs disagree."""
-    page, most = target(config.page, "page", (".html",)), counted(config, "most")
+    page, most = output_path(config.page, "page", (".html",)), counted(config, "most")
     sources = find_sources(config.runs)
     parts = expect_two([source.part for source in sources])
     folders = [source.run and source.run.folder for source in sources]
@@ -41,9 +41,11 @@ def main(config: DictConfig) -> int:
     with progress(len(shown)) as done:
         scenes = prepared_scenes(networks, store, shown, done)
     classes = parts[0].scores.classes
-    if problem := changed(scenes, [tuple(str(classes[said]) for said in each.said) for each in found[:most]]):
+    if problem := changed(scenes, [tuple(str(classes[label]) for label in each.predicted) for each in found[:most]]):
         note(problem)
-    write_page(scenes, page, "Clips on which two runs disagree", told(found, len(parts[0].scores.names)))
+    write_page(
+        scenes, page, "Clips on which two runs disagree", disagreement_summary(found, len(parts[0].scores.names))
+    )
     note(f"written: {page}")
     return len(found)
 

@@ -6,7 +6,7 @@ from omegaconf import DictConfig
 
 from stgdn.cli.entry import command, sweeping
 from stgdn.data.build import build_data
-from stgdn.reports.run_report import announce, report_run
+from stgdn.reports.run_report import print_start, report_run
 from stgdn.runs.run import Run
 from stgdn.training.fit import fit, interruptible, part
 from stgdn.training.profiling import written
@@ -26,7 +26,7 @@ def main(config: DictConfig) -> float:
     run = Run.claim(config, ask=not sweeping())
     trainer = build_trainer(config, run.folder)
     if trainer.is_global_zero:
-        announce(run, data, recognizer)
+        print_start(run, data, recognizer)
     with interruptible(trainer):
         fit(trainer, recognizer, data, run.checkpoints if run.resumes else [])
         report_run(run, trainer, recognizer, data)

@@ -34,7 +34,7 @@ def inverse_root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def arrays(layers: int = 2, frames: int = 8, seed: int = 0) -> dict[str, NDArray]:
-    """What `layers.npz` holds: a graph in every layer, joints whitened in all, frames in the last."""
+    """Return arrays of `layers.npz`: a graph in every layer, joints whitened in all, frames in the last."""
     generator = np.random.default_rng(seed)
     found: dict[str, NDArray] = {
         "joints": np.array(JOINTS),
