@@ -58,7 +58,7 @@ def test_without_a_login_one_sentence_says_what_it_would_do(tmp_path: Path) -> N
     outcome = sync(tmp_path)
     assert outcome.returncode == 1
     assert outcome.stderr.splitlines() == [
-        "error: nobody is logged in to W&B on this machine: `make sync` would upload 1 run below outputs; "
+        "error: not logged in to W&B on this machine: `make sync` would upload 1 run below outputs; "
         "log in with `wandb login` and repeat it"
     ]
 

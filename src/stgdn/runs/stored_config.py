@@ -28,7 +28,7 @@ OPTIMISERS = (
     *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "ASGD", "LBFGS", "Muon", "NAdam", "RAdam"),
     *("RMSprop", "Rprop", "SGD", "SparseAdam"),
 )
-# What a stored config may name, by what it is wanted as.
+# Classes that a stored config may name, by kind.
 CLASSES: Mapping[str, frozenset[str]] = {
     "network": frozenset({"stgdn.model.network.Network"}),
     "optimiser": frozenset(f"torch.optim.{name}" for name in OPTIMISERS),

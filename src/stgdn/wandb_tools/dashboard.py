@@ -54,7 +54,14 @@ def dashboard(
         entity=entity,
         project=project,
         name=f"ST-GDN: {', '.join(shown) or 'all runs'}",
-        sections=[accuracy(), over_smoothing(), *by_layer(), throughput(), training(), pictures()],
+        sections=[
+            accuracy_section(),
+            over_smoothing_section(),
+            *layer_sections(),
+            throughput_section(),
+            training_section(),
+            picture_section(),
+        ],
         settings=workspaces.WorkspaceSettings(max_runs=50),
         runset_settings=workspaces.RunsetSettings(
             filters=expr.And(*conditions) if conditions else "",
@@ -65,7 +72,7 @@ def dashboard(
     )
 
 
-def accuracy() -> workspaces.Section:
+def accuracy_section() -> workspaces.Section:
     """Build the panels of test accuracy at the last epoch, in per cent, and of its cost."""
     top1 = reports.SummaryMetric("test_top1")
     panels = [
@@ -77,13 +84,13 @@ def accuracy() -> workspaces.Section:
     return _section("Accuracy by variant", panels, columns=2)
 
 
-def over_smoothing() -> workspaces.Section:
+def over_smoothing_section() -> workspaces.Section:
     """Build a panel of each over-smoothing measure at the last layer."""
     panels = [_bars(f"{TITLES[name]}, last layer", f"last_layer/{name}") for name in MEASURES]
     return _section("Over-smoothing, last layer", panels, columns=3)
 
 
-def by_layer() -> list[workspaces.Section]:
+def layer_sections() -> list[workspaces.Section]:
     """Build a section for each over-smoothing measure during training, with one panel per layer."""
     sections = []
     for name in MEASURES:
@@ -93,20 +100,20 @@ def by_layer() -> list[workspaces.Section]:
     return sections
 
 
-def throughput() -> workspaces.Section:
+def throughput_section() -> workspaces.Section:
     """Build the panels of training clips per second, by epoch and at the end."""
     metric = "train/clips_per_second"
     panels = [reports.LinePlot(title="clips a second", y=[metric]), _bars("clips a second, last epoch", metric)]
     return _section("Throughput", panels, columns=2)
 
 
-def training() -> workspaces.Section:
+def training_section() -> workspaces.Section:
     """Build the panels of loss, accuracy and learning rate."""
     keys = ("train/loss", "train/top1", "train/lr", "val/loss", "val/top1")
     return _section("Training", [reports.LinePlot(title=key, y=[key]) for key in keys], columns=3)
 
 
-def pictures() -> workspaces.Section:
+def picture_section() -> workspaces.Section:
     """Build the panels of confusion matrices, learned adjacencies and curves of all runs, and of Fig. 2."""
     panels = [reports.MediaBrowser(title=key, media_keys=[key], num_columns=2) for key in MEDIA]
     return _section("Pictures", panels, columns=1)

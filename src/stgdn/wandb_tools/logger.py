@@ -46,7 +46,7 @@ def build_loggers(config: DictConfig, folder: Path) -> list[Logger]:
         folder: of the run; its record goes below `wandb/`.
 
     Raises:
-        InputError: an unknown mode, or `online` where W&B cannot be reached or nobody is logged in.
+        InputError: an unknown mode, or `online` where W&B cannot be reached or there is no login.
     """
     if config.logger.wandb == "off":
         return []
@@ -64,7 +64,7 @@ def start_wandb_run(wanted: str, start: Callable[[str], Any]) -> Any:  # noqa: A
         start: starts the run, given `online` or `offline`.
 
     Raises:
-        InputError: an unknown mode, or `online` where W&B cannot be reached or nobody is logged in.
+        InputError: an unknown mode, or `online` where W&B cannot be reached or there is no login.
     """
     mode = choose(wanted, MODES, "logger.wandb")
     try:

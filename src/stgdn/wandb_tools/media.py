@@ -23,7 +23,7 @@ def log_results(
         logger: of the run.
         folder: of the run, with its `metrics.csv`.
         summary: content of `summary.json`.
-        figures: pictures by name; None where there is none.
+        figures: by name; None for a missing one.
     """
     shown = {**figures, "curves": curves_figure(read_metrics(folder / "metrics.csv"))}
     media = {name: wandb.Image(figure) for name, figure in shown.items() if figure is not None}

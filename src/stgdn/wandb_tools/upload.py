@@ -75,7 +75,7 @@ def _being_written(record: RunRecord) -> bool:
 
 def _expect_login(what: str) -> None:
     try:
-        reason = "" if logged_in() else "nobody is logged in to W&B on this machine"
+        reason = "" if logged_in() else "not logged in to W&B on this machine"
     except AuthenticationError as error:
         reason = f"W&B does not answer or refuses the key ({str(error).splitlines()[0]})"
     if reason:

@@ -24,13 +24,13 @@ def clip_figure(clip: Clip, layout: Layout, title: str, frames: int = 8) -> Figu
         title: of the figure.
         frames: number of frames.
     """
-    found = places(clip, layout)
-    chosen = np.unique(np.linspace(0, found.shape[1] - 1, frames).round().astype(np.int64))
-    low, high = (edge[:2] for edge in extent(found[:, chosen]))
+    joints = places(clip, layout)
+    chosen = np.unique(np.linspace(0, joints.shape[1] - 1, frames).round().astype(np.int64))
+    low, high = (edge[:2] for edge in extent(joints[:, chosen]))
     room = ROOM * float((high - low).max())
     figure = Figure(figsize=(CELL * len(chosen), HEIGHT), layout="constrained")
     for axes, frame in zip(figure.subplots(1, len(chosen), squeeze=False)[0], chosen.tolist(), strict=True):
-        _draw(axes, found[:, frame], layout)
+        _draw(axes, joints[:, frame], layout)
         axes.set(xlim=(low[0] - room, high[0] + room), ylim=(low[1] - room, high[1] + room), aspect="equal")
         axes.set_title(f"frame {frame + 1}", fontsize=8)
         axes.axis("off")

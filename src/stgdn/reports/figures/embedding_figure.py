@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stgdn.reports.figures.embedding import JointFeatures
 from stgdn.skeleton import Layout
 
-LIGHTNESS = (0.36, 0.5, 0.64)  # of joints that follow one another, so that neighbours can be told apart
+LIGHTNESS = (0.36, 0.5, 0.64)  # of successive joints, so that neighbours are easy to distinguish
 
 
 @dataclass(frozen=True)

@@ -76,34 +76,34 @@ def expect_two(parts: Sequence[StreamScores]) -> tuple[StreamScores, StreamScore
     return parts[0], parts[1]
 
 
-def print_disagreements(found: Sequence[Disagreement], parts: tuple[StreamScores, StreamScores], most: int) -> None:
+def print_disagreements(differing: Sequence[Disagreement], parts: tuple[StreamScores, StreamScores], most: int) -> None:
     """Print the accuracy of each run, how often each is right, and a row for each of the first `most` clips."""
     console = Console(markup=False, emoji=False, highlight=False)
     console.width = max(console.width, 120)
     for run, part in zip(RUNS, parts, strict=True):
         console.print(f"{run}: {part.place}, top-1 {100 * part.scores.accuracy():.2f}", soft_wrap=True)
     clips = len(parts[0].scores.names)
-    if not found:
+    if not differing:
         console.print(f"The runs agree on all {clips:,} clips.")
         return
-    console.print(disagreement_summary(found, clips))
+    console.print(disagreement_summary(differing, clips))
     table = Table("clip", "is", "A says", "%", "B says", "%", "right", "margin")
     for column in (3, 5, 7):
         table.columns[column].justify = "right"
-    for clip in found[:most]:
+    for clip in differing[:most]:
         table.add_row(*_cells(clip, parts[0].scores.classes))
     console.print(table)
     console.print("margin: by how much the probabilities of the true class differ, in per cent")
-    if len(found) > most:
-        console.print(f"and {len(found) - most:,} more (most=N shows N)")
+    if len(differing) > most:
+        console.print(f"and {len(differing) - most:,} more (most=N shows N)")
 
 
-def disagreement_summary(found: Sequence[Disagreement], clips: int) -> str:
+def disagreement_summary(differing: Sequence[Disagreement], clips: int) -> str:
     """Return a sentence about how often the runs disagree and which one is right."""
-    a, b = (sum(clip.right == run for clip in found) for run in RUNS)
-    neither = len(found) - a - b
+    a, b = (sum(clip.right == run for clip in differing) for run in RUNS)
+    neither = len(differing) - a - b
     return (
-        f"The runs disagree on {len(found):,} of {clips:,} clips: only A is right on {a:,}, only B on {b:,}, "
+        f"The runs disagree on {len(differing):,} of {clips:,} clips: only A is right on {a:,}, only B on {b:,}, "
         f"neither on {neither:,}."
     )
 

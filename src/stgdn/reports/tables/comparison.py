@@ -11,8 +11,8 @@ from stgdn.reports.tables.published import figure_of, published
 from stgdn.reports.tables.rows import Comparison, Row
 from stgdn.runs.result import Result, RunCollection
 
-Place = tuple[str, str, str]  # data, model, stream
-Runs = dict[Place, dict[str, tuple[Result, ...]]]  # by recipe, one a seed
+RowKey = tuple[str, str, str]  # data, model, stream
+Runs = dict[RowKey, dict[str, tuple[Result, ...]]]  # by recipe, one per seed
 
 
 def compare(
@@ -37,10 +37,10 @@ def compare(
         raise InputError("there is no finished run: train with src/train.py first, or say with outputs= where runs are")
     fused, notes = fused_results(collection)
     runs, doubles = group_results([*collection.results, *fused])
-    layouts = {layout.name: (layout, places) for layout, places in _layouts(runs)}
+    layouts = {layout.name: (layout, row_keys) for layout, row_keys in _layouts(runs)}
     wanted = list(layouts) if tables == "all" else [tables] if isinstance(tables, str) else tables
     chosen = [layouts[choose(name, layouts, "table")] for name in wanted]
-    comparisons = [_comparison(layout, places, runs, collection) for layout, places in chosen]
+    comparisons = [_comparison(layout, row_keys, runs, collection) for layout, row_keys in chosen]
     kept = _kept(comparisons, {key: value for key, value in (only or {}).items() if value is not None}, missing)
     return [_annotated(comparison, layouts[comparison.name][0], collection) for comparison in kept], notes + doubles
 
@@ -53,7 +53,7 @@ def finished_runs(comparisons: Iterable[Comparison]) -> list[Result]:
 
 def group_results(results: Iterable[Result]) -> tuple[Runs, list[str]]:
     """Group results by data, model and stream, then by recipe, one per seed; also return notes on repeated seeds."""
-    seeds: dict[tuple[Place, str], dict[int, Result]] = {}
+    seeds: dict[tuple[RowKey, str], dict[int, Result]] = {}
     doubles = []
     for result in results:
         key = (result.data, result.model, result.stream), result.recipe
@@ -61,54 +61,54 @@ def group_results(results: Iterable[Result]) -> tuple[Runs, list[str]]:
         if first is not result:
             doubles.append(f"{result.folder} is in no table: {first.folder} is of the same recipe and seed")
     runs: Runs = {}
-    for (place, recipe), by_seed in seeds.items():
-        runs.setdefault(place, {})[recipe] = tuple(by_seed[seed] for seed in sorted(by_seed))
+    for (row_key, recipe), by_seed in seeds.items():
+        runs.setdefault(row_key, {})[recipe] = tuple(by_seed[seed] for seed in sorted(by_seed))
     return runs, doubles
 
 
-def _layouts(runs: Runs) -> Iterator[tuple[Layout, list[Place]]]:
+def _layouts(runs: Runs) -> Iterator[tuple[Layout, list[RowKey]]]:
     """Yield the tables of the letter, of other data and of remaining runs, each with the keys of its rows."""
-    shown: set[Place] = set()
+    shown: set[RowKey] = set()
     letters = {data for layout in LETTER for data in layout.data}
-    for layout in (*LETTER, *(other_data(data) for data in sorted({place[0] for place in runs} - letters))):
-        places = _places(layout, runs)
-        shown.update(places)
-        yield layout, places
-    rest = [place for place in runs if place not in shown]
+    for layout in (*LETTER, *(other_data(data) for data in sorted({row_key[0] for row_key in runs} - letters))):
+        row_keys = _row_keys(layout, runs)
+        shown.update(row_keys)
+        yield layout, row_keys
+    rest = [row_key for row_key in runs if row_key not in shown]
     if rest:
         layout = other_runs(tuple(dict.fromkeys(data for data, _, _ in rest)))
         yield layout, _ordered(layout, rest)
 
 
-def _places(layout: Layout, runs: Runs) -> list[Place]:
+def _row_keys(layout: Layout, runs: Runs) -> list[RowKey]:
     """Return the keys of the rows of a table in order: its own networks, then others published or run."""
     keys = [(data, model, stream) for data in layout.data for model in layout.models for stream in layout.streams]
     for figure in published() if layout.figures else ():
         if figure.model is not None and figure.data in layout.data and figure.metric != "gain":
             keys.append((figure.data, figure.model, figure.stream))
-    keys += [place for place in runs if layout.everything and place[0] in layout.data]
+    keys += [row_key for row_key in runs if layout.everything and row_key[0] in layout.data]
     return _ordered(layout, keys)
 
 
-def _ordered(layout: Layout, places: Sequence[Place]) -> list[Place]:
+def _ordered(layout: Layout, row_keys: Sequence[RowKey]) -> list[RowKey]:
     """Sort keys by data, then by network in the order of the table, then single streams before fused ones."""
-    models = list(dict.fromkeys([*layout.models, *(model for _, model, _ in places)]))
+    models = list(dict.fromkeys([*layout.models, *(model for _, model, _ in row_keys)]))
 
-    def order(place: Place) -> tuple[int, int, int, tuple[int, str]]:
-        data, model, stream = place
+    def order(row_key: RowKey) -> tuple[int, int, int, tuple[int, str]]:
+        data, model, stream = row_key
         return layout.data.index(data), models.index(model), stream.count("+"), rank(stream)
 
-    return sorted(dict.fromkeys(places), key=order)
+    return sorted(dict.fromkeys(row_keys), key=order)
 
 
-def _comparison(layout: Layout, places: Sequence[Place], runs: Runs, collection: RunCollection) -> Comparison:
+def _comparison(layout: Layout, row_keys: Sequence[RowKey], runs: Runs, collection: RunCollection) -> Comparison:
     """Build a table: for each data set the rows recipe by recipe, then published values of other methods."""
     statuses = {(run.data, run.model, run.stream): run.status for run in collection.unusable}
     synthetic = {result.data for result in collection.results if result.synthetic}
     rows: list[Row] = []
     for data in layout.data:
-        same_data = [place for place in places if place[0] == data]
-        own = [row for place in same_data for row in _rows(place, runs, layout.gains, statuses, data in synthetic)]
+        same_data = [row_key for row_key in row_keys if row_key[0] == data]
+        own = [row for row_key in same_data for row in _rows(row_key, runs, layout.gains, statuses, data in synthetic)]
         recipes = list(dict.fromkeys(row.recipe for row in own if row.recipe is not None))
         if len(recipes) > 1:
             own.sort(key=lambda row: recipes.index(row.recipe) if row.recipe is not None else len(recipes))
@@ -117,23 +117,23 @@ def _comparison(layout: Layout, places: Sequence[Place], runs: Runs, collection:
 
 
 def _rows(
-    place: Place, runs: Runs, gains: bool, statuses: Mapping[tuple[str | None, ...], str], synthetic: bool
+    row_key: RowKey, runs: Runs, gains: bool, statuses: Mapping[tuple[str | None, ...], str], synthetic: bool
 ) -> Iterator[Row]:
     """Yield a row for every recipe, or one row without results."""
-    data, model, stream = place
+    data, model, stream = row_key
     row = Row(
         data,
         synthetic,
         model,
         stream,
-        statuses.get(place, "not run"),
+        statuses.get(row_key, "not run"),
         published=figure_of(model, data, stream, "top1"),
         published5=figure_of(model, data, stream, "top5"),
         published_gain=figure_of(model, data, stream, "gain") if gains else None,
     )
-    if place not in runs:
+    if row_key not in runs:
         yield row
-    for recipe, results in runs.get(place, {}).items():
+    for recipe, results in runs.get(row_key, {}).items():
         baseline = runs.get((data, BASELINE, stream), {}).get(recipe, ()) if gains and model != BASELINE else ()
         yield replace(row, status="run", results=results, baseline=baseline)
 
@@ -172,7 +172,7 @@ def _annotated(comparison: Comparison, layout: Layout, collection: RunCollection
     """Return the table with the notes below it."""
     rows, notes = comparison.rows, []
     if comparison.synthetic:
-        notes.append("Synthetic people show nobody who exists; figures on them compare with nothing else.")
+        notes.append("Synthetic people show nobody who exists; do not compare these values with results on other data.")
     if len(comparison.recipes) > 1:
         notes.append(f"Several recipes ({', '.join(comparison.recipes)}): compare rows of one recipe only.")
     if any(row.results and row.figures and not row.same_recipe for row in rows):
