@@ -6,7 +6,7 @@ from omegaconf import DictConfig
 from stgdn.benchmark.job import measure
 from stgdn.cli.entry import command
 from stgdn.files import insert
-from stgdn.reports.output_file import save
+from stgdn.reports.output_file import save_figure
 
 
 @command("benchmark")
@@ -15,7 +15,7 @@ def main(config: DictConfig) -> None:
     found = measure(config, list(HydraConfig.get().overrides.task))
     print(found.text)
     if found.figure is not None and found.picture is not None:
-        save(found.figure, found.picture)
+        save_figure(found.figure, found.picture)
         print(f"\nfigures: {found.picture.with_suffix('.json')}, picture: {found.picture}")
     if config.write is not None:
         insert(config.write, found.section, found.text)

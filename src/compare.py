@@ -10,16 +10,16 @@ from stgdn.inference.accelerator import chosen_device
 from stgdn.inference.trained import load
 from stgdn.player.prepared import changed_predictions, prepared_scenes
 from stgdn.player.writing import write_page
-from stgdn.reports.fusion.disagreement import RUNS, disagreements, expect_two, print_disagreements, told
+from stgdn.reports.fusion.disagreement import RUNS, disagreement_summary, disagreements, expect_two, print_disagreements
 from stgdn.reports.fusion.fusion_files import find_sources
-from stgdn.reports.output_file import target
+from stgdn.reports.output_file import output_path
 from stgdn.runs.run import Run
 
 
 @command("compare")
 def main(config: DictConfig) -> int:
     """Print the clips, the surest first, and write the page asked for; returns on how many the runs disagree."""
-    page, most = target(config.page, "page", (".html",)), positive_int(config, "most")
+    page, most = output_path(config.page, "page", (".html",)), positive_int(config, "most")
     sources = find_sources(config.runs)
     parts = expect_two([source.part for source in sources])
     folders = [source.run and source.run.folder for source in sources]
@@ -42,10 +42,12 @@ def main(config: DictConfig) -> int:
         scenes = prepared_scenes(networks, store, names, done)
     classes = parts[0].scores.classes
     if problem := changed_predictions(
-        scenes, [tuple(str(classes[said]) for said in each.said) for each in found[:most]]
+        scenes, [tuple(str(classes[label]) for label in each.predicted) for each in found[:most]]
     ):
         warn(problem)
-    write_page(scenes, page, "Clips on which two runs disagree", told(found, len(parts[0].scores.names)))
+    write_page(
+        scenes, page, "Clips on which two runs disagree", disagreement_summary(found, len(parts[0].scores.names))
+    )
     warn(f"written: {page}")
     return len(found)
 

@@ -6,13 +6,13 @@ from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
 from stgdn.errors import InputError
-from stgdn.reports.output_file import target
+from stgdn.reports.output_file import output_path
 
 
 @command("dashboard")
 def main(config: DictConfig) -> None:
     """Build the workspace, write it to a file, and save it where somebody is logged in."""
-    path = target(config.write, "write", (".json",))
+    path = output_path(config.write, "write", (".json",))
     if find_spec("wandb_workspaces") is None:
         raise InputError("dashboards need wandb-workspaces: type `pip install -e '.[dashboard]'`")
     from stgdn.wandb_tools import dashboard

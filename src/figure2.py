@@ -8,15 +8,15 @@ from stgdn.reports.figures.embedding_figure import embedding_figure
 from stgdn.reports.figures.embedding_page import embedding_page, write_page
 from stgdn.reports.figures.figure2 import caption, default_path, panels, print_smoothing, title
 from stgdn.reports.fusion.pairs import open_pair
-from stgdn.reports.output_file import save, target
+from stgdn.reports.output_file import output_path, save_figure
 from stgdn.wandb_tools.media import record_picture
 
 
 @command("figure2")
 def main(config: DictConfig) -> None:
     """Lay the joints of a class's test clips out in the plane, for both runs; print how far apart layers keep them."""
-    picture = target(config.picture, "picture", (".png", ".pdf", ".svg"))
-    page = target(config.page, "page", (".html",))
+    picture = output_path(config.picture, "picture", (".png", ".pdf", ".svg"))
+    page = output_path(config.page, "page", (".html",))
     device, chosen = chosen_device(config.accelerator), str(config["class"])
     pair = open_pair(config.runs, config.data_root)
     drawn = panels(pair, chosen, device, clips=config.clips, seed=config.seed)
@@ -24,7 +24,7 @@ def main(config: DictConfig) -> None:
     page = page or default_path(config.outputs, pair, chosen, ".html")
     note = caption(pair, drawn, config.clips)
     figure = embedding_figure(drawn, title(pair, chosen))
-    save(figure, picture)
+    save_figure(figure, picture)
     write_page(page, embedding_page(drawn, title(pair, chosen), note))
     record_picture(figure, picture, pair[0][0].config.data.name, config.logger.wandb, config.logger.project)
     print_smoothing(drawn, note)

@@ -7,21 +7,21 @@ from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
 from stgdn.reports.figures.network_figure import layouts_figure
-from stgdn.reports.model_tables import heading, measured, print_layouts
-from stgdn.reports.output_file import save, target
+from stgdn.reports.model_tables import heading, measure_networks, print_layouts
+from stgdn.reports.output_file import output_path, save_figure
 
 
 @command("models")
 def main(config: DictConfig) -> None:
     """Compose every model with the options given, print the table, and draw the picture asked for."""
-    picture = target(config.picture, "picture", (".png", ".svg", ".pdf"))
+    picture = output_path(config.picture, "picture", (".png", ".svg", ".pdf"))
     given = list(HydraConfig.get().overrides.task)
     names = GlobalHydra.instance().config_loader().get_group_options("model")
-    networks = measured([compose("models", [*given, f"model={name}"]) for name in names if name != "shared"])
+    networks = measure_networks([compose("models", [*given, f"model={name}"]) for name in names if name != "shared"])
     title = heading(config, networks)
     print_layouts(networks, title)
     if picture is not None:
-        save(layouts_figure(networks, title), picture)
+        save_figure(layouts_figure(networks, title), picture)
         print(f"written: {picture}")
 
 

@@ -14,7 +14,7 @@ from stgdn.inference.output import FORMATS, format_predictions
 from stgdn.inference.predict import expect_complete, expected_of, predict
 from stgdn.player.raw import raw_scenes
 from stgdn.player.writing import KINDS, expect_kind, write_scenes
-from stgdn.reports.output_file import target
+from stgdn.reports.output_file import output_path
 from stgdn.runs.naming import option
 
 PLAYER = "player.html"  # what player=true means
@@ -25,10 +25,10 @@ LIVE = ("run", "checkpoint", "weights", "reader", "layout", "scale")  # options 
 def main(config: DictConfig) -> float | None:
     """Read the clips, print the likeliest classes of each and write them; returns top-1 where labels are known."""
     form = choose(config.format, FORMATS, "format")
-    path = target(config.write, "write", (".json", ".csv", ".txt"))
+    path = output_path(config.write, "write", (".json", ".csv", ".txt"))
     given = PLAYER if config.player is True else config.player
     expect_kind(given)
-    player = target(given, "player", KINDS)
+    player = output_path(given, "player", KINDS)
     top, batch_size, shown = (positive_int(config, option) for option in ("top", "batch_size", "player_clips"))
     device = chosen_device(config.accelerator)
     network = load_networks(config.run, config.checkpoint, config.weights).to(device)

@@ -10,32 +10,32 @@ from stgdn.cli.entry import command
 from stgdn.cli.messages import positive_int, progress, warn
 from stgdn.errors import InputError
 from stgdn.inference.accelerator import chosen_device
-from stgdn.reports.output_file import target
+from stgdn.reports.output_file import output_path
 from stgdn.reports.page.mistake_section import played_mistakes
 from stgdn.reports.page.write_page import write_page
-from stgdn.reports.tables.comparison import compare, runs_of
+from stgdn.reports.tables.comparison import compare, finished_runs
 from stgdn.reports.tables.markdown import check_target, markdown, write_tables
-from stgdn.runs.result import Result, gather
+from stgdn.runs.result import Result, collect_runs
 
 
 @command("report")
 def main(config: DictConfig) -> None:
     """Collect the runs below a folder, print the tables as Markdown, and write the file and the page asked for."""
-    path, page = check_target(config.write), target(config.page, "page", (".html",))
+    path, page = check_target(config.write), output_path(config.page, "page", (".html",))
     most = positive_int(config, "mistakes") if config.mistakes else 0
     if most and page is None:
         raise InputError(f"mistakes={most} are played in a page: name it, such as page=report.html")
-    gathered = gather(config.outputs)
-    notes = [*(each.reason for each in gathered.unusable), *gathered.notes]
+    collection = collect_runs(config.outputs)
+    notes = [*(each.reason for each in collection.unusable), *collection.notes]
     warn_all(notes)
-    comparisons, more = compare(gathered, config.tables, config.only, missing=config.missing)
+    comparisons, more = compare(collection, config.tables, config.only, missing=config.missing)
     warn_all(more)
     print(markdown(comparisons))
     if path is not None:
         write_tables(path, comparisons)
         print(f"\nwritten: {path}")
     if page is not None:
-        runs = runs_of(comparisons)
+        runs = finished_runs(comparisons)
         played, problems = play(runs, most, config) if most else (None, [])
         warn_all(problems)
         warn_all(write_page(runs, comparisons, page, notes + more + problems, played))

@@ -6,7 +6,7 @@ from omegaconf import DictConfig
 
 from stgdn.cli.entry import command, sweeping
 from stgdn.data.build import build_data
-from stgdn.reports.run_report import announce, report_run
+from stgdn.reports.run_report import print_start, report_run
 from stgdn.runs.run import Run
 from stgdn.training.fit import fit, interruptible, leave_process_group
 from stgdn.training.profiling import profile_summary
@@ -15,25 +15,25 @@ from stgdn.training.trainer import build_recognizer, build_trainer
 
 @command("train")
 def main(config: DictConfig) -> float:
-    """Train, test the last epoch, and write figures and results into the run's folder; returns the run's outcome."""
+    """Train, test the last epoch, and write figures and results into the run's folder; returns the run's objective."""
     run = Run(config.folder, config)
     if sweeping() and run.finished and not config.overwrite:
         run.expect_same_config()
         print(f"finished before: {run.folder}", flush=True)
-        return run.outcome()
+        return run.objective()
     data = build_data(config, own=True)
     recognizer = build_recognizer(config, own=True)
     run = Run.claim(config, ask=not sweeping())
     trainer = build_trainer(config, run.folder)
     if trainer.is_global_zero:
-        announce(run, data, recognizer)
+        print_start(run, data, recognizer)
     with interruptible(trainer):
         fit(trainer, recognizer, data, run.checkpoints if run.resumes else [])
         report_run(run, trainer, recognizer, data)
     if config.trainer.profiler is not None and trainer.is_global_zero:
         print(profile_summary(run.folder, config.trainer.profiler))
     leave_process_group(trainer)
-    return run.outcome() if trainer.is_global_zero else math.nan
+    return run.objective() if trainer.is_global_zero else math.nan
 
 
 if __name__ == "__main__":

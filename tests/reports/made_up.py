@@ -1,4 +1,4 @@
-"""Run folders as finished runs leave them, made without training."""
+"""Folders of finished runs, made without training."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ SUMMARY: dict[str, Any] = {
 
 
 def labels() -> NDArray[np.int64]:
-    """The true classes of the clips."""
+    """Return the true classes of the clips."""
     return np.random.default_rng(0).integers(0, len(CLASSES), CLIPS)
 
 
@@ -39,7 +39,7 @@ def scores(
     order: NDArray[np.intp] | None = None,
     **changed: Any,  # noqa: ANN401
 ) -> Scores:
-    """Scores that are right more often than not, of clips in some order."""
+    """Return scores that are mostly right, of clips in a given order."""
     order = np.arange(CLIPS) if order is None else order
     values = np.random.default_rng([seed, len(stream)]).normal(size=(CLIPS, len(CLASSES)))
     values[np.arange(CLIPS), labels()] += 1
@@ -61,7 +61,7 @@ def run(
     config: dict[str, Any] | None = None,
     **changed: Any,  # noqa: ANN401
 ) -> Path:
-    """A finished run's folder, its figures those of SUMMARY but for what is changed; top-1 is that of its scores."""
+    """Write the folder of a finished run with the values of SUMMARY and changes; top-1 is that of its scores."""
     summary: dict[str, Any] = SUMMARY | changed
     folder = outputs / summary["data"] / summary["model"] / summary["stream"]
     folder /= name or f"{summary['recipe']}-seed{summary['seed']}"

@@ -21,15 +21,15 @@ def test_every_mistake_and_nothing_else() -> None:
     assert {each.clip for each in found} == set(expected)
     assert 0 < len(found) < len(made.names)
     for each in found:
-        assert (each.true, each.said) == expected[each.clip][:2]
-        np.testing.assert_allclose((each.sure, each.left), expected[each.clip][2:])
-    assert [each.sure for each in found] == sorted((each.sure for each in found), reverse=True)
+        assert (each.true, each.predicted) == expected[each.clip][:2]
+        np.testing.assert_allclose((each.probability, each.true_probability), expected[each.clip][2:])
+    assert [each.probability for each in found] == sorted((each.probability for each in found), reverse=True)
 
 
 def test_of_equal_scores_the_first_class_is_said() -> None:
     alike = scores(scores=np.zeros((60, 7), np.float32), labels=np.ones(60, np.int64))
     found = mistakes(alike)
-    assert {each.said for each in found} == {str(CLASSES[0])}
+    assert {each.predicted for each in found} == {str(CLASSES[0])}
     assert [each.clip for each in found] == sorted(each.clip for each in found)
     assert str(found[0]) == "clip00: action b, taken for action a (14 % to 14 %)"
 

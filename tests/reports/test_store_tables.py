@@ -1,4 +1,4 @@
-"""What is in a store, as people see it: tables, a picture, and the command."""
+"""Contents of a store as tables, as a figure, and by the command."""
 
 import dataclasses
 import io
@@ -16,7 +16,7 @@ from stgdn.data.store.description import describe
 from stgdn.data.store.store import Store
 from stgdn.errors import InputError
 from stgdn.reports.figures.store_figure import contents_figure
-from stgdn.reports.output_file import save, target
+from stgdn.reports.output_file import output_path, save_figure
 from stgdn.reports.store_tables import print_contents, sparkline
 
 
@@ -139,7 +139,7 @@ class TestPicture:
         path = tmp_path / f"picture{suffix}"
         figure = Figure()
         figure.text(0.5, 0.5, "走る")  # no font has it here
-        save(figure, path)
+        save_figure(figure, path)
         start = path.read_bytes()[:5]
         assert start == {".png": b"\x89PNG\r", ".pdf": b"%PDF-", ".svg": b"<?xml"}[suffix]
         assert [found.name for found in tmp_path.iterdir()] == [path.name]
@@ -148,9 +148,9 @@ class TestPicture:
 class TestTarget:
     def test_makes_the_folder(self, tmp_path: Path) -> None:
         path = tmp_path / "a" / "b" / "c.PNG"
-        assert target(str(path), "picture", (".png",)) == path
+        assert output_path(str(path), "picture", (".png",)) == path
         assert path.parent.is_dir()
-        assert target(None, "picture", (".png",)) is None
+        assert output_path(None, "picture", (".png",)) is None
 
     @pytest.mark.parametrize(
         ("given", "told"),
@@ -166,7 +166,7 @@ class TestTarget:
         (tmp_path / "folder.png").mkdir()
         (tmp_path / "file.png").touch()
         with pytest.raises(InputError, match=told):
-            target(str(tmp_path / given), "picture", (".png", ".pdf"))
+            output_path(str(tmp_path / given), "picture", (".png", ".pdf"))
 
 
 class TestDoor:

@@ -1,4 +1,4 @@
-"""The command of a run: alone, from its beginning, and making the same run."""
+"""The command of a run: without its sweep, from its start, and making the same run."""
 
 import json
 import shlex
@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 from tests.conftest import TINY, RunCommand
 
-from stgdn.runs.commands import retyped, together, training_command
+from stgdn.runs.commands import format_command, merge_seeds, training_command
 
 
 @pytest.mark.parametrize(
@@ -23,12 +23,12 @@ from stgdn.runs.commands import retyped, together, training_command
     ],
 )
 def test_a_run_without_its_sweep(overrides: list[str], expected: str) -> None:
-    assert retyped(overrides) == expected
+    assert format_command(overrides) == expected
 
 
 def test_seeds_become_a_sweep() -> None:
     train = "python src/train.py"
-    assert together([f"{train} model=agcn seed={seed} epochs=3" for seed in (1, 2, 3)]) == [
+    assert merge_seeds([f"{train} model=agcn seed={seed} epochs=3" for seed in (1, 2, 3)]) == [
         f"{train} -m model=agcn seed=1,2,3 epochs=3"
     ]
     others = [
@@ -40,8 +40,8 @@ def test_seeds_become_a_sweep() -> None:
         "python src/fuse.py runs=a seed=3",
         f"{train} 'data.rotate=[0, 30, 0]'",
     ]
-    assert together(others) == others
-    assert together([f"{train} seed=2", *others, f"{train} seed=12"]) == [f"{train} -m seed=2,12", *others]
+    assert merge_seeds(others) == others
+    assert merge_seeds([f"{train} seed=2", *others, f"{train} seed=12"]) == [f"{train} -m seed=2,12", *others]
 
 
 def test_there_is_none_outside_a_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What a run keeps of its layers, written and read back; the newest over-smoothing figures of a table of metrics."""
+"""Layer statistics of a run, written and read back; the newest over-smoothing values of `metrics.csv`."""
 
 import contextlib
 from pathlib import Path
@@ -20,7 +20,7 @@ V, T = KINECT20.num_joints, 8
 
 
 def trained_a_little(blocks: str | list[str], style: str = "agcn", **options: Any) -> Network:  # noqa: ANN401
-    """A network whose running statistics have seen a batch and whose graphs are not at their start."""
+    """Return a network with updated running statistics and changed graphs."""
     torch.manual_seed(0)
     sizes: dict[str, Any] = {"num_classes": 4, "frames": T, "bodies": 1, "layout": "kinect20"}
     network = Network([8, 8], [1, 2], blocks, style=style, **sizes, **options)
@@ -33,7 +33,7 @@ def trained_a_little(blocks: str | list[str], style: str = "agcn", **options: An
 
 @pytest.fixture(scope="module")
 def intact(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
-    """A file of layers, and what it held before anyone changed it."""
+    """Return the path and the bytes of an intact file of layers."""
     path = tmp_path_factory.mktemp("layers") / "layers.npz"
     save_layers(path, trained_a_little("gdn_e"), KINECT20)
     return path, path.read_bytes()

@@ -1,4 +1,4 @@
-"""Curves read back: as they were written, and damage told by line."""
+"""Curves read back as they were written; the message about damage names the line."""
 
 from contextlib import suppress
 from pathlib import Path

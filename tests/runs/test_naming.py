@@ -1,4 +1,4 @@
-"""Run names: what makes another run stands in them, what does not change the result does not; and names of files."""
+"""Run names: options that change the result are in the name, neutral ones are not; and names of files."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.conftest import TINY, RunCommand
 
 from stgdn.errors import InputError
 from stgdn.files import file_name, name_problem
-from stgdn.runs.naming import LONGEST, changes_result, option, run_name, turns
+from stgdn.runs.naming import MAX_NAME_LENGTH, changes_result, option, run_name, turns
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_what_changes_the_result_is_part_of_the_name(override: str) -> None:
 def test_long_names_stay_short_and_apart() -> None:
     names = {run_name("letter", 1, [f"model.blocks=[{'gdcn,' * 60}{last}]"]) for last in ("gcn", "gdn2")}
     assert len(names) == 2
-    assert {len(name) for name in names} == {LONGEST}
+    assert {len(name) for name in names} == {MAX_NAME_LENGTH}
 
 
 def test_recipes_turn_bodies_but_not_pictures() -> None:

@@ -1,4 +1,4 @@
-"""Runs read from their folders: whole ones, damaged ones among many, and which are of one recipe."""
+"""Runs read from their folders: intact ones, damaged ones among many, and recipes."""
 
 import json
 from pathlib import Path
@@ -10,17 +10,17 @@ from tests.reports.made_up import SUMMARY, run
 
 from stgdn.errors import InputError
 from stgdn.runs.recipes import recipe_label
-from stgdn.runs.result import gather, read_result
+from stgdn.runs.result import collect_runs, read_result
 
 
 def recipes(outputs: Path) -> list[str]:
-    return [result.recipe for result in gather(outputs).results]
+    return [result.recipe for result in collect_runs(outputs).results]
 
 
 class TestGather:
     def test_reads_what_a_summary_says(self, tmp_path: Path) -> None:
         folder = run(tmp_path, test_top1=91.25, test_top5=99.5, seed=3)
-        (result,) = gather(tmp_path).results
+        (result,) = collect_runs(tmp_path).results
         assert (result.folder, result.seed, result.recipe) == (folder, 3, "demo")
         assert (result.top1, result.top5, result.clip_shape) == (91.25, 99.5, (3, 300, 25, 2))
         assert result.command == "python src/train.py model=st_gdn data.stream=joint"
@@ -30,20 +30,20 @@ class TestGather:
         (folders[17] / "summary.json").write_text('{"data": "demo", ')
         (folders[30] / "metrics.csv").write_text("epoch,loss\n1,oops\n")
         (folders[40] / "config.yaml").write_text("a: [")
-        gathered = gather(tmp_path)
-        assert len(gathered.results) == 49
-        (damaged,) = gathered.unusable
+        collection = collect_runs(tmp_path)
+        assert len(collection.results) == 49
+        (damaged,) = collection.unusable
         assert (damaged.folder, damaged.status, damaged.model) == (folders[17], "damaged", "st_gdn")
         assert str(folders[17] / "summary.json") in damaged.reason
-        assert [str(folders[number]) in note for number, note in zip((30, 40), sorted(gathered.notes), strict=True)]
-        assert any("metrics.csv is damaged: line 2" in note for note in gathered.notes)
-        assert any("config.yaml is missing or damaged" in note for note in gathered.notes)
+        assert [str(folders[number]) in note for number, note in zip((30, 40), sorted(collection.notes), strict=True)]
+        assert any("metrics.csv is damaged: line 2" in note for note in collection.notes)
+        assert any("config.yaml is missing or damaged" in note for note in collection.notes)
 
     def test_unfinished_runs_are_told(self, tmp_path: Path) -> None:
         (run(tmp_path) / "summary.json").unlink()
-        gathered = gather(tmp_path)
-        assert not gathered.results
-        (unusable,) = gathered.unusable
+        collection = collect_runs(tmp_path)
+        assert not collection.results
+        (unusable,) = collection.unusable
         assert (unusable.data, unusable.model, unusable.stream) == ("demo", "st_gdn", "joint")
         assert unusable.status == "unfinished"
         assert "resume=true" in unusable.reason
@@ -53,12 +53,12 @@ class TestGather:
         files.mkdir(parents=True)
         (files / "config.yaml").write_text("{}")
         (files / "summary.json").write_text("{}")
-        gathered = gather(tmp_path)
-        assert (len(gathered.results), len(gathered.unusable)) == (1, 0)
+        collection = collect_runs(tmp_path)
+        assert (len(collection.results), len(collection.unusable)) == (1, 0)
 
     def test_no_such_folder(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"no folder .*nowhere: train with"):
-            gather(tmp_path / "nowhere")
+            collect_runs(tmp_path / "nowhere")
 
 
 class TestSummary:

@@ -133,9 +133,9 @@ class TestClaim:
 def test_choosing_goes_by_held_out_subjects_where_there_are_any(tmp_path: Path, metrics: str, expected: float) -> None:
     (tmp_path / "metrics.csv").write_text(metrics)
     (tmp_path / "summary.json").write_text('{"test_top1": 50.0}')
-    assert Run(tmp_path, OmegaConf.create()).outcome() == expected
+    assert Run(tmp_path, OmegaConf.create()).objective() == expected
     (tmp_path / "metrics.csv").unlink()
-    assert Run(tmp_path, OmegaConf.create()).outcome() == 0.5
+    assert Run(tmp_path, OmegaConf.create()).objective() == 0.5
 
 
 @pytest.mark.parametrize(

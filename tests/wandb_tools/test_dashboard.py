@@ -17,7 +17,7 @@ from stgdn.errors import InputError
 from stgdn.training.callbacks.over_smoothing import MEASURES
 from stgdn.wandb_tools import dashboard as module
 from stgdn.wandb_tools.dashboard import DEPTH, TITLES, dashboard, save, specification
-from stgdn.wandb_tools.media import sortable
+from stgdn.wandb_tools.media import sortable_summary
 
 Workspace = module.workspaces.Workspace
 
@@ -59,7 +59,7 @@ def test_has_accuracy_over_smoothing_throughput_and_confusion(spec: dict[str, An
 
 def test_shows_what_runs_leave_in_their_summaries(spec: dict[str, Any]) -> None:
     summary = {"test_top1": 1.0, "test_top5": 2.0, "parameters": 3, "flops": 4}
-    left = sortable({**summary, "smoothing": {name: [0.5] for name in MEASURES}})
+    left = sortable_summary({**summary, "smoothing": {name: [0.5] for name in MEASURES}})
     columns = {key.removeprefix("summary:") for key in spec["section"]["runSets"][0]["runFeed"]["columnOrder"]}
     assert columns == {*left, "run:displayName"}
     assert left.keys() <= metrics(spec)

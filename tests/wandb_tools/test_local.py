@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.wandb_stand_in import record
 
 from stgdn.errors import InputError
-from stgdn.wandb_tools.local import MAGIC, damage, find_parts, log_records, sort_out
+from stgdn.wandb_tools.local import MAGIC, find_records, log_problem, log_records, split_damaged
 
 
 def literal_log(payloads: list[bytes]) -> bytes:
@@ -38,13 +38,13 @@ def made_up(outputs: Path, name: str, content: bytes | None = literal_log([b"a"]
 def written_by_wandb(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     record(folder, range(200))
-    (part,) = find_parts(folder.parent)[:1]
+    (part,) = find_records(folder.parent)[:1]
     assert part.run == folder
     return part.log
 
 
 def test_a_log_of_wandb_is_whole(written_by_wandb: Path) -> None:
-    assert damage(written_by_wandb) is None
+    assert log_problem(written_by_wandb) is None
     content = written_by_wandb.read_bytes()
     assert b"train/loss" in b"".join(body for _, _, body in log_records(content))
 
@@ -53,7 +53,7 @@ def test_records_are_found_across_blocks(tmp_path: Path) -> None:
     payloads = [bytes([number]) * 1000 for number in range(80)]
     payloads[32] = bytes(32768 - 7 - 32 * 1007 - 7 - 3)  # leaves 3 bytes of the block
     log = made_up(tmp_path, "r/wandb/offline-run-20260101_000000-aaaa", literal_log(payloads))
-    assert damage(log) is None
+    assert log_problem(log) is None
     assert [body[1:] for _, _, body in log_records(log.read_bytes())] == payloads
 
 
@@ -68,7 +68,7 @@ def test_one_wrong_byte_in_a_record_is_found(tmp_path_factory: pytest.TempPathFa
     content[start + spot] ^= data.draw(st.integers(1, 255))
     log = tmp_path_factory.mktemp("log") / "run.wandb"
     log.write_bytes(content)
-    assert damage(log) == f"the record at byte {start} has a wrong checksum"
+    assert log_problem(log) == f"the record at byte {start} has a wrong checksum"
 
 
 @settings(max_examples=50, deadline=None)
@@ -76,25 +76,25 @@ def test_one_wrong_byte_in_a_record_is_found(tmp_path_factory: pytest.TempPathFa
 def test_arbitrary_bytes_are_told_apart_from_logs(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     log = tmp_path_factory.mktemp("log") / "run.wandb"
     log.write_bytes(content)
-    assert damage(log) is not None or content.startswith(MAGIC)
+    assert log_problem(log) is not None or content.startswith(MAGIC)
     log.write_bytes(MAGIC + content)
-    assert damage(log) is None or "checksum" in str(damage(log))
+    assert log_problem(log) is None or "checksum" in str(log_problem(log))
 
 
 def test_a_log_cut_off_or_followed_by_zeros_is_that_of_a_killed_run(written_by_wandb: Path, tmp_path: Path) -> None:
     content, log = written_by_wandb.read_bytes(), tmp_path / "run.wandb"
     for size in range(len(MAGIC), len(content), 997):
         log.write_bytes(content[:size])
-        assert damage(log) is None
+        assert log_problem(log) is None
     log.write_bytes(content + bytes(4096))
-    assert damage(log) is None
+    assert log_problem(log) is None
 
 
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     name = "r/wandb/offline-run-20260101_000000-"
-    assert damage(made_up(tmp_path, f"{name}a", b"")) == "it is empty"
-    assert damage(made_up(tmp_path, f"{name}b", b"not a log")) == "it is no log of W&B"
-    assert damage(made_up(tmp_path, f"{name}c", None)) == "No such file or directory"
+    assert log_problem(made_up(tmp_path, f"{name}a", b"")) == "it is empty"
+    assert log_problem(made_up(tmp_path, f"{name}b", b"not a log")) == "it is no log of W&B"
+    assert log_problem(made_up(tmp_path, f"{name}c", None)) == "No such file or directory"
 
 
 def test_newest_first_and_one_damaged_does_not_hide_the_rest(tmp_path: Path) -> None:
@@ -102,13 +102,13 @@ def test_newest_first_and_one_damaged_does_not_hide_the_rest(tmp_path: Path) -> 
         content = b"garbage" if number == 7 else literal_log([b"a"])
         made_up(tmp_path, f"demo/run{number}/wandb/offline-run-20260101_0000{number:02}-id{number:02}", content)
     (tmp_path / "demo/run3/wandb/latest-run").symlink_to("offline-run-20260101_000003-id03")
-    parts = find_parts(tmp_path)
+    parts = find_records(tmp_path)
     assert [part.run.name for part in parts] == [f"run{number}" for number in reversed(range(50))]
-    good, damaged = sort_out(parts)
+    good, damaged = split_damaged(parts)
     assert len(good) == 49
     assert {part.run.name: reason for part, reason in damaged.items()} == {"run7": "it is no log of W&B"}
 
 
 def test_nothing_there_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no W&B records below .*outputs=FOLDER"):
-        find_parts(tmp_path / "nowhere")
+        find_records(tmp_path / "nowhere")

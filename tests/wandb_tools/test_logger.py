@@ -9,7 +9,7 @@ from wandb.errors import AuthenticationError, CommError, UsageError
 
 from stgdn.errors import InputError
 from stgdn.wandb_tools import logger as wandb_logger
-from stgdn.wandb_tools.local import find_parts, parts_of
+from stgdn.wandb_tools.local import find_records, records_of_run
 from stgdn.wandb_tools.logger import build_loggers
 
 
@@ -34,14 +34,14 @@ def test_long_names_are_tags_that_wandb_takes(tmp_path: Path) -> None:
 def test_a_resumed_run_goes_on_with_its_record(tmp_path: Path) -> None:
     first = record(tmp_path, range(3))
     assert record(tmp_path, range(3, 5)) == first
-    assert [part.run_id for part in parts_of(tmp_path)] == [first, first]
+    assert [part.run_id for part in records_of_run(tmp_path)] == [first, first]
 
 
 def test_a_run_trained_anew_has_a_new_record_and_the_old_one_is_forgotten(tmp_path: Path) -> None:
     first = record(tmp_path, range(2))
     second = record(tmp_path, range(2), overwrite=True)
     assert second != first
-    assert [part.run_id for part in find_parts(tmp_path.parent) if part.run == tmp_path] == [second]
+    assert [part.run_id for part in find_records(tmp_path.parent) if part.run == tmp_path] == [second]
 
 
 def test_without_a_checkpoint_there_is_nothing_to_go_on_with(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_online_without_a_login_is_a_mistake(tmp_path: Path, monkeypatch: pytest
     def refuse(*_: object) -> None:
         raise UsageError("No API key configured")
 
-    monkeypatch.setattr(wandb_logger, "begin", refuse)
+    monkeypatch.setattr(wandb_logger, "open_wandb_run", refuse)
     config = run_config(tmp_path, logger={"wandb": "online"})
     with pytest.raises(InputError, match=r"=online .* \(No API key configured\): .*`wandb login`.*`make sync`"):
         build_loggers(config, tmp_path)

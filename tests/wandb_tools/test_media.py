@@ -1,21 +1,21 @@
-"""What W&B is shown of a finished run."""
+"""Results and pictures of a finished run at W&B."""
 
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from stgdn.wandb_tools.local import find_parts
-from stgdn.wandb_tools.media import curves_figure, record_picture, sortable
+from stgdn.wandb_tools.local import find_records
+from stgdn.wandb_tools.media import curves_figure, record_picture, sortable_summary
 
 
 def test_over_smoothing_becomes_one_number_a_measure() -> None:
     summary = {"test_top1": 50.0, "smoothing": {"mad": [0.4, 0.3, 0.2], "dirichlet": [0.1], "joint_rank": []}}
-    assert sortable(summary) == {"test_top1": 50.0, "last_layer/mad": 0.2, "last_layer/dirichlet": 0.1}
+    assert sortable_summary(summary) == {"test_top1": 50.0, "last_layer/mad": 0.2, "last_layer/dirichlet": 0.1}
 
 
 def test_a_summary_without_over_smoothing_stays_as_it_is() -> None:
-    assert sortable({"test_top1": 50.0}) == {"test_top1": 50.0}
+    assert sortable_summary({"test_top1": 50.0}) == {"test_top1": 50.0}
 
 
 def test_curves_have_a_line_for_what_was_measured() -> None:
@@ -44,7 +44,7 @@ def test_a_picture_of_several_runs_is_a_run_of_its_own(tmp_path: Path) -> None:
     for name in ("throw-a-b", "drop-a-b"):
         record_picture(figure, tmp_path / f"{name}.png", "demo", "offline", "st-gdn")
     record_picture(figure, tmp_path / "off.png", "demo", "off", "st-gdn")
-    parts = find_parts(tmp_path)
+    parts = find_records(tmp_path)
     assert {part.run.name for part in parts} == {"throw-a-b", "drop-a-b"}
     for part in parts:
         (picture,) = part.folder.rglob("media/images/figure2_*.png")

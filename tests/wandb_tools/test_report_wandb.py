@@ -1,4 +1,4 @@
-"""What W&B is told, read back from the file that an offline run leaves."""
+"""Data sent to W&B, read back from the file that an offline run leaves."""
 
 import json
 import os

@@ -13,7 +13,7 @@ from wandb.errors import AuthenticationError
 
 from stgdn.errors import InputError
 from stgdn.wandb_tools import upload as wandb_upload
-from stgdn.wandb_tools.local import find_parts
+from stgdn.wandb_tools.local import find_records
 from stgdn.wandb_tools.upload import pending, upload
 
 RUN = "outputs/demo/st_gdn/joint/letter-seed2/wandb/offline-run-20260101_120000-abcd1234"
@@ -58,7 +58,7 @@ def test_without_a_login_one_sentence_says_what_it_would_do(tmp_path: Path) -> N
     outcome = sync(tmp_path)
     assert outcome.returncode == 1
     assert outcome.stderr.splitlines() == [
-        "error: nobody is logged in to W&B on this machine: `make sync` would upload 1 run below outputs; "
+        "error: not logged in to W&B on this machine: `make sync` would upload 1 run below outputs; "
         "log in with `wandb login` and repeat it"
     ]
 
@@ -77,7 +77,9 @@ def test_a_server_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pyte
 def test_what_wandb_does_not_take_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     logs = [made_up(tmp_path, RUN.replace("seed2", f"seed{seed}").replace("abcd", f"id{seed}")) for seed in range(5)]
     monkeypatch.setattr(wandb_upload, "logged_in", lambda: True)
-    monkeypatch.setattr(wandb_upload, "send", lambda parts, *_: parts[0].log.with_suffix(".wandb.synced").touch())
+    monkeypatch.setattr(
+        wandb_upload, "sync_records", lambda parts, *_: parts[0].log.with_suffix(".wandb.synced").touch()
+    )
     with pytest.raises(InputError, match=r"4 of 5 W&B records were not uploaded: .* and 1 more; ") as told:
         upload(tmp_path)
     assert sum(str(log) in str(told.value) for log in logs) == 3
@@ -92,6 +94,6 @@ def test_runs_in_training_wait_and_uploaded_ones_are_done(tmp_path: Path) -> Non
     os.utime(logs["stopped"], (0, 0))
     logs["done"].with_suffix(".wandb.synced").touch()
     (logs["ended"].parents[2] / "summary.json").touch()
-    at_rest, in_use = pending(find_parts(tmp_path))
+    at_rest, in_use = pending(find_records(tmp_path))
     assert {part.run.name for part in at_rest} == {"letter-stopped", "letter-ended", "letter-picture"}
     assert {part.run.name for part in in_use} == {"letter-training"}

@@ -10,8 +10,8 @@ from tests.wandb_tools.test_local import made_up
 
 from stgdn.errors import InputError
 from stgdn.wandb_tools import watch as wandb_watch
-from stgdn.wandb_tools.local import find_parts
-from stgdn.wandb_tools.watch import fill, label, watch
+from stgdn.wandb_tools.local import find_records
+from stgdn.wandb_tools.watch import link_records, record_name, watch
 
 RUN = "outputs/demo/st_gdn/joint/letter-seed2+epochs-5/wandb/offline-run-20260101_120000-abcd1234"
 
@@ -24,13 +24,13 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_name_begins_with_what_differs_in_a_sweep(tmp_path: Path) -> None:
     made_up(tmp_path, RUN)
-    (part,) = find_parts(tmp_path)
-    assert label(part) == "st_gdn joint seed2+epochs-5 letter demo (abcd1234)"
+    (part,) = find_records(tmp_path)
+    assert record_name(part) == "st_gdn joint seed2+epochs-5 letter demo (abcd1234)"
 
 
 def test_a_name_is_never_too_long_for_a_file(tmp_path: Path) -> None:
     made_up(tmp_path, RUN.replace("epochs-5", "x" * 190))
-    fill(tmp_path, find_parts(tmp_path / "outputs"))
+    link_records(tmp_path, find_records(tmp_path / "outputs"))
     assert len(list(tmp_path.glob("run-*/run-*.wandb"))) == 1
 
 

@@ -15,7 +15,7 @@ from stgdn.data.readers.single_clip import match_label
 from stgdn.errors import InputError
 from stgdn.inference.fused import Recogniser
 from stgdn.inference.trained import TrainedNetwork
-from stgdn.runs.commands import quoted
+from stgdn.runs.commands import quote_value
 from stgdn.skeleton import Layout
 
 LONG_RATIO = 2  # times the median length of the training clips
@@ -153,9 +153,9 @@ def long_recording(network: Recogniser, clip: Clip, file: ClipFile, options: Seq
     frames, median = clip.present.shape[1], members[0].median_frames
     if median is None or frames <= LONG_RATIO * median:
         return ""
-    runs = [quoted(str(member.checkpoint)) for member in members]
+    runs = [quote_value(str(member.checkpoint)) for member in members]
     given = options or ["run=" + (runs[0] if len(runs) == 1 else f"[{','.join(runs)}]")]
-    command = shlex.join(["python", "src/live.py", *given, f"input={quoted(file.path)}", "pace=fast"])
+    command = shlex.join(["python", "src/live.py", *given, f"input={quote_value(file.path)}", "pace=fast"])
     more = "" if file.member is None else ", with the other clips of its file"
     return f"{frames:,} frames, clips of training had {median:,} (median); `{command}` labels it over time{more}"
 

@@ -1,4 +1,4 @@
-"""Clips that a network takes for what they are not, by its scores."""
+"""Misclassified clips of a network, found by its scores."""
 
 from dataclasses import dataclass
 
@@ -10,38 +10,39 @@ from stgdn.runs.scores import Scores
 
 @dataclass(frozen=True)
 class Mistake:
-    """A clip that is taken for another class than its own.
+    """Hold a misclassified clip.
 
     Attributes:
-        clip: its name.
-        true, said: the class that it is, and the one that it is taken for.
-        sure: probability of what is said.
-        left: probability of the true class.
+        clip: name of the clip.
+        true, predicted: names of the two classes.
+        probability: of the predicted class.
+        true_probability: of the true class.
     """
 
     clip: str
     true: str
-    said: str
-    sure: float
-    left: float
+    predicted: str
+    probability: float
+    true_probability: float
 
     def __str__(self) -> str:
-        """One line for people."""
-        return f"{self.clip}: {self.true}, taken for {self.said} ({100 * self.sure:.0f} % to {100 * self.left:.0f} %)"
+        """Format a mistake as one line."""
+        shares = f"{100 * self.probability:.0f} % to {100 * self.true_probability:.0f} %"
+        return f"{self.clip}: {self.true}, taken for {self.predicted} ({shares})"
 
 
 def mistakes(scores: Scores) -> list[Mistake]:
-    """Every clip whose best class is not its own, the surest first; of equal scores the first class is the better."""
+    """Return all misclassified clips, the most confident first; equal scores rank by class number."""
     shares = softmax(scores.scores)
-    said = scores.scores.argmax(axis=1)
-    found = [
+    predicted = scores.scores.argmax(axis=1)
+    wrong = [
         Mistake(
             str(scores.names[clip]),
             str(scores.classes[scores.labels[clip]]),
-            str(scores.classes[said[clip]]),
-            float(shares[clip, said[clip]]),
+            str(scores.classes[predicted[clip]]),
+            float(shares[clip, predicted[clip]]),
             float(shares[clip, scores.labels[clip]]),
         )
-        for clip in np.flatnonzero(said != scores.labels).tolist()
+        for clip in np.flatnonzero(predicted != scores.labels).tolist()
     ]
-    return sorted(found, key=lambda each: (-each.sure, each.clip))
+    return sorted(wrong, key=lambda mistake: (-mistake.probability, mistake.clip))

@@ -1,4 +1,4 @@
-"""The table of all models: rows of their configs, parameters, FLOPs."""
+"""Table of all models: layers, parameters, FLOPs."""
 
 from collections.abc import Sequence
 
@@ -13,14 +13,14 @@ from stgdn.model.network import Network
 Measured = tuple[Network, Complexity]
 
 
-def measured(choices: Sequence[DictConfig]) -> list[Measured]:
-    """The networks of configs with what they cost, the costliest first."""
+def measure_networks(choices: Sequence[DictConfig]) -> list[Measured]:
+    """Build the networks of configs and return them with parameters and FLOPs, most FLOPs first."""
     networks: list[Network] = [instantiate(choice.model) for choice in choices]
     return sorted(((network, complexity(network)) for network in networks), key=lambda pair: -pair[1].flops)
 
 
 def heading(config: DictConfig, networks: Sequence[Measured]) -> str:
-    """For which clips the networks are."""
+    """Return the title of the table: data, number of classes, clip shape."""
     C, T, V, M = networks[0][1].clip_shape
     return f"{config.data.name}: {config.data.num_classes} classes, clip (C, T, V, M) = ({C}, {T}, {V}, {M})"
 
@@ -39,7 +39,7 @@ def print_layouts(networks: Sequence[Measured], title: str) -> None:
 
 
 def shorten(values: Sequence[object]) -> str:
-    """A row in short: `64×4 128 256×2`."""
+    """Return a row in short form: `64×4 128 256×2`."""
     parts: list[tuple[object, int]] = []
     for value in values:
         if parts and parts[-1][0] == value:

@@ -1,4 +1,4 @@
-"""Files that people name for results, checked before anything long begins."""
+"""Output files named by options, checked before a long computation starts."""
 
 import warnings
 from pathlib import Path
@@ -11,16 +11,16 @@ from stgdn.files import replacing
 DPI = 110
 
 
-def target(given: str | None, option: str, suffixes: tuple[str, ...]) -> Path | None:
-    """The file to write, whose folder is made; None if none is wanted.
+def output_path(given: str | None, option: str, suffixes: tuple[str, ...]) -> Path | None:
+    """Check an output path and create its folder; None if no file was requested.
 
     Args:
-        given: what `option` was set to.
-        option: how to name it in errors.
-        suffixes: kinds of files that can be written, such as `.png`.
+        given: value of the option.
+        option: name of the option, for messages.
+        suffixes: allowed ones, such as `.png`.
 
     Raises:
-        InputError: another kind of file, a folder, or below something that is not a folder.
+        InputError: another suffix, a folder, or a path below a file.
     """
     if given is None:
         return None
@@ -36,8 +36,8 @@ def target(given: str | None, option: str, suffixes: tuple[str, ...]) -> Path | 
     return path
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a picture, whole or not at all, in the format of its suffix."""
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure in the format of the suffix; a failed write leaves no file."""
     with replacing(path) as temporary, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a name in a script that the font lacks: boxes in the picture
         figure.savefig(temporary, dpi=DPI)

@@ -1,4 +1,4 @@
-"""What a run tells: at its start, in its folder, to W&B, and at its end."""
+"""Reports of a run: printed at the start and the end, written into its folder, sent to W&B."""
 
 import shutil
 import sys
@@ -22,13 +22,13 @@ from stgdn.runs.run import Run
 from stgdn.runs.scores import Scores
 from stgdn.training.recognizer import Recognizer
 from stgdn.training.scoring import score_split
-from stgdn.wandb_tools.media import tell_wandb
+from stgdn.wandb_tools.media import log_results
 
 console = Console(soft_wrap=True, highlight=False)
 
 
-def announce(run: Run, data: SkeletonData, recognizer: Recognizer) -> None:
-    """Say what is about to be trained, on what, and where it will be."""
+def print_start(run: Run, data: SkeletonData, recognizer: Recognizer) -> None:
+    """Print the run folder, the data and the network before training."""
     sizes = {split: len(indices) for split, indices in data.splits.items() if len(indices)}
     synthetic = " (synthetic people)" if data.store.header.synthetic else ""
     mapped = f", joints of {data.layout.name} made from {data.store.layout.name}" if data.mapping else ""
@@ -38,7 +38,7 @@ def announce(run: Run, data: SkeletonData, recognizer: Recognizer) -> None:
 
 
 def report_run(run: Run, trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData) -> float:
-    """Test the last epoch; write scores, pictures and summary; tell W&B; returns test top-1."""
+    """Test the last epoch; write scores, pictures and summary; send them to W&B; return test top-1."""
     scores = score_split(trainer, recognizer, data)
     if not trainer.is_global_zero:
         return scores.accuracy()
@@ -57,29 +57,29 @@ def report_run(run: Run, trainer: lightning.Trainer, recognizer: Recognizer, dat
     save_figures(run, figures)
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
-            tell_wandb(logger, run.folder, summary, figures)
+            log_results(logger, run.folder, summary, figures)
     write_json(run.summary, summary)  # last: it marks the run as finished
     print_end(run, summary, data)
     return scores.accuracy()
 
 
 def report_evaluation(run: Run, data: SkeletonData, scores: Scores, checkpoint: str, other: bool = False) -> float:
-    """Write scores and metrics of an evaluation and print them; returns top-1.
+    """Write scores and metrics of an evaluation and print them; return top-1.
 
     Args:
-        run: whose folder they go to.
-        data: what was evaluated.
-        scores: of all its clips.
+        run: its folder receives the files.
+        data: the evaluated data.
+        scores: of all clips.
         checkpoint: name of the checkpoint.
-        other: the clips are those of another data set than the run's, whose name goes into that of the files.
+        other: True for another data set than that of the run; its name becomes part of the file names.
     """
     suffix = "" if (checkpoint, scores.split) == ("last", "test") else f"-{checkpoint}-{scores.split}"
     suffix += f"-on-{data.store.folder.name}" if other else ""
     metrics = accuracies(scores) | {"clips": len(scores.names), "stream": scores.stream, "checkpoint": checkpoint}
     if other:
         metrics |= {"store": str(data.store.folder), "synthetic": data.store.header.synthetic}
-        made = f", joints of {data.layout.name} made from {data.store.layout.name}" if data.mapping else ""
-        console.print(f"clips of {data.store.folder}{made}")
+        mapped = f", joints of {data.layout.name} made from {data.store.layout.name}" if data.mapping else ""
+        console.print(f"clips of {data.store.folder}{mapped}")
     scores.save(run.folder / f"scores{suffix}.npz")
     write_json(run.folder / f"evaluation{suffix}.json", metrics)
     for name, value in accuracies(scores).items():
@@ -89,13 +89,13 @@ def report_evaluation(run: Run, data: SkeletonData, scores: Scores, checkpoint: 
 
 
 def accuracies(scores: Scores) -> dict[str, float]:
-    """Top-1 and, where there are more than five classes, top-5, in per cent."""
+    """Return top-1 and, for more than five classes, top-5, in per cent."""
     best = (1, 5) if len(scores.classes) > 5 else (1,)
     return {f"{scores.split}_top{k}": 100 * scores.accuracy(k) for k in best}
 
 
 def summarise(run: Run, scores: Scores, cost: Complexity, data: SkeletonData) -> dict[str, Any]:
-    """The figures of a run as plain numbers; accuracies in per cent."""
+    """Return the content of `summary.json` as plain values; accuracies in per cent."""
     return {
         "data": run.config.data.name,
         "synthetic": data.store.header.synthetic,
@@ -121,7 +121,7 @@ def save_figures(run: Run, figures: dict[str, Figure | None]) -> None:
 
 
 def print_end(run: Run, summary: dict[str, Any], data: SkeletonData) -> None:
-    """Test accuracy, where everything lies, and what to try next."""
+    """Print the test accuracy, the run folder and commands to try next."""
     synthetic = " on synthetic people" if summary["synthetic"] else ""
     console.print(f"\n[bold]test top-1 {summary['test_top1']:.1f}[/bold]{synthetic} (last epoch, one seed)")
     if summary["synthetic"]:
@@ -131,7 +131,7 @@ def print_end(run: Run, summary: dict[str, Any], data: SkeletonData) -> None:
 
 
 def next_steps(run: Run) -> list[str]:
-    """Commands that make sense after this run, for a shell with or without the environment activated."""
+    """Return useful commands after this run, for a shell with or without the environment activated."""
     name, python = run.config.data.name, interpreter()
     chosen = HydraConfig.get().runtime.choices.get("data", name)
     data = f"data={name}" if chosen == name else f"data={chosen} data.name={name}"  # one's own data sets
@@ -144,9 +144,9 @@ def next_steps(run: Run) -> list[str]:
 
 
 def interpreter() -> str:
-    """How to call this Python from here: `python` if that is the one, else its path."""
-    found = shutil.which("python")
-    if found is not None and Path(found).absolute() == Path(sys.executable).absolute():
+    """Return the command of this Python: `python` if that is the same one, else its path."""
+    python = shutil.which("python")
+    if python is not None and Path(python).absolute() == Path(sys.executable).absolute():
         return "python"
     executable = Path(sys.executable)
     return str(executable.relative_to(Path.cwd()) if executable.is_relative_to(Path.cwd()) else executable)

@@ -1,4 +1,4 @@
-"""What is in a store, as tables in a terminal."""
+"""Contents of a store as tables for a terminal."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,22 +15,22 @@ NOTHING = "–"
 
 
 def print_contents(contents: Contents, console: Console | None = None) -> None:
-    """Print a table of facts, one of classes, one of coordinates and one of joints and bones."""
+    """Print tables of general properties, of classes, of coordinates, and of joints and bones."""
     console = console or Console(width=WIDTH, markup=False, emoji=False, highlight=False)  # names stay as they are
     title = f"{contents.dataset}: {'synthetic, shows nobody who exists' if contents.synthetic else 'not synthetic'}"
-    facts = Table(show_header=False, title=title, title_style="bold")
-    for name, fact in _facts(contents):
-        facts.add_row(name, fact)
-    for table in (facts, _classes(contents), _axes(contents), _joints(contents)):
+    properties = Table(show_header=False, title=title, title_style="bold")
+    for name, value in _properties(contents):
+        properties.add_row(name, value)
+    for table in (properties, _classes(contents), _axes(contents), _joints(contents)):
         console.print(table)
 
 
-def _facts(contents: Contents) -> list[tuple[str, str]]:
-    """Name and value of everything that is one line."""
+def _properties(contents: Contents) -> list[tuple[str, str]]:
+    """Return (name, value) of all properties that fit in one line."""
     lengths, planar = contents.lengths, contents.planar
     scaled = "" if contents.scale == 1 else f", times {contents.scale:g}"
     joints = f"{len(contents.joints)} joints of layout {contents.layout}, {'in the picture' if planar else 'in metres'}"
-    facts = [
+    properties = [
         ("source", f"{contents.source}{scaled}"),
         ("store", f"{contents.folder}: {contents.megabytes:,.1f} MB, {contents.precision}"),
         ("skeleton", joints),
@@ -51,33 +51,33 @@ def _facts(contents: Contents) -> list[tuple[str, str]]:
         ("height along the bones", _length(contents.height, planar)),
     ]
     if contents.stretched is not None:
-        facts.append((f"clips with bones over {MAX_BONE:g} m", f"{contents.stretched:,}"))
-    facts += [("left out", f"{count:,}: {reason}") for reason, count in contents.skipped.items()]
-    facts += [("kept although odd", f"{count:,}: {reason}") for reason, count in contents.remarks.items()]
-    return facts + [("note", note) for note in contents.notes]
+        properties.append((f"clips with bones over {MAX_BONE:g} m", f"{contents.stretched:,}"))
+    properties += [("left out", f"{count:,}: {reason}") for reason, count in contents.skipped.items()]
+    properties += [("kept although odd", f"{count:,}: {reason}") for reason, count in contents.remarks.items()]
+    return properties + [("note", note) for note in contents.notes]
 
 
 def split_sentence(contents: Contents) -> str:
-    """How many clips train and test, and how many officially do."""
+    """Return a sentence with the numbers of training and test clips, here and in the official split."""
     if "train" not in contents.split:
         return f"{contents.protocol} does not fit" if contents.protocol else "no protocol"
-    found = f"{contents.protocol}: {contents.split['train']:,} training and {contents.split['test']:,} test clips"
+    counts = f"{contents.protocol}: {contents.split['train']:,} training and {contents.split['test']:,} test clips"
     if contents.official is None:
-        return found
+        return counts
     if contents.official == contents.split:
-        return f"{found}, as officially"
-    return f"{found}, officially {contents.official['train']:,} and {contents.official['test']:,}"
+        return f"{counts}, as officially"
+    return f"{counts}, officially {contents.official['train']:,} and {contents.official['test']:,}"
 
 
 def sparkline(histogram: Histogram) -> str:
-    """All groups of a histogram together, a block a bar; only an empty bar is a space."""
+    """Return a histogram, summed over its groups, as text with one block per bar; an empty bar is a space."""
     counts = [sum(bar) for bar in zip(*histogram.counts.values(), strict=True)]
     top = max(counts, default=0)
     return "".join(BLOCKS[-(-count * (len(BLOCKS) - 1) // top)] if count else BLOCKS[0] for count in counts)
 
 
 def _values(clips: Mapping[int, int]) -> str:
-    """Which numbers there are, in ranges, and how many clips each has."""
+    """Return the ranges of the values and the number of clips of each value."""
     known = sorted(value for value in clips if value >= 0)
     if not known:
         return "none"
@@ -94,7 +94,7 @@ def _between(counts: Sequence[int]) -> str:
 
 
 def _tally(counts: Mapping[int, int]) -> str:
-    """How many have 1, how many 2, and their shares."""
+    """Return the count and the share of each number of bodies."""
     whole = sum(counts.values())
     return ", ".join(f"{bodies}: {count:,} ({count / whole:.1%})" for bodies, count in counts.items())
 
@@ -121,7 +121,7 @@ def _length(value: float | None, planar: bool) -> str:
 
 
 def _classes(contents: Contents) -> Table:
-    """Clips of each class by split, in two blocks side by side."""
+    """Return a table of clips of each class by split, in two blocks side by side."""
     splits = list(contents.per_class)
     numbers = list(range(len(contents.classes)))
     title = "clips of each class"

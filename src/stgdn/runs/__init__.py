@@ -1,1 +1,1 @@
-"""Runs: what lies in a run's folder, what it is called, and how it is read."""
+"""Run folders: their files, their names, and reading them."""

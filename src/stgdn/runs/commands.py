@@ -1,4 +1,4 @@
-"""The command that made a run, as one would type it again."""
+"""The shell command that repeats a run."""
 
 import re
 import shlex
@@ -8,44 +8,44 @@ from hydra.core.hydra_config import HydraConfig
 
 from stgdn.runs.naming import option
 
-# How a run was got to and where it lies, not what it is. An experiment sets nothing but its sweep, which is among a
-# run's own options.
+# Options that say how and where a run was started, not what it computes. An experiment sets only its sweep, and the
+# swept values are among the run's own options.
 TRAIN = "python src/train.py"
 SEED = re.compile(r" seed=(\d+)(?= |$)")
 DROPPED = ("resume", "overwrite", "experiment", "launcher", "outputs")
 
 
 def training_command() -> str | None:
-    """The command of the run that is being made, alone and from its beginning; None outside a command."""
-    return retyped(HydraConfig.get().overrides.task) if HydraConfig.initialized() else None
+    """Return the command that repeats the current run from its start, without the sweep; None outside a command."""
+    return format_command(HydraConfig.get().overrides.task) if HydraConfig.initialized() else None
 
 
-def retyped(overrides: Iterable[str]) -> str:
-    """The command for one run, without the sweep that it may be part of.
+def format_command(overrides: Iterable[str]) -> str:
+    """Return the command for one run, without the sweep that it may be part of.
 
     Args:
-        overrides: the run's own, such as `model=st_gdn`.
+        overrides: of the run, such as `model=st_gdn`.
     """
-    kept = [each for each in overrides if option(each).split(".")[0] not in DROPPED]
+    kept = [override for override in overrides if option(override).split(".")[0] not in DROPPED]
     return shlex.join([*TRAIN.split(), *kept])
 
 
-def together(commands: Iterable[str]) -> list[str]:
-    """The same runs by fewer commands: those of training that differ in their seed alone become a sweep over it."""
+def merge_seeds(commands: Iterable[str]) -> list[str]:
+    """Merge training commands that differ only in the seed into one sweep over seeds; keep all others."""
     seeds: dict[str, list[str]] = {}
     for command in commands:
-        found = SEED.findall(command)
-        alone = len(found) != 1 or not command.startswith(f"{TRAIN} ")
-        same = command if alone else SEED.sub(" seed={seeds}", command)
-        seeds.setdefault(same, []).extend([] if alone else found)
+        values = SEED.findall(command)
+        mergeable = len(values) == 1 and command.startswith(f"{TRAIN} ")
+        template = SEED.sub(" seed={seeds}", command) if mergeable else command
+        seeds.setdefault(template, []).extend(values if mergeable else [])
     return [
-        command.replace("{seeds}", ",".join(found)).replace(TRAIN, f"{TRAIN} -m" if len(found) > 1 else TRAIN, 1)
-        for command, found in seeds.items()
+        template.replace("{seeds}", ",".join(values)).replace(TRAIN, f"{TRAIN} -m" if len(values) > 1 else TRAIN, 1)
+        for template, values in seeds.items()
     ]
 
 
-def quoted(value: str) -> str:
-    """Return a value as Hydra reads it on a command line: in quotes if it has a character that means something else."""
+def quote_value(value: str) -> str:
+    """Return a value as Hydra reads it on a command line, in quotes if it has a character with another meaning."""
     if re.fullmatch(r"[\w./\\+@%:-]+", value):
         return value
     escaped = re.sub(r"(\\+)('|$)", r"\1\1\2", value).replace("'", "\\'")

@@ -1,4 +1,4 @@
-"""Where a run's checkpoints lie, and what to say where there are none."""
+"""Checkpoints of a run folder, and messages for missing ones."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ from stgdn.errors import InputError, choose
 
 
 def last_checkpoint(folder: Path) -> Path:
-    """The newest checkpoint of a run, whether it is there yet or not."""
+    """Return the path of the newest checkpoint of a run, which may not exist yet."""
     return folder / "checkpoints" / "last.ckpt"
 
 
 def kept_checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints of a run: the last one, if it is there, then those of single epochs, the newest first."""
+    """Return the checkpoints of a run: the last one, if it exists, then those of single epochs, newest first."""
     last = last_checkpoint(folder)
     others = [path for path in last.parent.glob("[!.]*.ckpt") if path != last]
     others.sort(key=lambda path: (path.stem.startswith("epoch-"), len(path.stem), path.stem), reverse=True)
@@ -19,13 +19,13 @@ def kept_checkpoints(folder: Path) -> list[Path]:
 
 
 def checkpoint(folder: Path, name: str) -> Path:
-    """The checkpoint called `name`.
+    """Return the path of the checkpoint called `name`.
 
     Raises:
-        InputError: there is none of that name; the sentence lists those there are.
+        InputError: no such checkpoint; the message lists those that exist.
     """
-    there = sorted(path.stem for path in kept_checkpoints(folder))
-    return last_checkpoint(folder).with_name(f"{choose(name, there, 'checkpoint')}.ckpt")
+    names = sorted(path.stem for path in kept_checkpoints(folder))
+    return last_checkpoint(folder).with_name(f"{choose(name, names, 'checkpoint')}.ckpt")
 
 
 def expect_run(folder: Path) -> None:
@@ -36,7 +36,7 @@ def expect_run(folder: Path) -> None:
     """
     if not (folder / "config.yaml").exists():
         known = sorted(str(config.parent) for config in Path("outputs").rglob("config.yaml"))
-        there = f"; runs there are: {', '.join(known[:8])}" if known else "; train one with `python src/train.py`"
-        raise InputError(f"no run at {folder}{there}")
+        hint = f"; runs there are: {', '.join(known[:8])}" if known else "; train one with `python src/train.py`"
+        raise InputError(f"no run at {folder}{hint}")
     if not last_checkpoint(folder).exists():
         raise InputError(f"{folder} has no checkpoint yet: train it first")

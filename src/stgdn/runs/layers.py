@@ -1,12 +1,12 @@
-"""What a run keeps of its layers: graphs and covariances as arrays, over-smoothing as numbers.
+"""Layer statistics that a run stores: graphs and covariances as arrays, over-smoothing as numbers.
 
 Names in `layers.npz`, L from 1, V joints, K subsets, D entries of a whitened axis (`node`: V, `frame`: T):
 
     joints (V,), parents (V,)            names, and the parent of each joint; the root is its own
     physical (K, V, V)                   the skeleton's graph, the same in all layers; [k, i, j] is what j takes from i
-    layerL.learned (K, V, V)             what was learned to be added to it
-    layerL.own_learned (K, V, V)         the same of a second graph, where a `gdcn` block has one of its own
-    layerL.edge_mask (K, V, V)           what ST-GCN has learned to multiply it with
+    layerL.learned (K, V, V)             learned matrix that is added to it
+    layerL.own_learned (K, V, V)         the same of the second graph of a `gdcn` block, if it has one
+    layerL.edge_mask (K, V, V)           learned factor that ST-GCN multiplies it with
     layerL.AXIS.mean (D,)                running mean of what the layer whitens
     layerL.AXIS.covariance (D, D)        its running covariance, without the floor
     layerL.AXIS.root (D, D)              Σ^{-1/2} as evaluation uses it, with the floor
@@ -35,7 +35,7 @@ Arrays = dict[str, NDArray]
 
 
 def layer_arrays(network: Network, layout: Layout) -> Arrays:
-    """Everything above of `network`, in float32."""
+    """Return all arrays of `layers.npz` for a network, in float32."""
     physical = next(buffer for name, buffer in network.named_buffers() if name.endswith("physical"))
     arrays: Arrays = {
         "joints": np.array(layout.joints),
@@ -43,34 +43,34 @@ def layer_arrays(network: Network, layout: Layout) -> Arrays:
         "physical": _array(physical),
     }
     for number, layer in enumerate(network.layers, 1):
-        found = _graphs(layer.spatial) | _whitenings(layer)  # pyright: ignore[reportArgumentType]
-        arrays |= {f"layer{number}.{name}": _array(tensor) for name, tensor in found.items()}
+        tensors = _graphs(layer.spatial) | _whitenings(layer)  # pyright: ignore[reportArgumentType]
+        arrays |= {f"layer{number}.{name}": _array(tensor) for name, tensor in tensors.items()}
     return arrays
 
 
 def _graphs(spatial: nn.Module) -> dict[str, Tensor]:
-    """What a spatial filter has learned about its graph."""
+    """Return the learned graphs of a spatial filter by name."""
     if isinstance(spatial, MaskedGCN):
         return {"edge_mask": spatial.edge_mask}
-    found = {}
+    graphs = {}
     if isinstance(spatial, GCN) and "learned" in spatial.adjacency.terms:
-        found["learned"] = spatial.adjacency.learned
+        graphs["learned"] = spatial.adjacency.learned
         if isinstance(spatial, GDCN) and spatial.own_adjacency is not None:
-            found["own_learned"] = spatial.own_adjacency.learned
-    return found
+            graphs["own_learned"] = spatial.own_adjacency.learned
+    return graphs
 
 
 @torch.no_grad()
 def _whitenings(layer: nn.Module) -> dict[str, Tensor]:
-    """The running statistics of a layer and their inverse roots; none where each clip has its own."""
-    found = {}
+    """Return the running statistics of a layer and their inverse roots; none if each clip has its own statistics."""
+    statistics = {}
     for module in layer.modules():
         if isinstance(module, Whitening) and module.statistics == "batch":
             covariance = module.running_covariance.float()
-            found[f"{module.axis}.mean"] = module.running_mean
-            found[f"{module.axis}.covariance"] = covariance
-            found[f"{module.axis}.root"] = module.root(covariance)
-    return found
+            statistics[f"{module.axis}.mean"] = module.running_mean
+            statistics[f"{module.axis}.covariance"] = covariance
+            statistics[f"{module.axis}.root"] = module.root(covariance)
+    return statistics
 
 
 def _array(tensor: Tensor) -> NDArray:
@@ -78,13 +78,13 @@ def _array(tensor: Tensor) -> NDArray:
 
 
 def save_layers(path: Path, network: Network, layout: Layout) -> None:
-    """Write `layers.npz`, whole or not at all."""
+    """Write `layers.npz`; a failed write leaves no file."""
     with replacing(path) as temporary:
         np.savez_compressed(temporary, allow_pickle=False, **layer_arrays(network, layout))
 
 
 def load_layers(path: Path) -> Arrays:
-    """Read what `save_layers` wrote, by name.
+    """Read the arrays that `save_layers` wrote, by name.
 
     Raises:
         InputError: missing or not such a file.
@@ -101,7 +101,7 @@ def load_layers(path: Path) -> Arrays:
 
 
 def last_smoothing(metrics: Path) -> dict[str, list[float]]:
-    """The newest over-smoothing figures of a `metrics.csv` by measure, one a layer; empty where there are none.
+    """Return the newest over-smoothing values of a `metrics.csv` by measure, one per layer; empty without any.
 
     Raises:
         InputError: the file is damaged.
@@ -112,8 +112,8 @@ def last_smoothing(metrics: Path) -> dict[str, list[float]]:
     measured = np.flatnonzero(np.any([np.isfinite(values) for values in columns.values()], axis=0))
     if not columns or not len(measured):
         return {}
-    found: dict[str, dict[int, float]] = {}
+    values_by_layer: dict[str, dict[int, float]] = {}
     for match, values in columns.items():
-        found.setdefault(match[1], {})[int(match[2])] = float(values[measured[-1]])
-    by_layer = {name: [layers[number] for number in sorted(layers)] for name, layers in found.items()}
+        values_by_layer.setdefault(match[1], {})[int(match[2])] = float(values[measured[-1]])
+    by_layer = {name: [layers[number] for number in sorted(layers)] for name, layers in values_by_layer.items()}
     return {name: layers for name, layers in by_layer.items() if np.isfinite(layers).all()}

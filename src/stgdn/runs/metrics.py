@@ -1,4 +1,4 @@
-"""Curves of a run, read back from `metrics.csv`."""
+"""Training curves of a run, read from `metrics.csv`."""
 
 import csv
 from pathlib import Path
@@ -12,10 +12,10 @@ Metrics = dict[str, NDArray[np.float64]]
 
 
 def read_metrics(path: Path) -> Metrics:
-    """Every column of a `metrics.csv`: (epochs,) float64 by name, `epoch` among them, NaN where an entry is empty.
+    """Read all columns of a `metrics.csv` by name, also `epoch`: (epochs,) float64, NaN for an empty entry.
 
     Raises:
-        InputError: the file is damaged; the sentence says in which line.
+        InputError: the file is damaged; the message names the line.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -29,7 +29,7 @@ def read_metrics(path: Path) -> Metrics:
 
 
 def _numbers(path: Path, number: int, line: list[str], columns: int) -> list[float]:
-    """A line's numbers."""
+    """Return the numbers of a line."""
     if len(line) != columns:
         raise InputError(f"{path} is damaged: line {number} has {len(line)} entries instead of {columns}")
     try:

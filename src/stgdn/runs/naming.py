@@ -1,4 +1,4 @@
-"""What a run is called, and which options make another run of it."""
+"""Names of runs, and the options that are part of a name."""
 
 import hashlib
 import re
@@ -9,10 +9,10 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from stgdn.files import file_name
 from stgdn.skeleton import layout
 
-LONGEST = 200  # characters of a folder's name; file systems take 255
+MAX_NAME_LENGTH = 200  # characters of a folder's name; file systems take 255
 
-# Options, with all below them, that do not change what comes out of a run.
-NO_RESULT = (
+# Options, with all below them, that do not change the result of a run.
+NEUTRAL_OPTIONS = (
     "resume", "overwrite", "workers", "checkpoint_every", "outputs", "folder", "experiment", "experiment_name",
     "launcher", "logger", "oversmoothing", "compile", "model.compile", "model.checkpointing",
     "data_root", "data.source", "data.store", "data.reader.source", "data.classes", "data.median_frames",
@@ -20,41 +20,41 @@ NO_RESULT = (
     "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy",
     "trainer.profiler", "trainer.progress_bar", "trainer.log_every_n_steps",
 )  # fmt: skip
-# What runs had that were made before there was such an option.
-BEFORE = {"model.empty_bodies": "dedup", "model.whitening.sample_every": 1}
+# Values that runs had before these options existed.
+VALUES_OF_OLD_RUNS = {"model.empty_bodies": "dedup", "model.whitening.sample_every": 1}
 # Options that become names of folders.
-NAMES = ("data.name", "model.name", "data.stream", "recipe_name")
-# Options that other parts of a run's folder say.
-SAID = ("data", "data.name", "model", "recipe", "seed", "data.stream", "trainer")
+FOLDER_OPTIONS = ("data.name", "model.name", "data.stream", "recipe_name")
+# Options that are already part of a run's folder.
+OPTIONS_IN_FOLDER = ("data", "data.name", "model", "recipe", "seed", "data.stream", "trainer")
 
 
 def changes_result(option: str) -> bool:
-    """Whether a run with another value of a (dotted) option is another run."""
-    return not any(option == silent or option.startswith(f"{silent}.") for silent in NO_RESULT)
+    """Return whether another value of a (dotted) option makes another run."""
+    return not any(option == neutral or option.startswith(f"{neutral}.") for neutral in NEUTRAL_OPTIONS)
 
 
 def run_name(recipe: str, seed: int, overrides: Iterable[str]) -> str:
-    """The last part of a run's folder: recipe, seed, and whatever else was given on the command line.
+    """Return the last part of a run's folder: recipe, seed, and other options given on the command line.
 
-    Only characters that neither the shell nor Hydra reads as anything else: `demo-seed1+model.width-0.5`. Sweeps and
-    single runs call the same run the same, whatever experiment, launcher or devices they come from.
+    It needs no quotes for the shell or Hydra: `demo-seed1+model.width-0.5`. The same run has the same name in a sweep
+    and alone, and for any experiment, launcher or devices.
 
     Args:
         recipe: its name.
         seed: its number.
-        overrides: what was given, `OPTION=VALUE` each.
+        overrides: given on the command line, each `OPTION=VALUE`.
     """
     given = sorted(str(override) for override in overrides)
-    extras = ",".join(text for text in given if (key := option(text)) not in SAID and changes_result(key))
+    extras = ",".join(text for text in given if (key := option(text)) not in OPTIONS_IN_FOLDER and changes_result(key))
     name = re.sub(r"[^\w.+-]", "_", extras.replace(",", "+").replace("=", "-"))
     name = f"{recipe}-seed{seed}" + (f"+{name}" if name else "")
-    if len(name) <= LONGEST:
+    if len(name) <= MAX_NAME_LENGTH:
         return name
-    return f"{name[: LONGEST - 9]}-{hashlib.sha1(name.encode()).hexdigest()[:8]}"
+    return f"{name[: MAX_NAME_LENGTH - 9]}-{hashlib.sha1(name.encode()).hexdigest()[:8]}"
 
 
 def option(override: str) -> str:
-    """The option that an override sets: `data.frames` of `data.frames=64`, `+data.frames=64` and `~data.frames`."""
+    """Return the option that an override sets: `data.frames` of `data.frames=64`, `+data.frames=64`, `~data.frames`."""
     return override.split("=")[0].lstrip("+~")
 
 
@@ -64,7 +64,7 @@ def check_names(config: DictConfig) -> None:
     Raises:
         InputError: see `file_name`.
     """
-    for key in NAMES:
+    for key in FOLDER_OPTIONS:
         if (name := OmegaConf.select(config, key)) is not None:
             file_name(name, key)
     if (experiment := OmegaConf.select(config, "experiment_name")) is not None:
@@ -73,10 +73,10 @@ def check_names(config: DictConfig) -> None:
 
 
 def turns(joints: str | None, degrees: float) -> ListConfig:
-    """Turns about x, y, z that a recipe makes: by so many degrees, by none where joints lie in the picture.
+    """Return the rotation range about x, y, z in degrees; 0 for joints in the picture (2D).
 
     Args:
-        joints: name of their layout; None where a store will say it.
+        joints: name of the layout; None if it will be read from the store.
         degrees: about each axis.
     """
     flat = joints is not None and layout(joints).planar

@@ -1,4 +1,4 @@
-"""Which runs are of one recipe, and what to call it: only those may be compared or averaged over seeds."""
+"""Recipes of runs and their names: only runs of one recipe may be compared or averaged over seeds."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,49 +6,49 @@ from typing import Any
 
 from stgdn.runs.naming import changes_result
 
-# What may differ between runs of one recipe, besides what does not change a result at all.
-NAMES = ("seed", "recipe_name", "data.name", "data.stream")
+# Options that may differ between runs of one recipe, besides those that do not change a result at all.
+VARIABLE_OPTIONS = ("seed", "recipe_name", "data.name", "data.stream")
 
 Settings = Mapping[str, Any]
 
 
 def recipe_label(folder: str, recipe: str, seed: int) -> str:
-    """The recipe and what was changed in it, from the name that a run's folder has: `demo-seed1+epochs-3`."""
+    """Return the recipe with its changed options, read from a run's folder name such as `demo-seed1+epochs-3`."""
     named = re.fullmatch(rf"{re.escape(recipe)}-seed{seed}(\+.*)?", folder)
     return recipe + (named[1] or "") if named else f"{recipe} in {folder}"
 
 
 def settings(config: Mapping[Any, Any]) -> Settings:
-    """Of a run's config, the options that decide what the run is worth, by their dotted names."""
-    return {key: value for key, value in leaves(config) if changes_result(key) and key not in NAMES}
+    """Return the options of a config that affect the result, by dotted name."""
+    return {key: value for key, value in flatten(config) if changes_result(key) and key not in VARIABLE_OPTIONS}
 
 
-def leaves(content: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys and values of nested dictionaries."""
+def flatten(content: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted keys and values of nested dictionaries."""
     for key, value in content.items():
         if isinstance(value, dict):
-            yield from leaves(value, f"{prefix}{key}.")
+            yield from flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 
 
-def distinctions(claims: Sequence[tuple[tuple[str, ...], Settings]], model: bool) -> list[str]:
-    """What to add to the names of recipes so that runs of one name were made alike: `+epochs-3`, `+epochs-50`.
+def recipe_suffixes(runs: Sequence[tuple[tuple[str, ...], Settings]], model: bool) -> list[str]:
+    """Return a suffix for each recipe name so that equal names mean equal settings: `+epochs-3`, `+epochs-50`.
 
     Args:
-        claims: of every run, what it has in common with those that it should be like, and its settings.
-        model: look at the network's options, or at all others.
+        runs: of every run, a key of the group that it is compared within, and its settings.
+        model: compare the network's options, or all others.
 
-    An option that one of the runs lacks, being older than it, does not count.
+    An option that is missing in one of the runs, because the run is older, is not compared.
     """
     groups: dict[tuple[str, ...], list[Settings]] = {}
-    for claim, found in claims:
-        groups.setdefault(claim, []).append(found)
-    differing = {claim: _differing(same, model) for claim, same in groups.items()}
-    return ["".join(f"+{key}-{found[key]}" for key in differing[claim]) for claim, found in claims]
+    for group, options in runs:
+        groups.setdefault(group, []).append(options)
+    differing = {group: _differing(same, model) for group, same in groups.items()}
+    return ["".join(f"+{key}-{options[key]}" for key in differing[group]) for group, options in runs]
 
 
 def _differing(same: Sequence[Settings], model: bool) -> list[str]:
-    everywhere = set.intersection(*(set(found) for found in same))
-    ours = sorted(key for key in everywhere if key.startswith("model.") == model)
-    return [key for key in ours if any(found[key] != same[0][key] for found in same)]
+    shared = set.intersection(*(set(options) for options in same))
+    compared = sorted(key for key in shared if key.startswith("model.") == model)
+    return [key for key in compared if any(options[key] != same[0][key] for options in same)]

@@ -1,4 +1,4 @@
-"""Runs below a folder, read from what they left there: no server, and one damaged run does not hide the others."""
+"""Results of all runs below a folder, read from their files; a damaged run does not hide the others."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from stgdn.errors import InputError
 from stgdn.files import name_problem
 from stgdn.runs.metrics import read_metrics
-from stgdn.runs.recipes import Settings, distinctions, leaves, recipe_label, settings
+from stgdn.runs.recipes import Settings, flatten, recipe_label, recipe_suffixes, settings
 from stgdn.runs.stored_config import read_config
 
 # What a summary has, and of which kind; what else it has is not looked at.
@@ -31,30 +31,30 @@ FIELDS: dict[str, tuple[type, ...]] = {
     "test_top5": (int, float, type(None)),
     "command": (str, type(None)),
 }
-ANEW = "train that run anew with overwrite=true"
+RETRAIN = "train that run anew with overwrite=true"
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a finished run came to, or several streams fused.
+    """Hold the result of a finished run, or of several fused streams.
 
     Attributes:
-        folder: where it lies; of streams fused by a report, where the first of them lies.
+        folder: of the run; for streams fused by a report, of the first stream's run.
         data: name of the data, such as `ntu60_xsub`.
-        synthetic: whether the data show nobody who exists.
+        synthetic: whether the data are synthetic.
         model: name of the network.
-        stream: `joint`, ...; of fused ones `joint+bone`.
+        stream: `joint`, ...; for fused streams `joint+bone`.
         seed: of the run.
-        recipe: its name, with everything that was changed: `letter+epochs-3`.
-        epochs: trained.
+        recipe: name of the recipe with all changed options: `letter+epochs-3`.
+        epochs: number of trained epochs.
         top1: test top-1 of the last epoch, in per cent.
-        top5: the same for the five best, where there are more than five classes.
+        top5: test top-5 in per cent, if there are more than five classes.
         parameters: of the network, of all networks if fused.
         flops: for a clip of `clip_shape`, of all networks if fused.
         clip_shape: (C, T, V, M).
-        command: that makes it; None if the run did not keep it.
-        origin: how a fused result came about; empty for a run.
-        settings: dotted options that decide what the run is worth.
+        command: that repeats the run; None if it was not stored.
+        origin: how a fused result was made; empty for a run.
+        settings: options that affect the result, by dotted name.
     """
 
     folder: Path
@@ -77,13 +77,13 @@ class Result:
 
 @dataclass(frozen=True)
 class Unusable:
-    """A run without a result.
+    """Hold a run without a usable result.
 
     Attributes:
-        folder: where it lies.
-        data: name of its data, as its config says.
-        model: name of its network.
-        stream: its stream.
+        folder: of the run.
+        data: name of the data in the config.
+        model: name of the network.
+        stream: of the data.
         status: `unfinished` or `damaged`.
         reason: a sentence that names the file or folder.
     """
@@ -97,14 +97,14 @@ class Unusable:
 
 
 @dataclass(frozen=True)
-class Gathered:
-    """Everything below a folder of runs.
+class RunCollection:
+    """Hold all runs and fusions below a folder.
 
     Attributes:
         results: of finished runs.
         unusable: runs without a result.
         fusions: folders that `src/fuse.py` wrote.
-        notes: sentences about what is odd with finished runs.
+        notes: sentences about problems of finished runs.
     """
 
     results: tuple[Result, ...]
@@ -113,7 +113,7 @@ class Gathered:
     notes: tuple[str, ...]
 
 
-def gather(outputs: str | Path) -> Gathered:
+def collect_runs(outputs: str | Path) -> RunCollection:
     """Read every run below `outputs`.
 
     Raises:
@@ -132,13 +132,13 @@ def gather(outputs: str | Path) -> Gathered:
             config = _config(folder)
             try:
                 results.append(read_result(folder, config))
-                notes += _oddities(folder, names, config)
+                notes += _problems(folder, names, config)
             except InputError as error:
                 unusable.append(_unusable(folder, config, "damaged", str(error)))
         elif "config.yaml" in names:
             reason = f"{folder} is unfinished: its command with resume=true goes on with it"
             unusable.append(_unusable(folder, _config(folder), "unfinished", reason))
-    return Gathered(tuple(told_apart(results)), tuple(unusable), tuple(fusions), tuple(notes))
+    return RunCollection(tuple(distinguish_recipes(results)), tuple(unusable), tuple(fusions), tuple(notes))
 
 
 def read_result(folder: Path, config: Mapping[str, Any] | None = None) -> Result:
@@ -146,10 +146,10 @@ def read_result(folder: Path, config: Mapping[str, Any] | None = None) -> Result
 
     Args:
         folder: the run's.
-        config: what its `config.yaml` holds; None: read it.
+        config: content of its `config.yaml`; None: read it.
 
     Raises:
-        InputError: `summary.json` is missing or damaged; the sentence says where.
+        InputError: `summary.json` is missing or damaged; the message names the file.
     """
     path = folder / "summary.json"
     summary = read_summary(path)
@@ -166,11 +166,11 @@ def read_result(folder: Path, config: Mapping[str, Any] | None = None) -> Result
     )
 
 
-def read_summary(path: Path, remedy: str = ANEW) -> dict[str, Any]:
-    """The figures of a run, or of a fusion, checked.
+def read_summary(path: Path, remedy: str = RETRAIN) -> dict[str, Any]:
+    """Read and check the summary of a run or a fusion.
 
     Raises:
-        InputError: the file is missing or damaged; the sentence says where and, in `remedy`, what to do about it.
+        InputError: the file is missing or damaged; the message names the file and ends with `remedy`, what to do.
     """
     summary = read_json(path)
     check_summary(path, summary, remedy)
@@ -178,10 +178,10 @@ def read_summary(path: Path, remedy: str = ANEW) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A file of figures.
+    """Read a JSON file that holds a dictionary.
 
     Raises:
-        InputError: the file is missing or something else.
+        InputError: the file is missing or of another kind.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -193,10 +193,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def check_summary(path: Path, summary: Mapping[str, Any], remedy: str) -> None:
-    """Check the figures of a run or a fusion.
+    """Check the summary of a run or a fusion.
 
     Raises:
-        InputError: one is missing or impossible; `remedy` is what to do about it.
+        InputError: an entry is missing or impossible; the message ends with `remedy`, what to do.
     """
     for key, kinds in FIELDS.items():
         value = summary.get(key)
@@ -210,27 +210,27 @@ def check_summary(path: Path, summary: Mapping[str, Any], remedy: str) -> None:
             raise InputError(f"{path} has {key}={summary[key]!r}, which is not between 0 and {highest:g}: {remedy}")
 
 
-def told_apart(results: list[Result]) -> list[Result]:
-    """The results, recipes of one name that differ told apart by what differs: `letter+epochs-3`.
+def distinguish_recipes(results: list[Result]) -> list[Result]:
+    """Return the results; different recipes of one name get the differing options as a suffix: `letter+epochs-3`.
 
-    Options of the network are compared among runs of one network only.
+    Options of the network are compared only between runs of one network.
     """
     for model in (False, True):
-        claims = [((each.data, each.recipe, each.model if model else ""), each.settings) for each in results]
-        extras = distinctions(claims, model)
-        results = [replace(result, recipe=result.recipe + extra) for result, extra in zip(results, extras, strict=True)]
+        runs = [((run.data, run.recipe, run.model if model else ""), run.settings) for run in results]
+        suffixes = recipe_suffixes(runs, model)
+        results = [replace(run, recipe=run.recipe + suffix) for run, suffix in zip(results, suffixes, strict=True)]
     return results
 
 
 def _folders(outputs: str | Path) -> Iterator[tuple[Path, set[str]]]:
-    """Every folder with the names of its files, in order, without W&B's own."""
+    """Yield every folder with the names of its files, in order, without folders of W&B and checkpoints."""
     for folder, below, files in os.walk(outputs):
         below[:] = sorted(name for name in below if name not in ("wandb", "checkpoints"))
         yield Path(folder), set(files)
 
 
 def _config(folder: Path) -> Mapping[str, Any]:
-    """A run's config; empty if it cannot be read."""
+    """Return the config of a run; empty if it cannot be read."""
     try:
         content = OmegaConf.to_container(read_config(folder / "config.yaml"))
     except InputError:
@@ -239,13 +239,13 @@ def _config(folder: Path) -> Mapping[str, Any]:
 
 
 def _unusable(folder: Path, config: Mapping[str, Any], status: str, reason: str) -> Unusable:
-    known = {key: value for key, value in leaves(config) if isinstance(value, str)}
+    known = {key: value for key, value in flatten(config) if isinstance(value, str)}
     names = (known.get("data.name"), known.get("model.name"), known.get("data.stream"))
     return Unusable(folder, *names, status=status, reason=reason)
 
 
-def _oddities(folder: Path, names: set[str], config: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with the other files of a finished run."""
+def _problems(folder: Path, names: set[str], config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each problem with the other files of a finished run."""
     if "metrics.csv" in names:
         try:
             read_metrics(folder / "metrics.csv")

@@ -1,12 +1,12 @@
-"""Run folders: claim one for a new run, find and read a finished one.
+"""Run folders: create one for a new run, open that of an earlier run.
 
-config.yaml      everything the run was made with, resolved
+config.yaml      the resolved config of the run
 checkpoints/     last.ckpt, and one every few epochs
 metrics.csv      losses and accuracies by epoch
 scores.npz       class scores of every test clip
 layers.npz       graphs and covariances by layer
 summary.json     written last: a folder that has it is finished
-slurm/           what a job on a cluster printed
+slurm/           output of jobs on a cluster
 """
 
 import csv
@@ -21,17 +21,17 @@ from omegaconf import DictConfig, OmegaConf
 from stgdn.errors import InputError
 from stgdn.files import remove_leftovers, replacing
 from stgdn.runs.folder import checkpoint, expect_run, kept_checkpoints, last_checkpoint
-from stgdn.runs.naming import BEFORE, changes_result
+from stgdn.runs.naming import VALUES_OF_OLD_RUNS, changes_result
 from stgdn.runs.stored_config import read_config
 
 
 class Run:
-    """A run's folder.
+    """Hold the folder and the config of a run.
 
     Attributes:
-        folder: where it is.
-        config: everything the run was made with.
-        resumes: whether it was taken up to go on from its last checkpoint.
+        folder: path of the run folder.
+        config: of the run.
+        resumes: whether training continues from the last checkpoint.
     """
 
     def __init__(self, folder: str | Path, config: DictConfig, *, resumes: bool = False) -> None:
@@ -39,25 +39,25 @@ class Run:
 
     @classmethod
     def claim(cls, config: DictConfig, *, ask: bool = True) -> "Run":
-        """Make the folder of a new run, or take up an unfinished one with resume=true.
+        """Create the folder of a new run, or continue an unfinished run with resume=true.
 
         Args:
-            config: of the run; `folder` says where it goes.
-            ask: False in a sweep: an unfinished run goes on without resume=true. So does one whose job Slurm has
-                started again, even with overwrite=true.
+            config: of the run; its `folder` is the path of the run folder.
+            ask: False in a sweep: an unfinished run continues without resume=true. So does a run whose job Slurm has
+                requeued, even with overwrite=true.
 
         Raises:
-            InputError: the folder holds a run that would be overwritten, or one of another config to be resumed.
+            InputError: the folder holds a run that would be overwritten, or that was started with another config.
         """
-        again = started_again()
+        requeued = is_requeued()
         run = cls(config.folder, config)
-        overwrite = config.overwrite and not (again and not run.finished)
-        if rank() == 0:  # the other processes of a data-parallel run only look
-            run._make_room(overwrite=overwrite, ask=ask and not config.resume and not again)
+        overwrite = config.overwrite and not (requeued and not run.finished)
+        if rank() == 0:  # the other processes of a data-parallel run only read
+            run._prepare_folder(overwrite=overwrite, ask=ask and not config.resume and not requeued)
         run.resumes = not overwrite and bool(run.checkpoints)
         return run
 
-    def _make_room(self, *, overwrite: bool, ask: bool) -> None:
+    def _prepare_folder(self, *, overwrite: bool, ask: bool) -> None:
         if overwrite:
             arrays = (self.folder / name for name in ("scores.npz", "layers.npz"))
             for stale in (self.summary, *self.checkpoints, self.metrics, *arrays):  # killed here, it can be resumed
@@ -80,10 +80,10 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path, data_root: str | None = None) -> "Run":
-        """Open a run that has at least one checkpoint; `data_root` says where the data lies now, if it has moved.
+        """Open a run that has at least one checkpoint; `data_root` is the new folder of the data if it has moved.
 
         Raises:
-            InputError: no such folder, no run in it, nothing trained yet, or a config that is refused (`read_config`).
+            InputError: no such folder, no run in it, no checkpoint yet, or a config that is refused (`read_config`).
         """
         path = Path(folder)
         expect_run(path)
@@ -91,46 +91,46 @@ class Run:
         if not isinstance(config.data.get("store"), str):
             raise InputError(f"{path / 'config.yaml'} does not say where the run's data is: data.store is missing")
         if data_root is not None and "://" not in config.data.store:
-            config.data.store = str(Path(data_root) / _below(config.data.store, config.data_root))
+            config.data.store = str(Path(data_root) / _relative_store(config.data.store, config.data_root))
         return cls(path, config)
 
     @property
     def last_checkpoint(self) -> Path:
-        """The newest checkpoint."""
+        """Return the path of the newest checkpoint."""
         return last_checkpoint(self.folder)
 
     @property
     def checkpoints(self) -> list[Path]:
-        """All checkpoints, the one to go on from first."""
+        """Return all checkpoints; training continues from the first."""
         return kept_checkpoints(self.folder)
 
     def checkpoint(self, name: str) -> Path:
-        """The checkpoint called `name`.
+        """Return the path of the checkpoint called `name`.
 
         Raises:
-            InputError: there is none of that name; the sentence lists those there are.
+            InputError: no such checkpoint; the message lists those that exist.
         """
         return checkpoint(self.folder, name)
 
     @property
     def summary(self) -> Path:
-        """Results of a finished run."""
+        """Return the path of `summary.json`."""
         return self.folder / "summary.json"
 
     @property
     def finished(self) -> bool:
-        """Whether training and testing came to their end."""
+        """Return whether training and testing are finished."""
         return self.summary.exists()
 
     @property
     def metrics(self) -> Path:
-        """Losses and accuracies by epoch."""
+        """Return the path of `metrics.csv`."""
         return self.folder / "metrics.csv"
 
-    def outcome(self) -> float:
-        """What choosing among finished runs may go by: top-1 (0 to 1) on held-out subjects, on the test split without.
+    def objective(self) -> float:
+        """Return the value that a search maximises: top-1 (0 to 1) on held-out subjects, else on the test split.
 
-        It is the last epoch's in either case.
+        It is that of the last epoch in both cases.
         """
         lines = self.metrics.read_text().splitlines() if self.metrics.exists() else []  # none with epochs=0
         held_out = [row.get("val/top1") for row in csv.DictReader(lines)][-1:]
@@ -139,17 +139,17 @@ class Run:
         )
 
     def expect_same_config(self) -> None:
-        """Check that the folder's run has the settings of this one, but for what does not change a result.
+        """Check that the run in the folder has the same settings as this one; neutral options may differ.
 
         Raises:
-            InputError: it has others; the sentence names them.
+            InputError: settings differ; the message names them.
         """
         before = read_config(self.folder / "config.yaml")
         now = OmegaConf.create(OmegaConf.to_container(self.config, resolve=True))
         differences = [
             f"{key} was {old} and is {new}"
             for key, old, new in config_differences(before, now)
-            if changes_result(key) and (old is not None or BEFORE.get(key) != new)
+            if changes_result(key) and (old is not None or VALUES_OF_OLD_RUNS.get(key) != new)
         ]
         if differences:
             raise InputError(
@@ -159,13 +159,13 @@ class Run:
 
 
 def rank() -> int:
-    """Which process of a data-parallel run this is, as torchrun, Lightning or srun say it."""
-    said = (os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
-    return next((int(number) for number in said if number), 0)
+    """Return the rank of this process in a data-parallel run, as set by torchrun, Lightning or srun."""
+    values = (os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+    return next((int(value) for value in values if value), 0)
 
 
-def started_again() -> bool:
-    """Whether this process belongs to a job that Slurm has started before: out of time, preempted, or its node lost."""
+def is_requeued() -> bool:
+    """Return whether Slurm has requeued the job of this process: out of time, preempted, or its node lost."""
     return int(os.environ.get("SLURM_RESTART_COUNT") or 0) > 0
 
 
@@ -179,11 +179,11 @@ def config_differences(before: Any, now: Any, prefix: str = "") -> Iterator[tupl
         yield from config_differences(before.get(key), now.get(key), f"{prefix}.{key}" if prefix else str(key))
 
 
-def _below(store: str, root: str) -> Path:
-    """A store's place below the folder for data.
+def _relative_store(store: str, root: str) -> Path:
+    """Return the path of a store relative to the data folder.
 
     Raises:
-        InputError: it was elsewhere.
+        InputError: the store is not below the data folder.
     """
     try:
         return Path(store).relative_to(root)

@@ -1,4 +1,4 @@
-"""Per-clip class scores: what fusion, confusion and error analysis start from."""
+"""Class scores of every clip: the input of fusion, confusion matrices and error analysis."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +13,14 @@ from stgdn.files import DAMAGE, replacing
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of one network on one split.
+    """Hold the scores of one network on one split.
 
     Attributes:
         names: (N,) clip names.
         labels: (N,) true classes.
         scores: (N, classes) float32, before the softmax.
         classes: class names.
-        stream: what the network saw: joint, bone, ...
+        stream: input of the network: joint, bone, ...
         split: `test` or `holdout`.
     """
 
@@ -32,20 +32,20 @@ class Scores:
     split: str
 
     def accuracy(self, k: int = 1) -> float:
-        """Share of clips whose true class is among the k best; of equal scores the first class is the better."""
+        """Return the share of clips whose true class is among the k best; equal scores rank by class number."""
         own = self.scores[np.arange(len(self.labels)), self.labels, None]
         earlier = np.arange(self.scores.shape[1]) < self.labels[:, None]
         rank = ((self.scores > own) | ((self.scores == own) & earlier)).sum(axis=1)
         return float((rank < k).mean())
 
     def confusion(self) -> NDArray[np.int64]:
-        """Counts (true class, predicted class)."""
+        """Return the confusion matrix: counts (true class, predicted class)."""
         counts = np.zeros((len(self.classes), len(self.classes)), np.int64)
         np.add.at(counts, (self.labels, self.scores.argmax(axis=1)), 1)
         return counts
 
     def save(self, path: Path) -> None:
-        """Write a `.npz`, whole or not at all."""
+        """Write a `.npz`; a failed write leaves no file."""
         with replacing(path) as temporary:
             np.savez_compressed(temporary, allow_pickle=False, **{k: np.asarray(v) for k, v in vars(self).items()})
 

@@ -1,4 +1,4 @@
-"""Configs that stand in files: of a run, a checkpoint, an exported network. Anybody may have written them.
+"""Configs read from files: of a run, a checkpoint, an exported network. These files are not trusted.
 
 What a user types, on the command line or in `conf/`, may name any class (`hydra.utils.instantiate`). A stored config
 may not: `build` makes the classes of `CLASSES` and no others, nothing else that such a config names is imported or
@@ -28,7 +28,7 @@ OPTIMISERS = (
     *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "ASGD", "LBFGS", "Muon", "NAdam", "RAdam"),
     *("RMSprop", "Rprop", "SGD", "SparseAdam"),
 )
-# What a stored config may name, by what it is wanted as.
+# Classes that a stored config may name, by kind.
 CLASSES: Mapping[str, frozenset[str]] = {
     "network": frozenset({"stgdn.model.network.Network"}),
     "optimiser": frozenset(f"torch.optim.{name}" for name in OPTIMISERS),
@@ -46,7 +46,7 @@ def read_config(path: Path, needed: Iterable[str] = ()) -> DictConfig:
     """Read a stored config from a YAML file, see `stored_config`.
 
     Raises:
-        InputError: missing, too large, no plain YAML (also aliases, which may grow without bounds), or refused.
+        InputError: missing, too large, not plain YAML (also aliases, which may grow without bounds), or refused.
     """
     try:
         with path.open("rb") as file:
@@ -64,16 +64,16 @@ def read_config(path: Path, needed: Iterable[str] = ()) -> DictConfig:
 
 
 def stored_config(content: object, place: Path, needed: Iterable[str] = ()) -> DictConfig:
-    """Check what was read from a file, and make a config of it.
+    """Check the content of a file and return it as a config.
 
     Args:
-        content: plain data; how the run was launched (`launcher`) is left out.
+        content: plain data; `launcher` is left out.
         place: the file, for errors.
-        needed: groups that it must have, such as `data`.
+        needed: groups that must be present, such as `data`.
 
     Raises:
-        InputError: no such groups, something else than plain data, an interpolation, a class where none is named, or
-            a name that cannot be that of a file.
+        InputError: missing groups, content that is not plain data, an interpolation, a class in another place than
+            those of `TARGETS`, or a name that cannot be a file name.
     """
     if not isinstance(content, dict) or not all(isinstance(content.get(group), dict) for group in needed):
         raise InputError(f"{place} does not hold the config of a run: train the run again with this version")
@@ -91,10 +91,10 @@ def stored_config(content: object, place: Path, needed: Iterable[str] = ()) -> D
 
 
 def _expect_plain(content: object, keys: tuple[str, ...]) -> None:
-    """Check plain data with all that is in it.
+    """Check that content is plain data at all depths.
 
     Raises:
-        InputError: an interpolation, a key by which Hydra makes an object, or something that is no plain data.
+        InputError: an interpolation, a key by which Hydra builds an object, or content that is not plain data.
     """
     where = ".".join(keys)
     if isinstance(content, dict):
@@ -118,12 +118,12 @@ def _interpolates(value: object) -> bool:
 
 
 def build(config: Mapping[Any, Any], kind: str, *arguments: Any) -> Any:  # noqa: ANN401
-    """Make what a stored config names: `_target_` is one of `CLASSES`, the other entries are its options.
+    """Build the object that a stored config names: `_target_` is one of `CLASSES`, other entries are its options.
 
     Args:
         config: a part of what `stored_config` returned.
-        kind: what it is wanted as, a key of `CLASSES`.
-        arguments: that come before the options.
+        kind: a key of `CLASSES`.
+        arguments: positional ones, before the options.
 
     Raises:
         InputError: another class, a class within the options, or options that do not fit.
@@ -137,12 +137,12 @@ def build(config: Mapping[Any, Any], kind: str, *arguments: Any) -> Any:  # noqa
             f"the config names {target!r} as its {kind}, which is none of this suite's: nothing of it is made; other "
             "classes are made by src/train.py only, of a config that you have typed"
         )
-    if found := next(_special(options), None):
-        raise InputError(f"the config of its {kind} says {found}: no part of it may name a class or a call")
+    if key := next(_special(options), None):
+        raise InputError(f"the config of its {kind} says {key}: no part of it may name a class or a call")
     module, _, name = target.rpartition(".")
-    made = getattr(import_module(module), name)
+    build_class = getattr(import_module(module), name)
     try:
-        return made(*arguments, **options)
+        return build_class(*arguments, **options)
     except InputError:
         raise
     except Exception as error:  # options of another version, or made up, fail in whatever way
@@ -151,7 +151,7 @@ def build(config: Mapping[Any, Any], kind: str, *arguments: Any) -> Any:  # noqa
 
 
 def _special(content: object) -> Iterator[str]:
-    """Keys by which Hydra would make objects, at any depth."""
+    """Yield keys by which Hydra would build objects, at any depth."""
     if isinstance(content, Mapping):
         yield from (key for key in content if isinstance(key, str) and SPECIAL.fullmatch(key))
     inner = content.values() if isinstance(content, Mapping) else content if isinstance(content, list | tuple) else ()

@@ -1,4 +1,4 @@
-"""Files that PyTorch has written, read without running anything in them."""
+"""Weight files of PyTorch, read without running code in them."""
 
 import pickle
 import re
@@ -13,11 +13,11 @@ from stgdn.errors import InputError
 
 
 def read_weights(path: Path, kind: str = "checkpoint") -> Any:  # noqa: ANN401
-    """The weights and plain values of a file by `torch.save`.
+    """Read the weights and plain values of a file written by `torch.save`.
 
     Args:
         path: of the file.
-        kind: what it should be, for errors.
+        kind: expected kind of file, for messages.
 
     Raises:
         InputError: missing, damaged, of another kind, or with pickled code in it.
@@ -34,15 +34,15 @@ def read_weights(path: Path, kind: str = "checkpoint") -> Any:  # noqa: ANN401
     except OSError as error:
         reason = error.strerror or str(error)
     except Exception as error:  # a file of another kind fails in whatever way its first bytes lead to
-        told = str(error).splitlines()[0] if isinstance(error, RuntimeError) and str(error) else ""
-        reason = told.split(". ")[0] or "it is damaged, or not of PyTorch"
+        message = str(error).splitlines()[0] if isinstance(error, RuntimeError) and str(error) else ""
+        reason = message.split(". ")[0] or "it is damaged, or not of PyTorch"
     raise InputError(
         f"{path} is not a readable {kind}: {reason}; only weights and plain values are read, nothing in it was run"
     )
 
 
 def _expect_checksums(path: Path) -> None:
-    """Compare what a file holds with its checksums, which PyTorch writes and does not read.
+    """Compare the content of a file with its checksums, which PyTorch writes but does not read.
 
     Raises:
         RuntimeError: they differ.

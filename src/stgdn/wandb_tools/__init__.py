@@ -1,1 +1,1 @@
-"""Records at W&B: written, found, uploaded, looked at."""
+"""Records of runs for W&B: write, find, upload and watch them."""

@@ -1,7 +1,7 @@
-"""The W&B dashboard of the tables, as code: a workspace that groups the seeds of a variant and shows what is compared.
+"""The W&B dashboard of the tables, as code: a workspace that groups runs by variant.
 
 A variant is a network on a stream by a recipe; its line, bar or point is the mean over its seeds. Panels name what
-`training/` logs and `wandb_media.py` adds; of what was not measured they show nothing.
+`training/` logs and `media.py` adds; a panel without measurements stays empty.
 """
 
 import json
@@ -39,13 +39,13 @@ TITLES = {
 def dashboard(
     project: str, entity: str = "", experiment: str | None = None, data: str | None = None
 ) -> workspaces.Workspace:
-    """The workspace, valid and not yet saved.
+    """Build the workspace; it is not saved yet.
 
     Args:
         project: of W&B.
         entity: user or team.
-        experiment: whose runs are shown, such as `table1`; None: all.
-        data: whose runs are shown; None: all.
+        experiment: show only its runs, such as those of `table1`; None: all.
+        data: show only runs on these data; None: all.
     """
     wanted = {"experiment_name": experiment, "data.name": data}
     shown = [value for value in wanted.values() if value]
@@ -54,7 +54,14 @@ def dashboard(
         entity=entity,
         project=project,
         name=f"ST-GDN: {', '.join(shown) or 'all runs'}",
-        sections=[accuracy(), over_smoothing(), *by_layer(), throughput(), training(), pictures()],
+        sections=[
+            accuracy_section(),
+            over_smoothing_section(),
+            *layer_sections(),
+            throughput_section(),
+            training_section(),
+            picture_section(),
+        ],
         settings=workspaces.WorkspaceSettings(max_runs=50),
         runset_settings=workspaces.RunsetSettings(
             filters=expr.And(*conditions) if conditions else "",
@@ -65,8 +72,8 @@ def dashboard(
     )
 
 
-def accuracy() -> workspaces.Section:
-    """Test accuracy of the last epoch, in per cent, and what it costs."""
+def accuracy_section() -> workspaces.Section:
+    """Build the panels of test accuracy at the last epoch, in per cent, and of its cost."""
     top1 = reports.SummaryMetric("test_top1")
     panels = [
         _bars("test top-1, last epoch", "test_top1"),
@@ -77,14 +84,14 @@ def accuracy() -> workspaces.Section:
     return _section("Accuracy by variant", panels, columns=2)
 
 
-def over_smoothing() -> workspaces.Section:
-    """How far apart the last layer keeps joints, by every measure."""
+def over_smoothing_section() -> workspaces.Section:
+    """Build a panel of each over-smoothing measure at the last layer."""
     panels = [_bars(f"{TITLES[name]}, last layer", f"last_layer/{name}") for name in MEASURES]
     return _section("Over-smoothing, last layer", panels, columns=3)
 
 
-def by_layer() -> list[workspaces.Section]:
-    """The same by layer while training: a section a measure, a panel a layer."""
+def layer_sections() -> list[workspaces.Section]:
+    """Build a section for each over-smoothing measure during training, with one panel per layer."""
     sections = []
     for name in MEASURES:
         layers = [(layer, f"smoothing/{name}/layer{layer}") for layer in range(1, DEPTH + 1)]
@@ -93,21 +100,21 @@ def by_layer() -> list[workspaces.Section]:
     return sections
 
 
-def throughput() -> workspaces.Section:
-    """Clips a second in training, by epoch and at the end."""
+def throughput_section() -> workspaces.Section:
+    """Build the panels of training clips per second, by epoch and at the end."""
     metric = "train/clips_per_second"
     panels = [reports.LinePlot(title="clips a second", y=[metric]), _bars("clips a second, last epoch", metric)]
     return _section("Throughput", panels, columns=2)
 
 
-def training() -> workspaces.Section:
-    """Loss, accuracy and learning rate."""
+def training_section() -> workspaces.Section:
+    """Build the panels of loss, accuracy and learning rate."""
     keys = ("train/loss", "train/top1", "train/lr", "val/loss", "val/top1")
     return _section("Training", [reports.LinePlot(title=key, y=[key]) for key in keys], columns=3)
 
 
-def pictures() -> workspaces.Section:
-    """Confusion matrices, learned adjacencies and curves of the runs side by side, and Fig. 2."""
+def picture_section() -> workspaces.Section:
+    """Build the panels of confusion matrices, learned adjacencies and curves of all runs, and of Fig. 2."""
     panels = [reports.MediaBrowser(title=key, media_keys=[key], num_columns=2) for key in MEDIA]
     return _section("Pictures", panels, columns=1)
 
@@ -122,7 +129,7 @@ def _section(title: str, panels: Sequence[Any], columns: int, is_open: bool = Tr
 
 
 def specification(workspace: workspaces.Workspace) -> dict[str, Any]:
-    """What saving sends to W&B, as plain Python."""
+    """Return the specification that saving sends to W&B, as plain Python."""
     view = workspace._to_model()  # wandb-workspaces has no public way that does without a server
     return json.loads(view.spec.model_dump_json(by_alias=True, exclude_none=True))
 
@@ -134,10 +141,10 @@ def write(workspace: workspaces.Workspace, path: Path) -> None:
 
 
 def save(workspace: workspaces.Workspace) -> str | None:
-    """Save a workspace at W&B as a new view and return its address; None where nobody is logged in.
+    """Save a workspace at W&B as a new view and return its address; None without a login.
 
     Raises:
-        InputError: W&B is not reached, or refuses.
+        InputError: W&B cannot be reached, or refuses.
     """
     try:
         if not logged_in():

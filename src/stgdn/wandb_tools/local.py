@@ -1,4 +1,4 @@
-"""What W&B has on this machine: a key, and what it recorded below runs' folders, found and checked without a server.
+"""W&B on this machine: the login, and the records below run folders, found and checked without a server.
 
 Every start of a run leaves a folder `wandb/[offline-]run-DATE_TIME-ID` with one log, `run-ID.wandb`: 7 bytes that say
 what it is, then blocks of 32 KiB of records, each with its checksum (the log format of LevelDB, with plain CRC-32).
@@ -23,10 +23,10 @@ RECORD = struct.Struct("<IHB")  # checksum, length, kind
 
 
 def logged_in() -> bool:
-    """Whether this machine has a key that W&B takes; never asks for one.
+    """Return whether this machine has a valid W&B key; never asks for one.
 
     Raises:
-        AuthenticationError: there is a key, and W&B refuses it or is not reached.
+        AuthenticationError: there is a key, and W&B refuses it or cannot be reached.
     """
     if os.environ.get("WANDB_MODE") in ("offline", "disabled", "dryrun"):
         return False
@@ -34,13 +34,13 @@ def logged_in() -> bool:
 
 
 @dataclass(frozen=True)
-class Part:
-    """One start of a run, as W&B recorded it; a resumed run has several, of one id.
+class RunRecord:
+    """Hold the W&B record of one start of a run; a resumed run has several with the same id.
 
     Attributes:
-        folder: W&B's, `RUN/wandb/offline-run-20260101_120000-abcd1234`.
-        begun: when, as in its name.
-        run_id: W&B's.
+        folder: of the record, `RUN/wandb/offline-run-20260101_120000-abcd1234`.
+        begun: time of the start, as in the name of the folder.
+        run_id: id of the run at W&B.
     """
 
     folder: Path
@@ -49,61 +49,61 @@ class Part:
 
     @property
     def run(self) -> Path:
-        """The run's folder."""
+        """Return the folder of the run."""
         return self.folder.parent.parent
 
     @property
     def log(self) -> Path:
-        """The file that holds everything but media."""
+        """Return the path of the log, which holds everything but media."""
         return self.folder / f"run-{self.run_id}.wandb"
 
     @property
     def offline(self) -> bool:
-        """Whether it was recorded without a server."""
+        """Return whether the record was made without a server."""
         return self.folder.name.startswith("offline-")
 
     @property
     def uploaded(self) -> bool:
-        """Whether `wandb sync` has uploaded it."""
+        """Return whether `wandb sync` has uploaded the record."""
         return self.log.with_suffix(".wandb.synced").exists()
 
 
-def find_parts(outputs: str | Path) -> list[Part]:
-    """What W&B recorded of the runs below a folder, the newest first.
+def find_records(outputs: str | Path) -> list[RunRecord]:
+    """Find the W&B records of all runs below a folder, newest first.
 
-    Of a run that was trained anew only its last record counts.
+    If a run was trained again from the start, earlier records are left out.
 
     Raises:
-        InputError: there is nothing.
+        InputError: there are no records.
     """
-    parts = [part for place in Path(outputs).rglob("wandb") for part in parts_of(place.parent)]
-    if not parts:
+    records = [record for place in Path(outputs).rglob("wandb") for record in records_of_run(place.parent)]
+    if not records:
         raise InputError(
             f"no W&B records below {outputs}: train with `python src/train.py` (without logger.wandb=off), "
             "or say where runs are with outputs=FOLDER"
         )
-    return sorted(parts, key=lambda part: part.begun, reverse=True)
+    return sorted(records, key=lambda record: record.begun, reverse=True)
 
 
-def parts_of(run: Path) -> list[Part]:
-    """What W&B recorded of one run since it was last begun from the start, the newest first."""
-    found = [
-        Part(folder, match[1], match[2])
+def records_of_run(run: Path) -> list[RunRecord]:
+    """Return the W&B records of one run since its last start from the beginning, newest first."""
+    records = [
+        RunRecord(folder, match[1], match[2])
         for folder in run.glob("wandb/*run-*")
         if not folder.is_symlink() and (match := FOLDER.fullmatch(folder.name))
     ]
-    found.sort(key=lambda part: part.begun, reverse=True)
-    return [part for part in found if part.run_id == found[0].run_id]
+    records.sort(key=lambda record: record.begun, reverse=True)
+    return [record for record in records if record.run_id == records[0].run_id]
 
 
-def sort_out(parts: list[Part]) -> tuple[list[Part], dict[Part, str]]:
-    """The parts whose logs can be read, and why the others cannot."""
-    reasons = {part: reason for part in parts if (reason := damage(part.log)) is not None}
-    return [part for part in parts if part not in reasons], reasons
+def split_damaged(records: list[RunRecord]) -> tuple[list[RunRecord], dict[RunRecord, str]]:
+    """Return the records with readable logs, and for each damaged one the reason."""
+    reasons = {record: reason for record in records if (reason := log_problem(record.log)) is not None}
+    return [record for record in records if record not in reasons], reasons
 
 
-def damage(log: Path) -> str | None:
-    """What is wrong with a log; None for one that is whole, or whole up to where its run was killed."""
+def log_problem(log: Path) -> str | None:
+    """Return the problem of a log; None if it is intact, or intact up to the point where its run was killed."""
     try:
         content = log.read_bytes()
     except OSError as error:
@@ -117,7 +117,7 @@ def damage(log: Path) -> str | None:
 
 
 def log_records(content: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Position, checksum and checked bytes (kind and payload) of every whole record of a log."""
+    """Yield position, checksum and checked bytes (kind and payload) of every complete record of a log."""
     position = len(MAGIC)
     while position + RECORD.size <= len(content):
         left = BLOCK - position % BLOCK

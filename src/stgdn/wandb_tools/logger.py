@@ -1,4 +1,4 @@
-"""A run's record at W&B: kept on this machine until it can be uploaded, and one however often the run is resumed."""
+"""W&B record of a run: kept on this machine until it is uploaded; a resumed run continues its record."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,58 +13,58 @@ from wandb.errors import AuthenticationError, CommError, UsageError
 
 from stgdn.errors import InputError, choose
 from stgdn.runs.folder import kept_checkpoints
-from stgdn.wandb_tools.local import logged_in, parts_of
+from stgdn.wandb_tools.local import logged_in, records_of_run
 
 MODES = ("auto", "online", "offline", "off")
 LONGEST_TAG = 64  # characters that W&B takes
 
 
 class RunLogger(WandbLogger):
-    """Counts in optimiser steps, and closes the record of a run that fails.
+    """Log by optimiser steps, and close the record of a run that fails.
 
-    The same step has the same number before and after a run was resumed, so that the parts of its record join.
+    The same step has the same number before and after a run was resumed, so that all parts of its record fit together.
     """
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Add to the record; what is told for the same step becomes one row."""
+        """Add metrics to the record; those of the same step become one row."""
         self.experiment.log(dict(metrics), step=step)
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Close the record where training did not come to its end; else pictures and results are still to come."""
+        """Close the record if training failed; after success pictures and results are added first."""
         super().finalize(status)
         if status != "success":
             self.experiment.finish(exit_code=1)
 
 
 def build_loggers(config: DictConfig, folder: Path) -> list[Logger]:
-    """W&B unless it is off, without a network unless one is logged in; `metrics.csv` is the trainer's own.
+    """Build the loggers of a run: W&B unless it is off, offline without a login; the trainer writes `metrics.csv`.
 
     Args:
         config: of the run.
         folder: of the run; its record goes below `wandb/`.
 
     Raises:
-        InputError: an unknown mode, or `online` where W&B cannot be reached or nobody is logged in.
+        InputError: an unknown mode, or `online` where W&B cannot be reached or there is no login.
     """
     if config.logger.wandb == "off":
         return []
     if getattr(rank_zero_only, "rank", 0):
-        return [RunLogger(experiment=begin(config, folder, "disabled"), save_dir=folder)]
-    run = reach(config.logger.wandb, lambda mode: begin(config, folder, mode))
+        return [RunLogger(experiment=open_wandb_run(config, folder, "disabled"), save_dir=folder)]
+    run = start_wandb_run(config.logger.wandb, lambda mode: open_wandb_run(config, folder, mode))
     return [RunLogger(experiment=run, save_dir=folder)]
 
 
-def reach(wanted: str, start: Callable[[str], Any]) -> Any:  # noqa: ANN401
-    """Start a W&B run online where that is wanted and works, else offline.
+def start_wandb_run(wanted: str, start: Callable[[str], Any]) -> Any:  # noqa: ANN401
+    """Start a W&B run online if that is requested and works, else offline.
 
     Args:
         wanted: `auto`, `online` or `offline`.
-        start: from `online` or `offline` to the run.
+        start: starts the run, given `online` or `offline`.
 
     Raises:
-        InputError: an unknown mode, or `online` where W&B cannot be reached or nobody is logged in.
+        InputError: an unknown mode, or `online` where W&B cannot be reached or there is no login.
     """
     mode = choose(wanted, MODES, "logger.wandb")
     try:
@@ -82,15 +82,15 @@ def reach(wanted: str, start: Callable[[str], Any]) -> Any:  # noqa: ANN401
         return start("offline")
 
 
-def begin(config: DictConfig, folder: Path, mode: str) -> Any:  # noqa: ANN401
-    """Open a W&B run that a sweep's dashboard can sort: grouped by experiment and data, named by what differs.
+def open_wandb_run(config: DictConfig, folder: Path, mode: str) -> Any:  # noqa: ANN401
+    """Open a W&B run, grouped by experiment and data and named by network, stream and seed.
 
-    Its config is the run's, nested, and `variant`, which the seeds of a network on a stream by a recipe share. A run
-    that goes on from a checkpoint goes on with the record it had.
+    Its config is that of the run, nested, with `variant`, which all seeds of a network on a stream by a recipe share.
+    A run that continues from a checkpoint also continues its record.
     """
     experiment, data, stream = config.experiment_name, config.data.name, config.data.stream
     resumed = bool(kept_checkpoints(folder)) and not config.overwrite
-    before = parts_of(folder) if resumed else []
+    before = records_of_run(folder) if resumed else []
     content: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # pyright: ignore[reportAssignmentType]
     recipe = re.sub(r"-seed\d+", "", Path(config.folder).name)  # with whatever else was changed
     tags = [data, config.model.name, stream, config.recipe_name, experiment]

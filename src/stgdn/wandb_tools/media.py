@@ -1,4 +1,4 @@
-"""What a finished run shows at W&B besides its curves: results that sort, and pictures."""
+"""Results and pictures of a finished run for W&B."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stgdn.runs.metrics import Metrics, read_metrics
-from stgdn.wandb_tools.logger import reach
+from stgdn.wandb_tools.logger import start_wandb_run
 
 
-def tell_wandb(
+def log_results(
     logger: WandbLogger, folder: Path, summary: Mapping[str, Any], figures: Mapping[str, Figure | None]
 ) -> None:
     """Add results and pictures to a run's record, and close it.
@@ -22,18 +22,18 @@ def tell_wandb(
     Args:
         logger: of the run.
         folder: of the run, with its `metrics.csv`.
-        summary: what `summary.json` will hold.
-        figures: pictures by name; None where there is none.
+        summary: content of `summary.json`.
+        figures: by name; None for a missing one.
     """
     shown = {**figures, "curves": curves_figure(read_metrics(folder / "metrics.csv"))}
     media = {name: wandb.Image(figure) for name, figure in shown.items() if figure is not None}
     logger.experiment.log(media)
-    logger.experiment.summary.update(sortable(summary))
+    logger.experiment.summary.update(sortable_summary(summary))
     logger.experiment.finish()
 
 
 def record_picture(figure: Figure, path: Path, data: str, wanted: str, project: str) -> None:
-    """Record a picture of several runs, such as Fig. 2, as a run of its own beside those of its data.
+    """Record a picture of several runs, such as Fig. 2, as a separate W&B run beside those of its data.
 
     Args:
         figure: the picture.
@@ -56,15 +56,15 @@ def record_picture(figure: Figure, path: Path, data: str, wanted: str, project: 
             project=project, name=path.stem, dir=folder, group=group, job_type="figure", mode=mode, settings=settings
         )
 
-    run = reach(wanted, start)
+    run = start_wandb_run(wanted, start)
     run.log({"figure2": wandb.Image(figure)})
     run.finish()
 
 
-def sortable(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """A summary as W&B's table of runs can sort it: over-smoothing as one number a measure, `last_layer/MEASURE`.
+def sortable_summary(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a summary of sortable values: over-smoothing as one number per measure, `last_layer/MEASURE`.
 
-    By layer it is in the curves, as `smoothing/MEASURE/layerL`.
+    The values by layer are in the curves, as `smoothing/MEASURE/layerL`.
     """
     entries = {key: value for key, value in summary.items() if key != "smoothing"}
     last = {f"last_layer/{measure}": layers[-1] for measure, layers in summary.get("smoothing", {}).items() if layers}
@@ -72,7 +72,7 @@ def sortable(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def curves_figure(metrics: Metrics) -> Figure:
-    """Loss, top-1, throughput and, where it was measured, every layer's mean average distance, by epoch."""
+    """Draw loss, top-1, throughput and, if measured, the mean average distance of every layer, by epoch."""
     layers = [key for key in metrics if key.startswith("smoothing/mad/")]
     panels: dict[str, list[str]] = {
         "loss": ["train/loss", "val/loss"],
@@ -88,11 +88,12 @@ def curves_figure(metrics: Metrics) -> Figure:
 
 
 def _draw(axes: Axes, title: str, metrics: Metrics, keys: list[str]) -> None:
-    """One panel; rows in which a metric was not measured are passed over."""
+    """Draw one panel; rows without a value are skipped."""
     for key in keys:
-        if key in metrics and (there := np.isfinite(metrics[key])).any():
+        if key in metrics and (measured := np.isfinite(metrics[key])).any():
             label = key.rsplit("/", 1)[-1] if key.startswith("smoothing") else key.split("/")[0]
-            axes.plot(metrics["epoch"][there], metrics[key][there], marker=".", label=label.replace("val", "held out"))
+            epochs, values = metrics["epoch"][measured], metrics[key][measured]
+            axes.plot(epochs, values, marker=".", label=label.replace("val", "held out"))
     axes.set(title=title, xlabel="epoch")
     axes.set_ylim(bottom=0)
     if axes.lines:

@@ -22,7 +22,7 @@ from stgdn.data.store.store import Store
 from stgdn.errors import InputError
 from stgdn.inference.accelerator import chosen_device
 from stgdn.model.network import Network
-from stgdn.reports.figures.embedding import JointFeatures, joint_features, plane, time_averages
+from stgdn.reports.figures.embedding import JointFeatures, joint_features, time_averages, tsne_positions
 from stgdn.reports.figures.embedding_figure import Panel, embedding_figure, joint_colours
 from stgdn.reports.figures.embedding_page import embedding_page
 from stgdn.reports.figures.figure2 import class_label
@@ -86,27 +86,27 @@ def made_up(bodies: int = 8, spread: float = 0.1, joints: int = 20) -> JointFeat
 class TestPlane:
     def test_the_same_every_time_and_joints_that_differ_lie_apart(self) -> None:
         features = made_up(5)
-        places = plane(features)
-        np.testing.assert_array_equal(places, plane(features))
-        centres = places.mean(axis=0)
-        nearest = np.linalg.norm(places[:, :, None] - centres, axis=3).argmin(axis=2)
+        positions = tsne_positions(features)
+        np.testing.assert_array_equal(positions, tsne_positions(features))
+        centres = positions.mean(axis=0)
+        nearest = np.linalg.norm(positions[:, :, None] - centres, axis=3).argmin(axis=2)
         assert (nearest == np.arange(20)).all()
 
     def test_one_body_alone(self) -> None:
-        places = plane(made_up(1))
-        assert places.shape == (1, 20, 2)
-        assert np.isfinite(places).all()
+        positions = tsne_positions(made_up(1))
+        assert positions.shape == (1, 20, 2)
+        assert np.isfinite(positions).all()
 
     def test_joints_that_are_all_the_same_have_one_place(self) -> None:
         features = made_up()
         same = dataclasses.replace(features, values=np.ones_like(features.values))
-        assert not plane(same).any()
+        assert not tsne_positions(same).any()
 
 
 def panel(name: str, features: JointFeatures) -> Panel:
     smoothing = {measure: [0.5, 0.25] for measure in MEASURES}
-    places = features.values[..., :2].copy()
-    return Panel(name, f"{name}: recipe made up", KINECT20, features, places, smoothing)
+    positions = features.values[..., :2].copy()
+    return Panel(name, f"{name}: recipe made up", KINECT20, features, positions, smoothing)
 
 
 class TestPictureAndPage:
@@ -138,13 +138,13 @@ class TestPictureAndPage:
             assert len(part["x"]) == len(part["y"]) == 8 * 20
             assert 0 <= min(part["x"] + part["y"]) <= max(part["x"] + part["y"]) <= 1
             assert [content["clips"][clip] for clip, _ in part["bodies"]] == features.clips.tolist()
-        places = features.values[..., :2].reshape(-1, 2)
+        positions = features.values[..., :2].reshape(-1, 2)
         x = np.array(content["panels"][0]["x"])
-        assert np.corrcoef(x, places[:, 0])[0, 1] == pytest.approx(1, abs=1e-6)
+        assert np.corrcoef(x, positions[:, 0])[0, 1] == pytest.approx(1, abs=1e-6)
 
     def test_page_of_one_place(self) -> None:
         flat = panel("flat", made_up())
-        flat = dataclasses.replace(flat, places=np.zeros_like(flat.places))
+        flat = dataclasses.replace(flat, positions=np.zeros_like(flat.positions))
         assert "NaN" not in embedding_page([flat, flat], "", "")
 
 
@@ -178,7 +178,7 @@ def test_command_draws_both_and_prints_the_numbers(
     run_command: RunCommand, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "stgdn.reports.figures.figure2.plane", lambda features, _: features.values[..., :2]
+        "stgdn.reports.figures.figure2.tsne_positions", lambda features, _: features.values[..., :2]
     )  # t-SNE is slow
     runs = [make_run("st_gcn"), make_run("st_gdn2", "batch_size=16")]
     outcome = run_command("figure2", f"runs=[{','.join(map(str, runs))}]", "class=throw", "clips=4", "logger.wandb=off")

@@ -8,14 +8,15 @@ import pytest
 from tests.reports import made_up
 
 from stgdn.errors import InputError
-from stgdn.reports.fusion.alignment import Part
-from stgdn.reports.fusion.disagreement import disagreements, expect_two, print_disagreements, told
+from stgdn.reports.fusion.alignment import StreamScores
+from stgdn.reports.fusion.disagreement import disagreement_summary, disagreements, expect_two, print_disagreements
 
 
-def parts(**changed: Any) -> tuple[Part, Part]:  # noqa: ANN401
+def parts(**changed: Any) -> tuple[StreamScores, StreamScores]:  # noqa: ANN401
     """Scores of two runs; the second one's clips are in another order."""
     order = np.random.default_rng(5).permutation(made_up.CLIPS)
-    return Part(made_up.scores(seed=1), "first"), Part(made_up.scores(seed=2, order=order, **changed), "second")
+    second = made_up.scores(seed=2, order=order, **changed)
+    return StreamScores(made_up.scores(seed=1), "first"), StreamScores(second, "second")
 
 
 def softmax(scores: np.ndarray) -> list[float]:
@@ -40,8 +41,8 @@ def test_every_clip_told_apart() -> None:
     assert {each.name for each in found} == set(expected)
     for each in found:
         label, said, right, *numbers = expected[each.name]
-        assert (each.label, each.said, each.right) == (label, said, right)
-        assert [each.margin, *each.sure] == pytest.approx(numbers, abs=1e-6)
+        assert (each.label, each.predicted, each.right) == (label, said, right)
+        assert [each.margin, *each.probabilities] == pytest.approx(numbers, abs=1e-6)
     assert {each.right for each in found} == {"A", "B", None}
     order = [(each.right is None, -each.margin) for each in found]
     assert order == sorted(order)
@@ -53,7 +54,7 @@ def test_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     print_disagreements(found, (first, second), 3)
     out = capsys.readouterr().out
     assert f"A: first, top-1 {100 * first.scores.accuracy():.2f}" in out
-    assert told(found, made_up.CLIPS) in out
+    assert disagreement_summary(found, made_up.CLIPS) in out
     assert sum(f"│ {each.name} " in out for each in found) == 3
     assert f"and {len(found) - 3} more" in out
     rows = [line for line in out.splitlines() if found[0].name in line]

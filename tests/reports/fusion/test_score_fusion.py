@@ -10,17 +10,17 @@ from tests.reports.made_up import CLASSES, CLIPS, labels, scores
 
 from stgdn.errors import InputError
 from stgdn.inference.stream_weights import default_weights
-from stgdn.reports.fusion.alignment import Part
+from stgdn.reports.fusion.alignment import StreamScores
 from stgdn.reports.fusion.score_fusion import Fusion, fuse
 
 STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
 
 
-def part(stream: str, place: str = "", **changed: Any) -> Part:  # noqa: ANN401
-    return Part(scores(stream, **changed), place or f"runs/{stream}")
+def part(stream: str, place: str = "", **changed: Any) -> StreamScores:  # noqa: ANN401
+    return StreamScores(scores(stream, **changed), place or f"runs/{stream}")
 
 
-def literal_top(parts: list[Part], weights: list[float], k: int) -> float:
+def literal_top(parts: list[StreamScores], weights: list[float], k: int) -> float:
     """Top-k of fused scores in per cent, clip by clip."""
     hits = 0
     for number in range(CLIPS):
@@ -117,7 +117,7 @@ class TestMistakes:
             fuse([part("joint", "a"), part("bone"), part("joint", "b")])
 
     @pytest.mark.parametrize("parts", [[], [part("joint")]])
-    def test_fewer_than_two(self, parts: list[Part]) -> None:
+    def test_fewer_than_two(self, parts: list[StreamScores]) -> None:
         with pytest.raises(InputError, match=f"two streams or more, and runs= gives {len(parts)}"):
             fuse(parts)
 

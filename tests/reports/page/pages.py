@@ -1,4 +1,4 @@
-"""Runs for pages: what finished ones leave behind, with layers, made without training."""
+"""Folders of finished runs for pages, with layers, made without training."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.reports import made_up
 
-from stgdn.runs.result import Result, gather
+from stgdn.runs.result import Result, collect_runs
 
 JOINTS = ("spine_mid", "neck", "head", "left_hand", "right_hand")
 PARENTS = (0, 0, 1, 1, 1)
@@ -21,20 +21,20 @@ METRICS = """epoch,train/loss,train/top1,val/loss,val/top1,smoothing/mad/layer1,
 
 
 def covariance(size: int, seed: int = 0) -> NDArray[np.float64]:
-    """A covariance (D, D) that is far from white, but not singular."""
+    """Return a covariance (D, D) that is far from white, but not singular."""
     samples = np.random.default_rng(seed).normal(size=(3 * size, size)) @ np.diag(np.linspace(0.2, 3, size))
     samples += samples[:, :1]
     return np.cov(samples.T)
 
 
 def inverse_root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The exact Σ^{-1/2}."""
+    """Return the exact Σ^{-1/2}."""
     values, vectors = np.linalg.eigh(matrix)
     return vectors @ np.diag(values**-0.5) @ vectors.T
 
 
 def arrays(layers: int = 2, frames: int = 8, seed: int = 0) -> dict[str, NDArray]:
-    """What `layers.npz` holds: a graph in every layer, joints whitened in all, frames in the last."""
+    """Return arrays of `layers.npz`: a graph in every layer, joints whitened in all, frames in the last."""
     generator = np.random.default_rng(seed)
     found: dict[str, NDArray] = {
         "joints": np.array(JOINTS),
@@ -52,7 +52,7 @@ def arrays(layers: int = 2, frames: int = 8, seed: int = 0) -> dict[str, NDArray
 
 
 def run(outputs: Path, *, layers: dict[str, NDArray] | None = None, **changed: Any) -> Path:  # noqa: ANN401
-    """A finished run's folder with curves, and with `layers.npz` if there is something for it."""
+    """Write the folder of a finished run with curves, and with `layers.npz` if arrays are given."""
     folder = made_up.run(outputs, **changed)
     (folder / "metrics.csv").write_text(METRICS)
     if layers is not None:
@@ -66,8 +66,8 @@ def save(path: Path, layers: dict[str, NDArray]) -> None:
 
 
 def results(outputs: Path) -> tuple[Result, ...]:
-    """All finished runs below a folder."""
-    return gather(outputs).results
+    """Return all finished runs below a folder."""
+    return collect_runs(outputs).results
 
 
 def summarise(folder: Path, **entries: Any) -> None:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""What is drawn of a run's layers: graphs, and covariances before and after whitening."""
+"""Layers of a run in the page: graphs, and covariances before and after whitening."""
 
 import base64
 import json

@@ -41,8 +41,8 @@ def test_the_surest_first(folder: Path) -> None:
         (reading,) = clip["readings"]
         classes = player["classes"][clip["classes"]]
         assert classes[clip["label"]] == each.true
-        assert classes[reading["shown"][0]] == each.said
-        assert reading["course"][0][-1] == pytest.approx(each.sure, abs=6e-4)
+        assert classes[reading["shown"][0]] == each.predicted
+        assert reading["course"][0][-1] == pytest.approx(each.probability, abs=6e-4)
 
 
 def test_a_run_without_mistakes(folder: Path) -> None:

@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from stgdn.reports.page.packing import in_blocks, pack
+from stgdn.reports.page.packing import block_means, pack
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_a_packed_array_comes_back_within_its_error(values: np.ndarray) -> None:
 
 def test_blocks_are_means() -> None:
     matrix = np.random.default_rng(1).normal(size=(11, 11))
-    found, block = in_blocks(matrix, side=4)
+    found, block = block_means(matrix, side=4)
     assert block == 3
     for row, rows in enumerate((range(0, 3), range(3, 6), range(6, 9), range(9, 11))):
         for column, columns in enumerate((range(0, 3), range(3, 6), range(6, 9), range(9, 11))):
@@ -32,6 +32,6 @@ def test_blocks_are_means() -> None:
 
 def test_a_small_matrix_stays_as_it_is() -> None:
     matrix = np.arange(9.0).reshape(3, 3)
-    found, block = in_blocks(matrix, side=3)
+    found, block = block_means(matrix, side=3)
     assert block == 1
     np.testing.assert_array_equal(found, matrix)

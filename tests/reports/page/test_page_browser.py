@@ -86,7 +86,7 @@ READ = """canvas => {
 
 
 def paint(page: Page, canvas: str) -> Counter[tuple[int, ...]]:
-    """How often a canvas has each colour (red, green, blue) on its diagonal."""
+    """Return the count of each colour (red, green, blue) on the diagonal of a canvas."""
     return Counter(map(tuple, page.locator(canvas).first.evaluate(READ)))
 
 

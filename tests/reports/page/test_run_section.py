@@ -1,4 +1,4 @@
-"""What a page holds of every run."""
+"""Content of the page for every run."""
 
 import shutil
 from pathlib import Path

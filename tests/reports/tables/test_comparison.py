@@ -16,7 +16,7 @@ from stgdn.reports.tables.comparison import compare
 from stgdn.reports.tables.fused_rows import COMPUTED, WRITTEN
 from stgdn.reports.tables.letter import ABLATION
 from stgdn.reports.tables.rows import Comparison, Row
-from stgdn.runs.result import gather, read_json
+from stgdn.runs.result import collect_runs, read_json
 
 NTU: dict[str, Any] = {"data": "ntu60_xsub", "synthetic": False, "recipe": "letter", "epochs": 50}
 Train = Callable[..., Path]
@@ -33,7 +33,7 @@ def train(tmp_path: Path) -> Train:
 
 
 def table(outputs: Path, name: str, **options: Any) -> Comparison:  # noqa: ANN401
-    (found,) = compare(gather(outputs), name, **options)[0]
+    (found,) = compare(collect_runs(outputs), name, **options)[0]
     return found
 
 
@@ -101,7 +101,7 @@ class TestRows:
     def test_a_seed_that_is_there_twice_counts_once(self, train: Train, tmp_path: Path) -> None:
         first = train(test_top1=80)
         run(tmp_path / "ntu60_copy", **NTU, test_top1=10)
-        comparisons, notes = compare(gather(tmp_path), "table1")
+        comparisons, notes = compare(collect_runs(tmp_path), "table1")
         (row,) = rows(comparisons[0], "st_gdn", "joint")
         assert [result.folder for result in row.results] in (
             [first],
@@ -141,7 +141,7 @@ class TestStatus:
 
     def test_no_run_at_all(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="there is no finished run"):
-            compare(gather(tmp_path))
+            compare(collect_runs(tmp_path))
 
 
 class TestRecipes:
@@ -198,7 +198,7 @@ class TestFusedRows:
         folder = fuse_and_write(tmp_path, "ntu60_xsub/st_gdn/*/letter-seed1")
         summary = tmp_path / "ntu60_xsub/st_gdn/bone/letter-seed1/summary.json"
         write_json(summary, read_json(summary) | {"test_top1": 99.0})
-        comparisons, notes = compare(gather(tmp_path), "table2")
+        comparisons, notes = compare(collect_runs(tmp_path), "table2")
         assert rows(comparisons[0], "st_gdn", "joint+bone")[0].origin == COMPUTED
         (note,) = notes
         assert f"{folder / 'fusion.json'} is in no table" in note
@@ -208,7 +208,7 @@ class TestFusedRows:
     def test_a_damaged_fusion_is_named_and_computed_again(self, tmp_path: Path, content: str) -> None:
         folder = fuse_and_write(tmp_path, "ntu60_xsub/st_gdn/*/letter-seed1")
         (folder / "fusion.json").write_text(content)
-        comparisons, (note,) = compare(gather(tmp_path), "table2")
+        comparisons, (note,) = compare(collect_runs(tmp_path), "table2")
         assert str(folder / "fusion.json") in note
         assert rows(comparisons[0], "st_gdn", "joint+bone")[0].origin == COMPUTED
 
@@ -228,7 +228,7 @@ class TestFusedRows:
 
     def test_scores_that_cannot_be_fused_are_told(self, tmp_path: Path) -> None:
         (tmp_path / "ntu60_xsub/st_gdn/bone/letter-seed1/scores.npz").unlink()
-        comparisons, (note,) = compare(gather(tmp_path), "table2")
+        comparisons, (note,) = compare(collect_runs(tmp_path), "table2")
         assert "joint+bone of" in note
         assert rows(comparisons[0], "st_gdn", "joint+bone")[0].status == "not run"
 
@@ -238,7 +238,7 @@ class TestTables:
         train()
         run(tmp_path)
         run(tmp_path, data="nw_ucla", synthetic=False, recipe="nw_ucla", model="st_gcn", test_top1=85.2)
-        found = {comparison.name: comparison for comparison in compare(gather(tmp_path))[0]}
+        found = {comparison.name: comparison for comparison in compare(collect_runs(tmp_path))[0]}
         assert list(found) == ["table1", "table2", "table3", "table4", "demo", "nw_ucla"]
         assert all(row.synthetic for row in found["demo"].rows)
         assert not any(row.synthetic for name in found if name != "demo" for row in found[name].rows)
@@ -248,7 +248,7 @@ class TestTables:
     def test_every_run_is_in_a_table(self, train: Train, tmp_path: Path) -> None:
         train(stream="bone_motion")
         train(model="st_gdn_e", data="kinetics")
-        (other,) = compare(gather(tmp_path), "other")[0]
+        (other,) = compare(collect_runs(tmp_path), "other")[0]
         assert [(row.data, row.method, row.stream) for row in other.rows] == [
             ("kinetics", "st_gdn_e", "joint"),
             ("ntu60_xsub", "st_gdn", "bone_motion"),
@@ -259,7 +259,7 @@ class TestTables:
         train(model="agcn")
         only = {"model": "agcn", "stream": "joint", "data": None, "recipe": None}
         assert [row.method for row in table(tmp_path, "table1", only=only).rows] == ["agcn"]
-        kept = compare(gather(tmp_path), missing=False)[0]
+        kept = compare(collect_runs(tmp_path), missing=False)[0]
         assert [(each.name, len(each.rows)) for each in kept] == [("table1", 2), ("table2", 2)]
 
     @pytest.mark.parametrize(
@@ -275,4 +275,4 @@ class TestTables:
     def test_choices_that_are_not_there(self, train: Train, tmp_path: Path, options: dict[str, Any], told: str) -> None:
         train()
         with pytest.raises(InputError, match=told):
-            compare(gather(tmp_path), **options)
+            compare(collect_runs(tmp_path), **options)

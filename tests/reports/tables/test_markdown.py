@@ -17,7 +17,7 @@ from stgdn.reports.tables.csv_records import as_csv
 from stgdn.reports.tables.latex import as_latex, escape
 from stgdn.reports.tables.markdown import END, START, check_target, markdown, write_tables
 from stgdn.reports.tables.rows import Comparison, letter
-from stgdn.runs.result import gather
+from stgdn.runs.result import collect_runs
 
 DOCUMENT = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}%s\end{document}"
 
@@ -37,7 +37,7 @@ def outputs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def comparisons(outputs: Path) -> list[Comparison]:
-    return compare(gather(outputs))[0]
+    return compare(collect_runs(outputs))[0]
 
 
 class TestMarkdown:

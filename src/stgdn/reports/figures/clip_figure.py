@@ -1,4 +1,4 @@
-"""Frames of a clip side by side, without what any network says of it."""
+"""Frames of a clip side by side, without predictions."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,21 +16,21 @@ CELL, HEIGHT = 1.3, 2.4  # inches
 
 
 def clip_figure(clip: Clip, layout: Layout, title: str, frames: int = 8) -> Figure:
-    """Bodies of a clip as its camera saw them, in so many frames, evenly from the first to the last.
+    """Draw the bodies of a clip as seen by its camera, in evenly spaced frames.
 
     Args:
-        clip: what is shown; a clip of fewer frames is shown whole.
-        layout: of its joints.
-        title: stands above.
-        frames: how many.
+        clip: to draw; all frames are drawn if it has fewer than `frames`.
+        layout: of the joints.
+        title: of the figure.
+        frames: number of frames.
     """
-    found = positions(clip, layout)
-    chosen = np.unique(np.linspace(0, found.shape[1] - 1, frames).round().astype(np.int64))
-    low, high = (edge[:2] for edge in extent(found[:, chosen]))
+    joints = positions(clip, layout)
+    chosen = np.unique(np.linspace(0, joints.shape[1] - 1, frames).round().astype(np.int64))
+    low, high = (edge[:2] for edge in extent(joints[:, chosen]))
     room = ROOM * float((high - low).max())
     figure = Figure(figsize=(CELL * len(chosen), HEIGHT), layout="constrained")
     for axes, frame in zip(figure.subplots(1, len(chosen), squeeze=False)[0], chosen.tolist(), strict=True):
-        _draw(axes, found[:, frame], layout)
+        _draw(axes, joints[:, frame], layout)
         axes.set(xlim=(low[0] - room, high[0] + room), ylim=(low[1] - room, high[1] + room), aspect="equal")
         axes.set_title(f"frame {frame + 1}", fontsize=8)
         axes.axis("off")
@@ -39,7 +39,7 @@ def clip_figure(clip: Clip, layout: Layout, title: str, frames: int = 8) -> Figu
 
 
 def _draw(axes: Axes, bodies: NDArray[np.float64], layout: Layout) -> None:
-    """The bones of bodies (M, V, 3); what is not there is left out."""
+    """Draw the bones of bodies (M, V, 3); missing joints are left out."""
     for body, joints in enumerate(bodies):
         bones = [joints[[child, parent], :2] for child, parent in layout.bones]
         axes.add_collection(LineCollection(bones, colors=BODIES[body % len(BODIES)], linewidths=1.6), autolim=False)

@@ -1,4 +1,4 @@
-"""Pictures of a run: confusion matrix and learned adjacencies."""
+"""Figures of a run: confusion matrix and learned adjacencies."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,7 +14,7 @@ GAP = 2  # columns between subsets
 
 
 def confusion_figure(scores: Scores, title: str) -> Figure:
-    """Confusion matrix, rows normalised to the true classes."""
+    """Draw the confusion matrix, rows normalised to the true classes."""
     counts = scores.confusion()
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = len(scores.classes)
@@ -35,9 +35,9 @@ def confusion_figure(scores: Scores, title: str) -> Figure:
 
 
 def adjacency_figure(network: Network, joints: tuple[str, ...]) -> Figure | None:
-    """What each layer has learned to add to the skeleton's graph, one row a layer, its subsets side by side.
+    """Draw the learned adjacency of each layer: one row per layer, subsets side by side.
 
-    Entry (i, j) is what joint j takes from joint i. None where nothing is learned.
+    Entry (i, j) is the weight from joint i to joint j. Returns None if no adjacency is learned.
     """
     learned = [
         (number, layer.spatial.adjacency.learned.detach().float().cpu().numpy())
@@ -61,7 +61,7 @@ def adjacency_figure(network: Network, joints: tuple[str, ...]) -> Figure | None
 
 
 def _draw_subsets(axes: Axes, number: int, adjacency: NDArray[np.float32], joints: tuple[str, ...]) -> None:
-    """A layer's three subsets (K V V) beside one another in one picture, with the joints' names and numbers."""
+    """Draw the three subsets (K, V, V) of a layer side by side, with names and numbers of joints."""
     V = len(joints)
     starts = range(0, len(SUBSETS) * (V + GAP), V + GAP)
     picture = np.full((V, starts[-1] + V), np.nan, adjacency.dtype)

@@ -1,4 +1,4 @@
-"""The letter's Fig. 2: what the last graph layer knows of each joint, laid out in the plane.
+"""The letter's Fig. 2: t-SNE of the joint features at the last graph layer.
 
 Glossary of shapes: B bodies, each of one clip, V joints, C features.
 """
@@ -22,11 +22,11 @@ PERPLEXITY = 30  # scikit-learn's default; less where there are few points
 
 @dataclass(frozen=True)
 class JointFeatures:
-    """Features of the joints of bodies, averaged over the frames in which a body is seen.
+    """Hold features of joints, averaged over the frames in which a body is seen.
 
     Attributes:
         values: (B, V, C) float32.
-        clips: (B,) names.
+        clips: (B,) names of clips.
         bodies: (B,) number of the body in its clip, from 0.
     """
 
@@ -37,7 +37,7 @@ class JointFeatures:
 
 @torch.no_grad()
 def joint_features(network: Network, data: SkeletonData, label: int, device: torch.device) -> JointFeatures:
-    """Features of the last graph layer, behind its ReLU, of all bodies in the test clips of class `label`.
+    """Return the features after the last graph layer's ReLU of all bodies in the test clips of class `label`.
 
     These are the features that the classifier averages. The network computes as in evaluation and stays on `device`.
     """
@@ -58,7 +58,12 @@ def joint_features(network: Network, data: SkeletonData, label: int, device: tor
 
 
 def time_averages(network: Network, clips: Tensor) -> tuple[Tensor, Tensor]:
-    """Average features (N, M, V, C) of the joints in clips (N, C, T, V, M), and which bodies are seen, (N, M)."""
+    """Return joint features averaged over time, (N, M, V, C), and a mask of valid bodies, (N, M).
+
+    Args:
+        network: computes the features.
+        clips: (N, C, T, V, M).
+    """
     features = network.features(clips)
     seen = seen_frames(clips).flatten(0, 1)[:, :: int(np.prod(network.strides))].to(features.dtype)
     frames = seen.sum(dim=1)
@@ -67,17 +72,17 @@ def time_averages(network: Network, clips: Tensor) -> tuple[Tensor, Tensor]:
     return rearrange(means, "(n m) c v -> n m v c", n=len(clips)), frames.view(len(clips), -1) > 0
 
 
-def plane(features: JointFeatures, seed: int = 0) -> NDArray[np.float32]:
-    """Places (B, V, 2) of all joints of all bodies by t-SNE (van der Maaten and Hinton 2008), the same for one seed.
+def tsne_positions(features: JointFeatures, seed: int = 0) -> NDArray[np.float32]:
+    """Return t-SNE positions (B, V, 2) of all joints (van der Maaten and Hinton 2008), the same for the same seed.
 
     Euclidean distances, perplexity 30 (a third of the points where those are fewer than 90), started from the first
     two principal components.
     """
     points = features.values.reshape(-1, features.values.shape[2])
-    if not np.ptp(points, axis=0).any():  # one place for all: there is nothing to lay out
+    if not np.ptp(points, axis=0).any():  # all points are equal: nothing to lay out
         return np.zeros((*features.values.shape[:2], 2), np.float32)
     perplexity = min(PERPLEXITY, (len(points) - 1) / 3)
     init = "pca" if min(points.shape) > 1 else "random"
     with threadpool_limits(1):  # sums in one order on any machine; threads of a busy one would wait for each other
-        places = TSNE(perplexity=perplexity, init=init, random_state=seed).fit_transform(points)
-    return places.reshape(*features.values.shape[:2], 2).astype(np.float32)
+        positions = TSNE(perplexity=perplexity, init=init, random_state=seed).fit_transform(points)
+    return positions.reshape(*features.values.shape[:2], 2).astype(np.float32)

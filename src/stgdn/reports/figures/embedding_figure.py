@@ -1,4 +1,4 @@
-"""Joints laid out in the plane, as a picture: one panel a run, one colour a joint."""
+"""Joint embeddings as a picture: one panel per run, one colour per joint."""
 
 import colorsys
 import textwrap
@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 from stgdn.reports.figures.embedding import JointFeatures
 from stgdn.skeleton import Layout
 
-LIGHTNESS = (0.36, 0.5, 0.64)  # of joints that follow one another, so that neighbours can be told apart
+LIGHTNESS = (0.36, 0.5, 0.64)  # of successive joints, so that neighbours are easy to distinguish
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One run's joints in the plane.
+    """Hold the joint embedding of one run.
 
     Attributes:
-        name: of the run, in short.
-        title: all that should be said of it.
+        name: short name of the run.
+        title: of the panel, with recipe, seed and accuracy.
         layout: of the joints.
-        features: whose joints these are.
-        places: (B, V, 2).
+        features: of the joints.
+        positions: (B, V, 2) of the joints in the plane.
         smoothing: over-smoothing measures by layer.
     """
 
@@ -34,12 +34,12 @@ class Panel:
     title: str
     layout: Layout
     features: JointFeatures
-    places: NDArray[np.float32]
+    positions: NDArray[np.float32]
     smoothing: dict[str, list[float]]
 
 
 def joint_colours(layout: Layout) -> list[str]:
-    """A colour for every joint: hues go along the limbs, so that a limb has related ones."""
+    """Return a colour for every joint; joints of one limb have similar hues."""
     children: dict[int, list[int]] = {joint: [] for joint in range(layout.num_joints)}
     for child, parent in layout.bones:
         children[parent].append(child)
@@ -55,7 +55,7 @@ def joint_colours(layout: Layout) -> list[str]:
 
 
 def embedding_figure(panels: Sequence[Panel], title: str) -> Figure:
-    """The panels side by side; a joint's number stands where the median of its points is."""
+    """Draw the panels side by side; the number of a joint is at the median of its points."""
     layout = panels[0].layout
     colours = joint_colours(layout)
     columns = 5
@@ -73,11 +73,11 @@ def embedding_figure(panels: Sequence[Panel], title: str) -> Figure:
 
 
 def _draw(axes: Axes, panel: Panel, colours: Sequence[str]) -> None:
-    size = np.clip(12000 / panel.places[..., 0].size, 4, 40)
+    size = np.clip(12000 / panel.positions[..., 0].size, 4, 40)
     for joint, colour in enumerate(colours):
-        axes.scatter(*panel.places[:, joint].T, s=size, color=colour, alpha=0.7, linewidths=0)
+        axes.scatter(*panel.positions[:, joint].T, s=size, color=colour, alpha=0.7, linewidths=0)
     for joint, colour in enumerate(colours):
-        x, y = np.median(panel.places[:, joint], axis=0)
+        x, y = np.median(panel.positions[:, joint], axis=0)
         outline = [withStroke(linewidth=3, foreground="white")]
         axes.text(x, y, str(joint), color=colour, weight="bold", ha="center", va="center", path_effects=outline)
     axes.set_title("\n".join(textwrap.wrap(panel.title, 80)), fontsize=11)

@@ -1,4 +1,4 @@
-"""Joints laid out in the plane, as one page that needs nothing else: pointing at a joint tells whose it is."""
+"""Joint embeddings as one self-contained page; pointing at a joint shows its clip and body."""
 
 import json
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ TEMPLATE = Path(__file__).with_name("embedding.html")
 
 
 def embedding_page(panels: Sequence[Panel], title: str, note: str) -> str:
-    """HTML with the panels, the joints' colours and the over-smoothing figures.
+    """Return HTML with the panels, the colours of joints and the over-smoothing values.
 
     Args:
-        panels: one a run.
+        panels: one per run.
         title: of the page.
-        note: how they were made.
+        note: how the panels were made.
     """
     layout = panels[0].layout
     clips = sorted({name for panel in panels for name in panel.features.clips.tolist()})
@@ -38,21 +38,21 @@ def embedding_page(panels: Sequence[Panel], title: str, note: str) -> str:
             for panel in panels
         ],
     }
-    written = json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")  # a name cannot end the script
-    return TEMPLATE.read_text(encoding="utf-8").replace("CONTENT", written, 1)
+    text = json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")  # a name cannot end the script
+    return TEMPLATE.read_text(encoding="utf-8").replace("CONTENT", text, 1)
 
 
 def _panel(panel: Panel, clips: list[str]) -> dict[str, Any]:
-    """Places from 0 to 1, joint by joint and body by body; (clip, number) of each body."""
-    places = panel.places.reshape(-1, 2)
-    low, extent = places.min(axis=0), np.ptp(places, axis=0).max()
-    margin = (extent - np.ptp(places, axis=0)) / 2
-    x, y = np.round((places - low + margin) / (extent or 1), 4).T.tolist()
+    """Return positions from 0 to 1, joint by joint and body by body, and (clip, number) of each body."""
+    positions = panel.positions.reshape(-1, 2)
+    low, extent = positions.min(axis=0), np.ptp(positions, axis=0).max()
+    margin = (extent - np.ptp(positions, axis=0)) / 2
+    x, y = np.round((positions - low + margin) / (extent or 1), 4).T.tolist()
     owners = zip(panel.features.clips.tolist(), panel.features.bodies.tolist(), strict=True)
     return {"title": panel.title, "x": x, "y": y, "bodies": [[clips.index(name), body] for name, body in owners]}
 
 
 def write_page(path: Path, page: str) -> None:
-    """Write a page, whole or not at all."""
+    """Write a page; a failed write leaves no file."""
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")

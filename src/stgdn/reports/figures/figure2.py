@@ -1,4 +1,4 @@
-"""The letter's Fig. 2 from two runs: their joints in the plane, and how far apart each layer keeps them."""
+"""The letter's Fig. 2 from two runs: joint embeddings, and over-smoothing by layer."""
 
 import re
 import textwrap
@@ -13,7 +13,7 @@ from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.data.build import build_data
 from stgdn.errors import InputError, choose
 from stgdn.files import file_name
-from stgdn.reports.figures.embedding import joint_features, plane
+from stgdn.reports.figures.embedding import joint_features, tsne_positions
 from stgdn.reports.figures.embedding_figure import Panel
 from stgdn.reports.fusion.pairs import Pair, names, other_differences
 from stgdn.runs.result import Result
@@ -23,33 +23,33 @@ from stgdn.training.trainer import build_recognizer, load_weights
 
 
 def panels(pair: Pair, chosen: str, device: torch.device, *, clips: int, seed: int) -> list[Panel]:
-    """Lay out the joints of both runs in the test clips of the class `chosen`, on `device`.
+    """Compute the joint embeddings of both runs on the test clips of the class `chosen`.
 
     Args:
         pair: the runs.
         chosen: name of the class.
-        device: where to compute.
-        clips: of the class to measure over-smoothing on, at most.
+        device: to compute on.
+        clips: largest number of clips that over-smoothing is measured on.
         seed: of t-SNE.
 
     Raises:
-        InputError: a number out of range, no such class, no test clip of it, no prepared data, or other clips in one
-            store than in the other.
+        InputError: a number out of range, no such class, no test clip of it, no prepared data, or stores with different
+            clips.
     """
     for option, value, least in (("clips", clips, 1), ("seed", seed, 0)):
         if value < least:
             raise InputError(f"{option}={value} must be a whole number from {least} up")
-    found = [
+    drawn = [
         _panel(run, result, name, chosen, device, clips, seed)
         for (run, result), name in zip(pair, names(pair), strict=True)
     ]
-    first, second = (set(panel.features.clips.tolist()) for panel in found)
+    first, second = (set(panel.features.clips.tolist()) for panel in drawn)
     if first != second:
         raise InputError(
             f"the runs' stores hold different clips of this class ({len(first)} and {len(second)}, "
             f"{len(first & second)} in both): prepare the data once for both, and say with data_root= where it is"
         )
-    return found
+    return drawn
 
 
 def _panel(run: Run, result: Result, name: str, chosen: str, device: torch.device, clips: int, seed: int) -> Panel:
@@ -62,14 +62,14 @@ def _panel(run: Run, result: Result, name: str, chosen: str, device: torch.devic
     print(f"{name}: {len(set(features.clips.tolist()))} clips, {bodies} bodies, {bodies * joints:,} joints to lay out")
     smoothing = measure(recognizer.network, sample_clips(data, clips, label).to(device), data.layout.bones)
     title = f"{name}: recipe {result.recipe}, {result.epochs} epochs, seed {result.seed}, test top-1 {result.top1:.1f}"
-    return Panel(name, title, data.layout, features, plane(features, seed), smoothing)
+    return Panel(name, title, data.layout, features, tsne_positions(features, seed), smoothing)
 
 
 def class_label(data: SkeletonData, name: str) -> int:
-    """The label of a class, from 0.
+    """Return the label of a class, from 0.
 
     Raises:
-        InputError: no such class (the sentence has the nearest one), or no test clip of it.
+        InputError: no such class (the message suggests the nearest name), or no test clip of it.
     """
     classes = list(data.store.header.classes)
     label = classes.index(choose(name, classes, "class"))
@@ -79,7 +79,7 @@ def class_label(data: SkeletonData, name: str) -> int:
 
 
 def title(pair: Pair, chosen: str) -> str:
-    """What the picture shows; synthetic data are called so."""
+    """Return the title of the picture: data, stream, class; synthetic data are marked."""
     result = pair[0][1]
     synthetic = " (synthetic people)" if result.synthetic else ""
     return (
@@ -88,19 +88,19 @@ def title(pair: Pair, chosen: str) -> str:
 
 
 def caption(pair: Pair, drawn: Sequence[Panel], clips: int) -> str:
-    """How the features and the figures were made, and what else than the network differs between the runs."""
+    """Return the caption: how the features were computed, and other differences between the runs than the network."""
     measured = min(clips, len(set(drawn[0].features.clips.tolist())))
     sentences = [
         "Features behind the last graph layer's ReLU, averaged over the frames in which a body is seen; t-SNE of each "
         f"run by itself. Over-smoothing was measured on {measured} of these clips."
     ]
-    if found := other_differences(pair):
-        sentences.append(f"Besides the networks these differ: {'; '.join(found)}.")
+    if differences := other_differences(pair):
+        sentences.append(f"Besides the networks these differ: {'; '.join(differences)}.")
     return " ".join(sentences)
 
 
 def default_path(outputs: str, pair: Pair, chosen: str, suffix: str) -> Path:
-    """OUTPUTS/DATA/figure2/STREAM-CLASS-RUN-RUN, by what the picture shows."""
+    """Return the default path of the picture, OUTPUTS/DATA/figure2/STREAM-CLASS-RUN-RUN, and create its folder."""
     result = pair[0][1]
     file_name(result.data, "data")
     words = [result.stream, chosen, *(f"{part.model}-seed{part.seed}" for _, part in pair)]
@@ -110,7 +110,7 @@ def default_path(outputs: str, pair: Pair, chosen: str, suffix: str) -> Path:
 
 
 def print_smoothing(panels: Sequence[Panel], note: str) -> None:
-    """Print the over-smoothing figures of all runs, one row a run and measure, one column a layer."""
+    """Print the over-smoothing values of all runs: one row per run and measure, one column per layer."""
     depth = max(len(layers) for panel in panels for layers in panel.smoothing.values())
     table = Table("measure", "run", title="over-smoothing by layer", title_style="bold")
     for number in range(1, depth + 1):

@@ -1,4 +1,4 @@
-"""A picture of networks: every layer's filters and channels, and what a layer is made of."""
+"""Figure of networks: filters and channels of every layer, and the parts of a layer."""
 
 from collections.abc import Sequence
 
@@ -41,13 +41,13 @@ UNIT = 0.112  # inches
 
 
 def layouts_figure(networks: Sequence[Measured], title: str) -> Figure:
-    """Networks, a row each, above the parts of a layer and a legend of the filters that occur.
+    """Draw networks, one row each, above the parts of a layer and a legend of the filters.
 
     Args:
-        networks: with what each costs.
-        title: stands above.
+        networks: with parameters and FLOPs.
+        title: of the figure.
     """
-    occurring = set[tuple[str, ...]]().union(*(kinds_of(network) for network, _ in networks))
+    occurring = set[tuple[str, ...]]().union(*(filter_kinds(network) for network, _ in networks))
     kinds = [kind for kind in KINDS if kind in occurring]
     height = 5 + ROW * len(networks) + CHAIN + LINE * len(kinds)
     figure = Figure(figsize=(UNIT * WIDE, UNIT * height))
@@ -63,24 +63,24 @@ def layouts_figure(networks: Sequence[Measured], title: str) -> Figure:
 
 
 def colours(filter: nn.Module) -> tuple[str, ...]:
-    """What stands for a filter: a key of `KINDS`."""
+    """Return the colours of a filter, a key of `KINDS`."""
     axis = getattr(getattr(filter, "whitening", None), "axis", None)
     whitened = () if axis is None else (WHITENED[axis],)
     return (PLAIN, *whitened) if axis is None or isinstance(filter, GDCN) else whitened
 
 
-def kinds_of(network: Network) -> set[tuple[str, ...]]:
-    """The kinds of filters that a network has."""
+def filter_kinds(network: Network) -> set[tuple[str, ...]]:
+    """Return the kinds of filters of a network."""
     return {colours(part) for layer in layers_of(network) for part in (layer.spatial, layer.temporal)}
 
 
 def layers_of(network: Network) -> list[Block]:
-    """The layers of a network from first to last."""
+    """Return the layers of a network from first to last."""
     return [layer for layer in network.layers if isinstance(layer, Block)]
 
 
 def draw_network(axes: Axes, network: Network, cost: Complexity, y: float) -> None:
-    """A row: the name, a box a layer, as high as it has channels, and what all of it costs."""
+    """Draw a row: the name, a box per layer with height by its channels, and parameters and FLOPs."""
     axes.text(2, y, network.name, fontsize=10, va="center", color=INK, family="monospace")
     rows = zip(layers_of(network), network.channels, network.strides, network.block_names, strict=True)
     step = min(STEP, (LAST - FIRST) / len(network.channels))
@@ -91,15 +91,15 @@ def draw_network(axes: Axes, network: Network, cost: Complexity, y: float) -> No
         draw_filter(axes, colours(layer.spatial), (x, top), (wide / 2, high))
         draw_filter(axes, colours(layer.temporal), (x + wide / 2, top), (wide / 2, high))
         axes.add_patch(Rectangle((x, top), wide, high, fill=False, edgecolor=INK, linewidth=0.9))
-        told = f"{channels}\nT / {stride}" if stride > 1 else str(channels)
-        axes.text(x + wide / 2, y + 0.5, told, fontsize=8.5, ha="center", va="center", color=INK, linespacing=1.1)
+        text = f"{channels}\nT / {stride}" if stride > 1 else str(channels)
+        axes.text(x + wide / 2, y + 0.5, text, fontsize=8.5, ha="center", va="center", color=INK, linespacing=1.1)
         axes.text(x + wide / 2, top - 0.7, block, fontsize=7, ha="center", va="center", color=QUIET)
-    told = f"{cost.parameters / 1e6:.2f} M parameters\n{cost.flops / 1e9:.2f} GFLOP a clip"
-    axes.text(WIDE - 2, y, told, fontsize=8, ha="right", va="center", color=INK)
+    text = f"{cost.parameters / 1e6:.2f} M parameters\n{cost.flops / 1e9:.2f} GFLOP a clip"
+    axes.text(WIDE - 2, y, text, fontsize=8, ha="right", va="center", color=INK)
 
 
 def draw_filter(axes: Axes, stripes: Sequence[str], corner: tuple[float, float], size: tuple[float, float]) -> None:
-    """Half a box: one colour, or several above one another."""
+    """Draw half a box in one colour or several stripes."""
     (x, y), (wide, high) = corner, size
     part = high / len(stripes)
     for number, colour in enumerate(stripes):
@@ -108,7 +108,7 @@ def draw_filter(axes: Axes, stripes: Sequence[str], corner: tuple[float, float],
 
 
 def draw_chain(axes: Axes, y: float) -> None:
-    """The parts of a layer from left to right, with what leads past them."""
+    """Draw the parts of a layer from left to right, with the skip connections."""
     axes.text(2, y, "a layer", fontsize=10, va="center", color=INK)
     gap = (WIDE - 2 - FIRST - sum(width for _, width in PARTS)) / (len(PARTS) - 1)
     x, middles = FIRST, []
@@ -128,14 +128,14 @@ def draw_chain(axes: Axes, y: float) -> None:
 
 
 def arrow(start: tuple[float, float], end: tuple[float, float]) -> FancyArrowPatch:
-    """From one place to another."""
+    """Return an arrow between two points."""
     return FancyArrowPatch(
         start, end, arrowstyle="-|>", mutation_scale=7, color=QUIET, linewidth=0.9, shrinkA=0, shrinkB=0
     )
 
 
 def draw_legend(axes: Axes, kinds: Sequence[tuple[str, ...]], y: float) -> None:
-    """What the colours stand for; how to read a box."""
+    """Draw the legend of the colours and of a box."""
     for number, kind in enumerate(kinds):
         top = y + LINE * number
         draw_filter(axes, kind, (FIRST, top), (2.7, 2.3))

@@ -1,4 +1,4 @@
-"""What is in a store, as one picture."""
+"""Contents of a store as one figure."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -21,9 +21,9 @@ MISSING = "YlOrRd"  # colours of missing joints, from never to most often
 
 
 def contents_figure(contents: Contents) -> Figure:
-    """Lengths, bodies, coordinates, the typical pose with its missing joints, and the clips of every class.
+    """Draw lengths, bodies, coordinates, the typical pose with missing joints, and the clips of every class.
 
-    Classes stand in the order of their labels, up to 100 side by side, so that each name can be read.
+    Classes are in the order of their labels, up to 100 in a row, so that names are readable.
     """
     size = len(contents.classes)
     parts = np.array_split(np.arange(size), -(-size // STRIP))
@@ -54,7 +54,7 @@ def _draw_upper(part: SubFigure, contents: Contents) -> None:
 
 
 def _stack(axes: Axes, histogram: Histogram) -> None:
-    """The bars of all groups on top of one another."""
+    """Draw the bars of all groups, stacked."""
     below = np.zeros(max(len(histogram.edges) - 1, 0))
     for group, counts in histogram.counts.items():
         axes.stairs(below + counts, histogram.edges, baseline=below, fill=True, color=COLOURS[group], label=group)
@@ -77,7 +77,7 @@ def _draw_lengths(axes: Axes, contents: Contents) -> None:
 
 
 def _draw_bodies(axes: Axes, contents: Contents) -> None:
-    """Shares of the clips that have, and of the frames that show, so many bodies."""
+    """Draw the shares of clips and of frames by number of bodies."""
     bodies = sorted(contents.bodies.keys() | contents.seen.keys())
     for offset, counts, colour, label in (
         (-0.2, contents.bodies, COLOURS["train"], "clips that have"),
@@ -103,7 +103,7 @@ def _draw_axis(axes: Axes, axis: Axis, unit: str) -> None:
 
 
 def _draw_skeleton(axes: Axes, contents: Contents) -> None:
-    """The typical pose; the colour of a joint says how often it is missing."""
+    """Draw the typical pose; the colour of a joint shows how often it is missing."""
     placed: Mapping[int, tuple[float, float]] = {
         number: joint.pose for number, joint in enumerate(contents.joints) if joint.pose is not None
     }
@@ -127,7 +127,7 @@ def _draw_skeleton(axes: Axes, contents: Contents) -> None:
 
 
 def _worst(joints: Sequence[Joint]) -> str:
-    """The joints that are missing most often."""
+    """Return a text with the joints that are missing most often."""
     worst = sorted((joint for joint in joints if joint.missing), key=lambda joint: -joint.missing)[:5]
     if not worst:
         return "no joint is ever missing"
@@ -135,13 +135,13 @@ def _worst(joints: Sequence[Joint]) -> str:
 
 
 def _height(contents: Contents, strip: range) -> float:
-    """Inches for the bars of some classes and their names."""
+    """Return the height in inches for the bars of some classes and their names."""
     longest = min(max(len(contents.classes[label]) for label in strip), NAME)
     return 1.5 + (0.9 if len(contents.classes) <= FEW else 0.072 * longest)
 
 
 def _draw_classes(axes: Axes, contents: Contents, strip: range, length: int, top: int) -> None:
-    """Clips of some classes, by split, on axes for `length` classes and `top` clips."""
+    """Draw the clips of some classes by split, on axes for `length` classes and `top` clips."""
     below = np.zeros(len(strip))
     for split, counts in contents.per_class.items():
         chosen = np.asarray(counts)[strip.start : strip.stop]

@@ -1,4 +1,4 @@
-"""Scores of the same clips brought into one order, by the clips' names."""
+"""Alignment of scores of the same clips by the names of clips."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,32 +11,32 @@ from stgdn.runs.scores import Scores
 
 
 @dataclass(frozen=True)
-class Part:
-    """Scores of one stream, and where they are from.
+class StreamScores:
+    """Hold the scores of one stream and their source.
 
     Attributes:
-        scores: of the stream's network.
-        place: the file or folder that they are from, for messages.
+        scores: of the network on this stream.
+        place: file or folder of the scores, for messages.
     """
 
     scores: Scores
     place: str
 
 
-def load_part(path: Path, place: str | None = None) -> Part:
-    """Read a file of scores; `place` is what to call it.
+def load_stream(path: Path, place: str | None = None) -> StreamScores:
+    """Read a file of scores; `place` names it in messages.
 
     Raises:
-        InputError: it is missing, damaged or something else.
+        InputError: the file is missing, damaged or of another kind.
     """
-    return Part(Scores.load(path), place or str(path))
+    return StreamScores(Scores.load(path), place or str(path))
 
 
-def aligned(first: Part, part: Part) -> NDArray[np.float64]:
-    """The scores of `part`, (N, classes), its clips in the order of `first`.
+def align_scores(first: StreamScores, part: StreamScores) -> NDArray[np.float64]:
+    """Return the scores of `part`, (N, classes), with clips in the order of `first`.
 
     Raises:
-        InputError: the two are not of the same split, classes, clips or labels; the sentence says what differs.
+        InputError: different split, classes, clips or labels; the message names the difference.
     """
     ours, theirs = first.scores, part.scores
     pair = f"{first.place} and {part.place}"
@@ -47,13 +47,13 @@ def aligned(first: Part, part: Part) -> NDArray[np.float64]:
     order = _order(first, part)
     odd = np.flatnonzero(theirs.labels[order] != ours.labels)
     if len(odd):
-        labels = [ours.classes[each] for each in (ours.labels[odd[0]], theirs.labels[order][odd[0]])]
+        labels = [ours.classes[label] for label in (ours.labels[odd[0]], theirs.labels[order][odd[0]])]
         raise InputError(f"{pair} call clip {ours.names[odd[0]]} differently: '{labels[0]}' and '{labels[1]}'")
     return theirs.scores[order].astype(np.float64)
 
 
-def expect_sound(part: Part) -> None:
-    """Check what a file of scores holds.
+def expect_sound(part: StreamScores) -> None:
+    """Check the content of a file of scores.
 
     Raises:
         InputError: no clips, one clip twice, scores that are not finite, or arrays that do not fit each other.
@@ -72,8 +72,8 @@ def expect_sound(part: Part) -> None:
         raise InputError(f"{part.place} has clip {names[counts.argmax()]} more than once")
 
 
-def _order(first: Part, part: Part) -> NDArray[np.intp]:
-    """Where in `part` the clips of `first` are."""
+def _order(first: StreamScores, part: StreamScores) -> NDArray[np.intp]:
+    """Return the indices in `part` of the clips of `first`."""
     ours, theirs = first.scores.names, part.scores.names
     ascending = np.argsort(theirs)
     if not np.array_equal(np.sort(ours), theirs[ascending]):
@@ -82,9 +82,9 @@ def _order(first: Part, part: Part) -> NDArray[np.intp]:
 
 
 def _difference(ours: NDArray[np.str_], theirs: NDArray[np.str_]) -> str:
-    """In what two lists of names differ."""
-    told = []
-    for which, here, there in (("first", ours, theirs), ("second", theirs, ours)):
-        only = sorted(set(here.tolist()) - set(there.tolist()))
-        told += [f"{len(only):,} only in the {which}, such as '{only[0]}'"] if only else []
-    return "; ".join(told) or "the same names in another order"
+    """Return a text about the difference of two lists of names."""
+    sentences = []
+    for which, names, others in (("first", ours, theirs), ("second", theirs, ours)):
+        only = sorted(set(names.tolist()) - set(others.tolist()))
+        sentences += [f"{len(only):,} only in the {which}, such as '{only[0]}'"] if only else []
+    return "; ".join(sentences) or "the same names in another order"

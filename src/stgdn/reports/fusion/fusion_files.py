@@ -1,4 +1,4 @@
-"""Files of a fusion: the runs it is made from, found by name or pattern, and the folder it is written to."""
+"""Files of a fusion: source runs, found by name or pattern, and the output folder."""
 
 import glob
 import shlex
@@ -12,23 +12,23 @@ from rich.table import Table
 
 from stgdn.errors import InputError
 from stgdn.files import file_name, write_json
-from stgdn.reports.fusion.alignment import Part, load_part
+from stgdn.reports.fusion.alignment import StreamScores, load_stream
 from stgdn.reports.fusion.score_fusion import Fusion
 from stgdn.runs.result import Result, read_result
 
-HOW = "scores before the softmax, weighted and added"
+FUSION_METHOD = "scores before the softmax, weighted and added"
 
 
 @dataclass(frozen=True)
 class Source:
-    """A stream to fuse.
+    """Hold a stream to fuse.
 
     Attributes:
-        part: its scores and where they are from.
-        run: the finished run that they are the test scores of; None for a score file that stands alone.
+        part: scores of the stream and their source.
+        run: the finished run of these test scores; None for a score file without a run.
     """
 
-    part: Part
+    part: StreamScores
     run: Result | None
 
 
@@ -36,26 +36,26 @@ def find_sources(runs: str | Sequence[str]) -> list[Source]:
     """Open finished runs or score files.
 
     Args:
-        runs: folders or `.npz` files, or patterns of them such as `outputs/demo/st_gdn/*/demo-seed1`. What a pattern
-            finds that is itself a fusion is left aside.
+        runs: folders or `.npz` files, or patterns such as `outputs/demo/st_gdn/*/demo-seed1`. Fusions that match a
+            pattern are skipped.
 
     Raises:
-        InputError: nothing there, an unfinished run, or a file without scores.
+        InputError: no such path, an unfinished run, or a file without scores.
     """
     return [_open(path) for given in ([runs] if isinstance(runs, str) else runs) for path in _find(str(given))]
 
 
 def fusion_folder(outputs: str | Path, sources: Sequence[Source], fusion: Fusion) -> Path:
-    """Where the fusion of runs goes, named by its content: `outputs/DATA/MODEL/fused-joint+bone/RECIPE-seedN`.
+    """Return the output folder of a fusion: `outputs/DATA/MODEL/fused-joint+bone/RECIPE-seedN`.
 
     Raises:
-        InputError: a score file without a run, which does not say what it is of; names that are none of files.
+        InputError: a score file without a run, or names that cannot be file names.
     """
     runs = [source.run for source in sources if source.run is not None]
     if len(runs) < len(sources):
-        alone = next(source.part.place for source in sources if source.run is None)
-        raise InputError(f"{alone} does not belong to a run: say with folder= where the fusion is to be written")
-    weights = "" if fusion.default else "+weights" + "".join(f"-{each.weight:g}" for each in fusion.contributions)
+        orphan = next(source.part.place for source in sources if source.run is None)
+        raise InputError(f"{orphan} does not belong to a run: say with folder= where the fusion is to be written")
+    weights = "" if fusion.default else "+weights" + "".join(f"-{stream.weight:g}" for stream in fusion.contributions)
     names = {
         "data": _joined(run.data for run in runs),
         "model": _joined(run.model for run in runs),
@@ -73,16 +73,16 @@ def write_fusion(folder: Path, sources: Sequence[Source], fusion: Fusion) -> Non
 
 
 def as_json(sources: Sequence[Source], fusion: Fusion) -> dict[str, Any]:
-    """The figures of a fusion as plain numbers, percentages under the names that a run's summary has them by."""
+    """Return the content of `fusion.json` as plain values, with the keys of `summary.json` where they apply."""
     split = fusion.scores.split
     content: dict[str, Any] = {
         "stream": fusion.scores.stream,
-        "how": HOW,
+        "how": FUSION_METHOD,
         "default_weights": fusion.default,
         f"{split}_top1": fusion.top1,
         **({} if fusion.top5 is None else {f"{split}_top5": fusion.top5}),
         "clips": len(fusion.scores.names),
-        "streams": [vars(each) | {"adds": fusion.top1 - each.without} for each in fusion.contributions],
+        "streams": [vars(stream) | {"adds": fusion.top1 - stream.without} for stream in fusion.contributions],
         "command": fusion_command(fusion),
     }
     runs = [source.run for source in sources if source.run is not None]
@@ -103,14 +103,15 @@ def as_json(sources: Sequence[Source], fusion: Fusion) -> dict[str, Any]:
 
 
 def fusion_command(fusion: Fusion) -> str:
-    """The command that makes a fusion."""
-    given = [] if fusion.default else [f"weights.{each.stream}={each.weight:g}" for each in fusion.contributions]
-    places = ",".join(each.place for each in fusion.contributions)
-    return shlex.join(["python", "src/fuse.py", f"runs=[{places}]", *given])
+    """Return the command that makes a fusion."""
+    streams = fusion.contributions
+    weights = [] if fusion.default else [f"weights.{stream.stream}={stream.weight:g}" for stream in streams]
+    sources = ",".join(stream.place for stream in streams)
+    return shlex.join(["python", "src/fuse.py", f"runs=[{sources}]", *weights])
 
 
 def print_fusion(sources: Sequence[Source], fusion: Fusion) -> None:
-    """Print top-1 and top-5 of every stream and of the fusion, and what each stream adds to the others."""
+    """Print top-1 and top-5 of every stream and of the fusion, and the gain by each stream."""
     console = Console(width=120, markup=False, emoji=False, highlight=False)
     scores = fusion.scores
     synthetic = " of synthetic people" if any(source.run and source.run.synthetic for source in sources) else ""
@@ -119,20 +120,19 @@ def print_fusion(sources: Sequence[Source], fusion: Fusion) -> None:
     )
     for column in table.columns[1:]:
         column.justify = "right"
-    for each in fusion.contributions:
-        table.add_row(
-            each.stream, f"{each.weight:g}", *_percents(each.top1, each.top5), f"{fusion.top1 - each.without:+.2f}"
-        )
+    for stream in fusion.contributions:
+        percents, adds = _percents(stream.top1, stream.top5), f"{fusion.top1 - stream.without:+.2f}"
+        table.add_row(stream.stream, f"{stream.weight:g}", *percents, adds)
     table.add_section()
     table.add_row(scores.stream, "", *_percents(fusion.top1, fusion.top5), "", style="bold")
     console.print(table)
-    console.print(f"fused: {HOW}; adds: top-1 over that of the other streams fused")
-    for name, values in _mixtures(sources):
+    console.print(f"fused: {FUSION_METHOD}; adds: top-1 over that of the other streams fused")
+    for name, values in _mixed_properties(sources):
         console.print(f"of several {name}: {values}")
 
 
-def _mixtures(sources: Sequence[Source]) -> list[tuple[str, str]]:
-    """What the runs do not have in common although streams of one network would."""
+def _mixed_properties(sources: Sequence[Source]) -> list[tuple[str, str]]:
+    """Return names and values of properties that differ between the runs: network, recipe, seed."""
     runs = [source.run for source in sources if source.run is not None]
     kinds = {
         "networks": [run.model for run in runs],
@@ -143,30 +143,30 @@ def _mixtures(sources: Sequence[Source]) -> list[tuple[str, str]]:
 
 
 def _find(given: str) -> list[Path]:
-    """The folders and files that a name or pattern stands for."""
+    """Return the folders and files of a name or pattern."""
     if not glob.has_magic(given):
         return [Path(given)]
     matching = sorted(map(Path, glob.glob(given)))  # noqa: PTH207 (Path.glob takes no absolute patterns)
-    found = [path for path in matching if not (path / "fusion.json").exists()]
-    if not found:
+    sources = [path for path in matching if not (path / "fusion.json").exists()]
+    if not sources:
         raise InputError(f"nothing is called {given}: run folders are outputs/DATA/MODEL/STREAM/RECIPE-seedN")
-    return found
+    return sources
 
 
 def _open(path: Path) -> Source:
-    """A run's test scores, or a score file."""
+    """Read the test scores of a run, or a score file."""
     if not path.exists():
         raise InputError(f"no run or score file {path}: run folders are outputs/DATA/MODEL/STREAM/RECIPE-seedN")
     if not path.is_dir():
         run = (
             read_result(path.parent) if path.name == "scores.npz" and (path.parent / "summary.json").exists() else None
         )
-        return Source(load_part(path), run)
+        return Source(load_stream(path), run)
     if (path / "fusion.json").exists():
         raise InputError(f"{path} is a fusion itself: give the runs that it was made from")
     if not (path / "summary.json").exists():
         raise InputError(f"{path} is no finished run: finish it with its command and resume=true, or leave it out")
-    return Source(load_part(path / "scores.npz", str(path)), read_result(path))
+    return Source(load_stream(path / "scores.npz", str(path)), read_result(path))
 
 
 def _joined(values: Iterable[str]) -> str:

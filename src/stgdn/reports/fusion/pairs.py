@@ -8,7 +8,7 @@ from stgdn.errors import InputError
 from stgdn.runs.result import Result, read_result
 from stgdn.runs.run import Run
 
-SAME = ("name", "protocol", "stream", "input_layout")  # of `data`, in both runs
+SHARED_DATA_OPTIONS = ("name", "protocol", "stream", "input_layout")  # of `data`, in both runs
 
 Pair = list[tuple[Run, Result]]
 
@@ -18,7 +18,7 @@ def open_pair(folders: object, data_root: str | None = None) -> Pair:
 
     Args:
         folders: of the runs.
-        data_root: where the data lies now, if it has moved.
+        data_root: new folder of the data, if it has moved.
 
     Raises:
         InputError: not two folders, one without a run, an unfinished or damaged run, or runs of different data.
@@ -33,7 +33,7 @@ def open_pair(folders: object, data_root: str | None = None) -> Pair:
             raise InputError(f"{folder} holds an unfinished run: go on with its command and resume=true")
         pair.append((run, read_result(run.folder)))
     first, second = (run.config.data for run, _ in pair)
-    for key in SAME:
+    for key in SHARED_DATA_OPTIONS:
         if first.get(key) != second.get(key):
             raise InputError(
                 f"the runs saw different data (data.{key}={first.get(key)} and {second.get(key)}): "
@@ -43,7 +43,7 @@ def open_pair(folders: object, data_root: str | None = None) -> Pair:
 
 
 def other_differences(pair: Pair) -> list[str]:
-    """What else than the network differs between two runs: `optimisation.lr 0.1 and 0.05`."""
+    """Return all differences of two runs except their networks: `optimisation.lr 0.1 and 0.05`."""
     first, second = (result.settings for _, result in pair)
     return [
         f"{key} {first[key]} and {second[key]}"
@@ -53,12 +53,12 @@ def other_differences(pair: Pair) -> list[str]:
 
 
 def names(pair: Pair) -> list[str]:
-    """Short names that tell the runs apart: their networks, else with recipe and seed, else their folders."""
+    """Return different short names of the runs: their networks, else with recipe and seed, else their folders."""
     results = [result for _, result in pair]
-    for found in (
+    for candidates in (
         [result.model for result in results],
         [f"{result.model} {result.recipe} seed{result.seed}" for result in results],
     ):
-        if len(set(found)) == len(found):
-            return found
+        if len(set(candidates)) == len(candidates):
+            return candidates
     return [str(result.folder) for result in results]

@@ -1,7 +1,7 @@
-"""Fusing streams: the class scores of networks that saw the same clips as joints, bones, ..., weighted and added.
+"""Score fusion: weighted sum of the class scores of networks on joints, bones, ... of the same clips.
 
 As the code published with 2s-AGCN and CTR-GCN does, the scores before the softmax are added. Weights are given or the
-published ones. Nothing here fits them: the clips at hand are those that the result is tested on.
+published ones. They are never fitted here, since these clips are the test clips.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 
 from stgdn.errors import InputError
 from stgdn.inference.stream_weights import choose_weights, default_weights, rank
-from stgdn.reports.fusion.alignment import Part, aligned, expect_sound
+from stgdn.reports.fusion.alignment import StreamScores, align_scores, expect_sound
 from stgdn.runs.scores import Scores
 
 
 @dataclass(frozen=True)
 class Contribution:
-    """What one stream is worth, alone and to the others.
+    """Hold the accuracy of one stream and of the fusion without it.
 
     Attributes:
-        stream: its name.
-        place: the file or folder that its scores are from.
-        weight: of its scores.
+        stream: name of the stream.
+        place: file or folder of the scores.
+        weight: of the scores.
         top1: of this stream alone, in per cent.
-        top5: likewise; None where there are no more than five classes.
+        top5: likewise; None for five classes or fewer.
         without: top-1 of all other streams fused, in per cent.
     """
 
@@ -40,13 +40,13 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Fusion:
-    """Streams fused.
+    """Hold fused scores.
 
     Attributes:
-        scores: sums of the weighted scores; their stream is called `joint+bone`.
+        scores: weighted sums of scores; the stream is called `joint+bone`.
         contributions: of the streams, in the order joint, bone, joint_motion, bone_motion.
         top1: in per cent.
-        top5: in per cent; None where there are no more than five classes.
+        top5: in per cent; None for five classes or fewer.
     """
 
     scores: Scores
@@ -56,17 +56,17 @@ class Fusion:
 
     @property
     def default(self) -> bool:
-        """Whether the weights are those that nobody gave."""
-        streams = [each.stream for each in self.contributions]
-        return [each.weight for each in self.contributions] == default_weights(streams)
+        """Return whether the default weights were used."""
+        streams = [stream.stream for stream in self.contributions]
+        return [stream.weight for stream in self.contributions] == default_weights(streams)
 
 
-def fuse(parts: Sequence[Part], weights: Mapping[str, float | None] | None = None) -> Fusion:
-    """Fuse the scores of several streams of the same clips, whatever the order in which each has the clips.
+def fuse(parts: Sequence[StreamScores], weights: Mapping[str, float | None] | None = None) -> Fusion:
+    """Fuse the scores of several streams of the same clips, in any order of clips.
 
     Args:
-        parts: two or more, each of another stream.
-        weights: by stream; those missing or None are the defaults.
+        parts: two or more, of different streams.
+        weights: by stream; missing ones or None take the default.
 
     Raises:
         InputError: fewer than two streams, one twice, other clips, labels or classes, or weights that are not positive.
@@ -77,7 +77,7 @@ def fuse(parts: Sequence[Part], weights: Mapping[str, float | None] | None = Non
         expect_sound(part)
     streams = [part.scores.stream for part in parts]
     chosen = choose_weights(streams, weights or {})
-    weighted = [weight * aligned(parts[0], part) for weight, part in zip(chosen, parts, strict=True)]
+    weighted = [weight * align_scores(parts[0], part) for weight, part in zip(chosen, parts, strict=True)]
     fused = _like(parts[0].scores, "+".join(streams), weighted)
     contributions = []
     for index, (part, weight) in enumerate(zip(parts, chosen, strict=True)):
@@ -88,22 +88,22 @@ def fuse(parts: Sequence[Part], weights: Mapping[str, float | None] | None = Non
 
 
 def top1(scores: Scores) -> float:
-    """In per cent."""
+    """Return top-1 in per cent."""
     return 100 * scores.accuracy()
 
 
 def top5(scores: Scores) -> float | None:
-    """In per cent, where it says anything."""
+    """Return top-5 in per cent; None for five classes or fewer."""
     return 100 * scores.accuracy(5) if len(scores.classes) > 5 else None
 
 
 def _like(first: Scores, stream: str, weighted: Sequence[NDArray[np.float64]]) -> Scores:
-    """The sum of scores as scores of the clips of `first`."""
+    """Return the sum of weighted scores for the clips of `first`."""
     total = np.sum(weighted, axis=0).astype(np.float32)
     return Scores(first.names, first.labels, total, first.classes, stream, first.split)
 
 
-def _expect_distinct(parts: Sequence[Part]) -> None:
+def _expect_distinct(parts: Sequence[StreamScores]) -> None:
     if len(parts) < 2:
         raise InputError(f"fusing takes two streams or more, and runs= gives {len(parts)}: add another run")
     for before, after in pairwise(parts):

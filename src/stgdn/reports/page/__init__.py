@@ -1,1 +1,1 @@
-"""The report as one page: everything in a single HTML file, drawn by the browser that opens it."""
+"""The report as one HTML file, drawn by the browser."""

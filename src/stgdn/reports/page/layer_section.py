@@ -1,4 +1,4 @@
-"""What a page draws of a run's layers: graphs on the skeleton, covariances before and after whitening."""
+"""Layers of a run for the page: graphs on the skeleton, covariances before and after whitening."""
 
 import re
 from pathlib import Path
@@ -8,24 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.errors import InputError
-from stgdn.reports.page.packing import in_blocks, pack
+from stgdn.reports.page.packing import block_means, pack
 from stgdn.reports.page.poses import positions
 from stgdn.runs.layers import Arrays, load_layers
 
 ENTRY = re.compile(r"layer(\d+)\.(.+)")
 AXES = ("node", "frame", "channel")
-# What a layer has learned about its graph: names in the file, and in the page.
+# Learned graphs of a layer: names in the file, and in the page.
 GRAPHS = {"learned": "learned", "own_learned": "learned, the second filter's", "edge_mask": "learned"}
 
 
 def layer_content(path: Path) -> dict[str, Any]:
-    """The layers of a run as plain data.
+    """Return the layers of a run as plain data.
 
     `skeleton`: joints, bones (child, parent) and positions; `physical` (K, V, V), packed; `layers`, each with its
     `number`, `graphs` by name (packed, what is added to `physical`) and `whitened` by axis, see `_whitened`.
 
     Raises:
-        InputError: the file cannot be read, or holds something else.
+        InputError: the file cannot be read, or is of another kind.
     """
     arrays = load_layers(path)
     try:
@@ -33,14 +33,14 @@ def layer_content(path: Path) -> dict[str, Any]:
         return {
             "skeleton": _skeleton(arrays),
             "physical": pack(arrays["physical"]),
-            "layers": [_layer(number, found, arrays["physical"]) for number, found in _by_layer(arrays).items()],
+            "layers": [_layer(number, layer, arrays["physical"]) for number, layer in _by_layer(arrays).items()],
         }
     except (ValueError, KeyError, TypeError, IndexError, np.linalg.LinAlgError) as error:
         raise InputError(f"{path} is not a file of layers: {error}; train that run again to have it") from None
 
 
 def _expect_sound(arrays: Arrays) -> None:
-    """Raise ValueError where what is drawn would make no sense."""
+    """Raise ValueError if the arrays cannot be drawn."""
     joints, parents = arrays["joints"], arrays["parents"]
     V, K = len(joints), len(arrays["physical"])
     if parents.shape != (V,) or parents.dtype.kind not in "iu" or not ((parents >= 0) & (parents < V)).all():
@@ -66,7 +66,7 @@ def _skeleton(arrays: Arrays) -> dict[str, Any]:
 
 
 def _by_layer(arrays: Arrays) -> dict[int, Arrays]:
-    """Arrays of every layer up to the last one that has any."""
+    """Return the arrays of every layer up to the last one with arrays."""
     matches = [(match, values) for name, values in arrays.items() if (match := ENTRY.fullmatch(name))]
     layers: dict[int, Arrays] = {number: {} for number in range(1, max((int(m[1]) for m, _ in matches), default=0) + 1)}
     for match, values in matches:
@@ -74,42 +74,42 @@ def _by_layer(arrays: Arrays) -> dict[int, Arrays]:
     return layers
 
 
-def _layer(number: int, found: Arrays, physical: NDArray) -> dict[str, Any]:
-    graphs = {GRAPHS[name]: values for name, values in found.items() if name in GRAPHS}
-    if "edge_mask" in found:  # a factor: as what it adds to the graph
-        graphs["learned"] = physical * (found["edge_mask"] - 1)
+def _layer(number: int, arrays: Arrays, physical: NDArray) -> dict[str, Any]:
+    graphs = {GRAPHS[name]: values for name, values in arrays.items() if name in GRAPHS}
+    if "edge_mask" in arrays:  # a factor, shown as its change of the graph
+        graphs["learned"] = physical * (arrays["edge_mask"] - 1)
     return {
         "number": number,
         "graphs": {name: pack(values) for name, values in graphs.items()},
         "whitened": {
-            axis: _whitened(found[f"{axis}.covariance"].astype(np.float64), found[f"{axis}.root"].astype(np.float64))
+            axis: _whitened(arrays[f"{axis}.covariance"].astype(np.float64), arrays[f"{axis}.root"].astype(np.float64))
             for axis in AXES
-            if f"{axis}.covariance" in found
+            if f"{axis}.covariance" in arrays
         },
     }
 
 
 def _whitened(covariance: NDArray[np.float64], root: NDArray[np.float64]) -> dict[str, Any]:
-    """Σ (D, D) and what whitening makes of it, Σ^{-1/2} Σ Σ^{-1/2}.
+    """Return Σ (D, D) before whitening and Σ^{-1/2} Σ Σ^{-1/2} after it.
 
     Returns:
-        `size` D, rows a `block` has, and of `before` and `after` each the `matrix` (packed, in blocks), the eigenvalues
-        in falling order and their effective `rank`.
+        `size` D, rows per `block`, and for `before` and `after` the `matrix` (packed, in blocks), the `eigenvalues` in
+        falling order and their effective `rank`.
     """
-    found: dict[str, Any] = {"size": len(covariance)}
+    content: dict[str, Any] = {"size": len(covariance)}
     for name, matrix in {"before": covariance, "after": root @ covariance @ root.T}.items():
         eigenvalues = np.linalg.eigvalsh(matrix)[::-1]
-        blocks, found["block"] = in_blocks(matrix)
-        found[name] = {
+        blocks, content["block"] = block_means(matrix)
+        content[name] = {
             "matrix": pack(blocks),
             "eigenvalues": [float(f"{value:.4g}") for value in eigenvalues],
             "rank": round(_effective_rank(eigenvalues), 3),
         }
-    return found
+    return content
 
 
 def _effective_rank(eigenvalues: NDArray[np.floating]) -> float:
-    """As `stgdn.training.callbacks.over_smoothing.effective_rank`, of the eigenvalues that are known already."""
+    """Return `stgdn.training.callbacks.over_smoothing.effective_rank` for known eigenvalues."""
     positive = eigenvalues[eigenvalues > 0]
     shares = positive / positive.sum()
     return float(np.exp(-(shares * np.log(shares)).sum())) if len(shares) else 0.0

@@ -1,4 +1,4 @@
-"""Clips that runs take for what they are not, with what their networks look at, for the player in a page."""
+"""Misclassified clips of runs with explanations of their networks, for the player in the page."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -26,17 +26,17 @@ def played_mistakes(
     device: torch.device,
     done: Callable[[], None] = lambda: None,
 ) -> tuple[Mapping[Path, Content], list[str]]:
-    """What a page plays of every run, by its folder, and sentences about runs of which it plays nothing.
+    """Return the mistakes to play by run folder, and sentences about runs without any to play.
 
     Args:
-        runs: finished ones, with their checkpoints; their data are prepared.
-        most: at most so many clips of a run, those that it is surest about first.
-        data_root: where the data lies now, if not where the runs found it.
+        runs: finished ones with checkpoints and prepared data.
+        most: largest number of clips per run, most confident first.
+        data_root: new folder of the data, if it has moved.
         device: to compute on.
-        done: told after every run.
+        done: called after every run.
 
     Returns:
-        Of each run: `wrong` of so many `clips`, and what the `player` draws, None if nothing is wrong.
+        For each run: number of `wrong` clips, number of `clips`, and content of the `player`, None without mistakes.
     """
     played: dict[Path, Content] = {}
     problems = []
@@ -57,6 +57,6 @@ def _played(folder: Path, most: int, data_root: str | None, device: torch.device
     if not wrong:
         return content, []
     store = open_prepared(Run.open(folder, data_root).config.data.store)
-    scenes = prepared_scenes({"": load(folder).to(device)}, store, [each.clip for each in wrong[:most]])
-    problem = changed_predictions(scenes, [(each.said,) for each in wrong[:most]])
+    scenes = prepared_scenes({"": load(folder).to(device)}, store, [mistake.clip for mistake in wrong[:most]])
+    problem = changed_predictions(scenes, [(mistake.predicted,) for mistake in wrong[:most]])
     return content | {"player": page_content(scenes)}, [f"{folder}: {problem}"] if problem else []

@@ -1,4 +1,4 @@
-"""Matrices made small enough to stand in a page."""
+"""Compact matrices for the page."""
 
 import base64
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LARGEST_SIDE = 75  # of a covariance; a larger one is shown as the means of its blocks
+LARGEST_SIDE = 75  # of a covariance; a larger one is shown as block means
 LEVELS = 32767
 
 
 def pack(values: NDArray[np.floating]) -> dict[str, Any]:
-    """An array as base64 of 16-bit integers and the number that each unit stands for.
+    """Return an array as base64 of 16-bit integers with the value of one unit.
 
     The error of an entry is at most the largest entry's size divided by 65,534.
     """
@@ -21,8 +21,8 @@ def pack(values: NDArray[np.floating]) -> dict[str, Any]:
     return {"shape": list(values.shape), "unit": unit, "data": base64.b64encode(whole.tobytes()).decode("ascii")}
 
 
-def in_blocks(matrix: NDArray[np.floating], side: int = LARGEST_SIDE) -> tuple[NDArray[np.floating], int]:
-    """A matrix (D, D) of at most `side` rows, each entry the mean of a block; and how many rows a block has."""
+def block_means(matrix: NDArray[np.floating], side: int = LARGEST_SIDE) -> tuple[NDArray[np.floating], int]:
+    """Return block means of a matrix (D, D) with at most `side` rows, and the number of rows per block."""
     size = len(matrix)
     block = -(-size // side)
     starts = np.arange(0, size, block)

@@ -1,4 +1,4 @@
-"""Where to draw the joints of a skeleton in the plane: a run keeps a graph, but nobody's coordinates."""
+"""Positions for drawing a skeleton in the plane; a run stores its graph, but no coordinates."""
 
 import math
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ POSE: dict[str, Point] = {
 
 
 def positions(joints: Sequence[str], parents: Sequence[int]) -> list[Point]:
-    """A place for every joint, y up: of a standing person if all names are known, else of a tree around its root.
+    """Return a position for every joint, y up: a standing person if all names are known, else a radial tree.
 
     Args:
         joints: V names.
@@ -51,13 +51,13 @@ def positions(joints: Sequence[str], parents: Sequence[int]) -> list[Point]:
 
 
 def _tree(parents: Sequence[int]) -> list[Point]:
-    """Every joint as far from the root as its depth; the ends of branches share the full circle evenly."""
+    """Return a radial tree: distance from the root by depth, leaves at equal angles."""
     order, depth = _outward(parents)
     children = [[child for child in order if parents[child] == joint != child] for joint in range(len(parents))]
     angle = [0.0] * len(parents)
     ends = [joint for joint in _walk(children, order[0]) if not children[joint]]
-    for place, joint in enumerate(ends):
-        angle[joint] = 2 * math.pi * place / len(ends) + math.pi / 2
+    for number, joint in enumerate(ends):
+        angle[joint] = 2 * math.pi * number / len(ends) + math.pi / 2
     for joint in reversed(order):
         if children[joint]:
             angle[joint] = sum(angle[child] for child in children[joint]) / len(children[joint])
@@ -67,7 +67,7 @@ def _tree(parents: Sequence[int]) -> list[Point]:
 
 
 def _outward(parents: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Joints from the root outward, and how many bones each is away from it."""
+    """Return joints ordered from the root outward, and their depth in bones by joint."""
     depth = [0] * len(parents)
     for joint in range(len(parents)):
         at = joint
@@ -77,10 +77,10 @@ def _outward(parents: Sequence[int]) -> tuple[list[int], list[int]]:
 
 
 def _walk(children: Sequence[Sequence[int]], root: int) -> list[int]:
-    """All joints, branch after branch."""
-    found, left = [], [root]
-    while left:
-        joint = left.pop()
-        found.append(joint)
-        left += reversed(children[joint])
-    return found
+    """Return all joints in depth-first order."""
+    order, stack = [], [root]
+    while stack:
+        joint = stack.pop()
+        order.append(joint)
+        stack += reversed(children[joint])
+    return order

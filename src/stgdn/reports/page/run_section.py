@@ -1,4 +1,4 @@
-"""What a page shows of every run, as plain data that the browser draws."""
+"""Content of the page for every run, as plain data for the browser."""
 
 import json
 import math
@@ -11,11 +11,11 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from stgdn.errors import InputError
-from stgdn.reports.fusion.alignment import Part, expect_sound
+from stgdn.reports.fusion.alignment import StreamScores, expect_sound
 from stgdn.reports.page.layer_section import layer_content
 from stgdn.runs.layers import last_smoothing
 from stgdn.runs.metrics import read_metrics
-from stgdn.runs.recipes import leaves
+from stgdn.runs.recipes import flatten
 from stgdn.runs.result import Result, read_summary
 from stgdn.runs.scores import Scores
 from stgdn.runs.stored_config import read_config
@@ -29,14 +29,13 @@ Content = dict[str, Any]
 def page_content(
     results: Sequence[Result], played: Mapping[Path, Content] = MappingProxyType({})
 ) -> tuple[Content, list[str]]:
-    """Everything the page draws, and sentences about files of the runs that cannot be used.
+    """Return the content of the page, and sentences about files of runs that cannot be used.
 
-    The content is `runs`, with what each has: `curves` by column, `confusion` as [true, predicted, clips, true, ...],
-    `smoothing` by measure, `layers` (see `layer_content`), `mistakes` (those of `played`, by folder) and `config` by
-    dotted key. Lists of class names and
-    skeletons that runs have in common stand once, in `classes` and `skeletons`; runs hold their places there.
+    The content is `runs`, each with `curves` by column, `confusion` as [true, predicted, clips, true, ...], `smoothing`
+    by measure, `layers` (see `layer_content`), `mistakes` (those of `played`, by folder) and `config` by dotted key.
+    Class names and skeletons are stored once, in `classes` and `skeletons`; runs hold their index.
     """
-    classes, skeletons, problems = Shelf(), Shelf(), []
+    classes, skeletons, problems = SharedItems(), SharedItems(), []
     names = run_names(results)
     runs = [
         _run(result, name, classes, skeletons, problems) | {"mistakes": played.get(result.folder)}
@@ -45,21 +44,21 @@ def page_content(
     return {"runs": runs, "classes": classes.kept, "skeletons": skeletons.kept}, list(dict.fromkeys(problems))
 
 
-class Shelf:
-    """Things that several runs have in common, kept once."""
+class SharedItems:
+    """Hold items that several runs share, each once."""
 
     def __init__(self) -> None:
         self.kept: list[Any] = []
 
-    def place(self, thing: Any) -> int:  # noqa: ANN401
-        """Where a thing stands, put there if it is new."""
-        if thing not in self.kept:
-            self.kept.append(thing)
-        return self.kept.index(thing)
+    def index(self, item: Any) -> int:  # noqa: ANN401
+        """Return the index of an item; a new item is added."""
+        if item not in self.kept:
+            self.kept.append(item)
+        return self.kept.index(item)
 
 
 def run_names(results: Sequence[Result]) -> list[str]:
-    """A name for each run that no other has: data and network, and of the rest what differs on these data."""
+    """Return a unique name for each run: data, network, stream, and recipe and seed if they differ on these data."""
     names = []
     for result in results:
         same = [other for other in results if other.data == result.data]
@@ -73,7 +72,7 @@ def run_names(results: Sequence[Result]) -> list[str]:
     ]
 
 
-def _run(result: Result, name: str, classes: Shelf, skeletons: Shelf, problems: list[str]) -> Content:
+def _run(result: Result, name: str, classes: SharedItems, skeletons: SharedItems, problems: list[str]) -> Content:
     def attempt(read: Callable[[Result], Any], nothing: Any) -> Any:  # noqa: ANN401
         try:
             return read(result)
@@ -89,11 +88,11 @@ def _run(result: Result, name: str, classes: Shelf, skeletons: Shelf, problems: 
         "clip_shape": ", ".join(map(str, result.clip_shape)),
         **{key: getattr(result, key) for key in ("data", "synthetic", "model", "stream", "seed", "recipe", "epochs")},
         **{key: getattr(result, key) for key in ("top1", "top5", "parameters", "flops", "command")},
-        "classes": None if scores is None else classes.place(scores.classes.tolist()),
+        "classes": None if scores is None else classes.index(scores.classes.tolist()),
         "confusion": None if scores is None else _confusion(scores),
         "curves": attempt(_curves, {}),
         "smoothing": attempt(_smoothing, {}),
-        "layers": None if layers is None else layers | {"skeleton": skeletons.place(layers["skeleton"])},
+        "layers": None if layers is None else layers | {"skeleton": skeletons.index(layers["skeleton"])},
         "config": attempt(_config, {}),
     }
 
@@ -101,15 +100,15 @@ def _run(result: Result, name: str, classes: Shelf, skeletons: Shelf, problems: 
 def _scores(result: Result) -> Scores:
     path = result.folder / "scores.npz"
     scores = Scores.load(path)
-    expect_sound(Part(scores, str(path)))
+    expect_sound(StreamScores(scores, str(path)))
     return scores
 
 
 def _confusion(scores: Scores) -> list[int]:
-    """Counts that are not zero: true class, predicted class and clips, one after the other."""
+    """Return nonzero counts as a flat list: true class, predicted class, clips, true class, ..."""
     counts = scores.confusion()
-    places = np.argwhere(counts)
-    return np.column_stack([places, counts[tuple(places.T)]]).flatten().tolist()
+    pairs = np.argwhere(counts)
+    return np.column_stack([pairs, counts[tuple(pairs.T)]]).flatten().tolist()
 
 
 def _layers(result: Result) -> Content | None:
@@ -118,14 +117,14 @@ def _layers(result: Result) -> Content | None:
 
 
 def _curves(result: Result) -> Content:
-    """Columns of metrics.csv by name, with `epoch`; entries that are empty are None. Accuracies in per cent."""
+    """Return columns of metrics.csv by name, with `epoch`; None for empty entries, accuracies in per cent."""
     path = result.folder / "metrics.csv"
     if not path.exists():
         return {}
     metrics = read_metrics(path)
-    found = {name: metrics[name] * factor for name, factor in CURVES.items() if name in metrics}
-    found = {name: values for name, values in found.items() if np.isfinite(values).any()}
-    return {name: _rounded(values) for name, values in {"epoch": metrics["epoch"], **found}.items()}
+    curves = {name: metrics[name] * factor for name, factor in CURVES.items() if name in metrics}
+    curves = {name: values for name, values in curves.items() if np.isfinite(values).any()}
+    return {name: _rounded(values) for name, values in {"epoch": metrics["epoch"], **curves}.items()}
 
 
 def _rounded(values: Sequence[float] | np.ndarray) -> list[float | None]:
@@ -133,17 +132,17 @@ def _rounded(values: Sequence[float] | np.ndarray) -> list[float | None]:
 
 
 def _smoothing(result: Result) -> Mapping[str, list[float | None]]:
-    """Measures of over-smoothing after the last epoch, each by layer."""
-    found = read_summary(result.folder / "summary.json").get("smoothing")
-    if not isinstance(found, dict):
+    """Return over-smoothing measures after the last epoch, each by layer."""
+    stored = read_summary(result.folder / "summary.json").get("smoothing")
+    if not isinstance(stored, dict):
         return {name: _rounded(values) for name, values in last_smoothing(result.folder / "metrics.csv").items()}
-    lists = {str(name): values for name, values in found.items() if isinstance(values, list)}
+    lists = {str(name): values for name, values in stored.items() if isinstance(values, list)}
     numbers = {name: [v if isinstance(v, int | float) else math.nan for v in values] for name, values in lists.items()}
     return {name: _rounded(values) for name, values in numbers.items()}
 
 
 def _config(result: Result) -> Content:
-    """Every option of a run by its dotted name."""
+    """Return all options of a run by dotted name."""
     content = OmegaConf.to_container(read_config(result.folder / "config.yaml"))
     assert isinstance(content, dict)
-    return {key: value if isinstance(value, str) else json.dumps(value, default=str) for key, value in leaves(content)}
+    return {key: value if isinstance(value, str) else json.dumps(value, default=str) for key, value in flatten(content)}

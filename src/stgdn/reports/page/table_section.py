@@ -1,4 +1,4 @@
-"""Comparisons and lists as HTML. Every text is escaped here; nothing that a run brings along is ever markup."""
+"""Comparisons and lists as HTML. All text is escaped here; text from runs is never markup."""
 
 import re
 from collections.abc import Sequence
@@ -12,18 +12,18 @@ LONG = 32  # letters
 
 
 def html_tables(comparisons: Sequence[Comparison]) -> str:
-    """The tables, those that have a run first; the others are folded up."""
+    """Return the tables as HTML: first those with runs, then the others, folded up."""
     run = [comparison for comparison in comparisons if any(row.results for row in comparison.rows)]
     others = [comparison for comparison in comparisons if comparison not in run]
     folded = (
-        f'<details class="table"><summary>{escape(each.title)}: not run</summary>{html_table(each)}</details>'
-        for each in others
+        f'<details class="table"><summary>{escape(table.title)}: not run</summary>{html_table(table)}</details>'
+        for table in others
     )
     return "\n".join([*map(html_table, run), *folded])
 
 
 def html_table(comparison: Comparison) -> str:
-    """A table with its notes and sources, the command of every row behind a click."""
+    """Return a table with notes and sources; the command of a row is shown after a click."""
     shown = columns(comparison)
     kinds = [' class="number"' if column.right else "" for column in shown]
     head = "".join(
@@ -42,13 +42,13 @@ def html_table(comparison: Comparison) -> str:
 
 
 def html_list(sentences: Sequence[str], kind: str) -> str:
-    """Sentences as a list; nothing if there are none."""
+    """Return sentences as an HTML list; empty without sentences."""
     items = "".join(f"<li>{_with_code(sentence)}</li>" for sentence in sentences)
     return f'<ul class="{kind}">{items}</ul>' if items else ""
 
 
 def _with_code(sentence: str) -> str:
-    """A sentence whose words between two ` are code."""
+    """Return a sentence as HTML; words between two ` are code."""
     return re.sub("`([^`]*)`", r"<code>\1</code>", escape(sentence))
 
 
@@ -59,13 +59,13 @@ def _row(row: Row, before: Row | None, shown: Sequence[Column], kinds: Sequence[
 
 
 def _cell(text: str, kind: str) -> str:
-    """A long text may be broken into lines."""
+    """Return a cell; a long text may be broken into lines."""
     long = ' class="long"' if len(text) > LONG else ""
     return f"<td{kind or long}>{escape(text)}</td>"
 
 
 def _begins(row: Row, before: Row | None) -> bool:
-    """Whether a row begins rows of other data, of another recipe or of what others published."""
+    """Return whether a row begins a block of other data, of another recipe or of published methods."""
     if before is None:
         return False
     recipes = before.recipe != row.recipe and None not in (before.recipe, row.recipe)

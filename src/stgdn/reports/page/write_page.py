@@ -1,4 +1,4 @@
-"""The page as a file: template, style, scripts, tables and data put into one, which asks the network for nothing."""
+"""The page as one self-contained file: template, style, scripts, tables and data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -28,22 +28,21 @@ def write_page(
     problems: Sequence[str] = (),
     played: Mapping[Path, Any] | None = None,
 ) -> list[str]:
-    """Write everything that people look at into one HTML file, whole or not at all.
+    """Write the report into one HTML file; a failed write leaves no file.
 
     Args:
-        runs: finished ones; what a run's folder lacks is left out of the page, what is damaged is named in it too.
-        tables: to stand above the pictures.
+        runs: finished ones; missing files are left out of the page, damaged files are named in it.
+        tables: shown above the pictures.
         path: of the file.
-        problems: sentences to stand on top.
-        played: mistakes of runs by their folders, see `stgdn.reports.page.mistake_section`; None if none are
-            to be played.
+        problems: sentences shown at the top.
+        played: mistakes by run folder, see `stgdn.reports.page.mistake_section`; None for a page without mistakes.
 
     Returns:
-        Sentences about damaged files that `problems` does not tell already; they stand on top too.
+        Sentences about damaged files that are not in `problems`; the page also shows them.
     """
-    content, found = page_content(runs, played or {})
+    content, damaged = page_content(runs, played or {})
     content["player"] = None if played is None else player.frame()
-    new = [each for each in found if not any(known.startswith(each) for known in problems)]
+    new = [sentence for sentence in damaged if not any(known.startswith(sentence) for known in problems)]
     html = page(content, html_tables(tables), [*problems, *new])
     with replacing(path) as temporary:
         temporary.write_text(html, encoding="utf-8")
@@ -51,7 +50,7 @@ def write_page(
 
 
 def page(content: Mapping[str, Any], tables: str, problems: Sequence[str]) -> str:
-    """The page as text."""
+    """Return the page as text."""
     parts = {
         "summary": escape(summary(content["runs"])),
         "problems": notice(problems),
@@ -62,7 +61,7 @@ def page(content: Mapping[str, Any], tables: str, problems: Sequence[str]) -> st
 
 
 def notice(problems: Sequence[str]) -> str:
-    """What is left out or damaged, folded up if it is a lot; nothing if there is nothing."""
+    """Return a box with problems, folded up if there are many; empty without problems."""
     if not problems:
         return ""
     listed, few = html_list(problems, "sentences"), len(problems) <= FEW
@@ -71,7 +70,7 @@ def notice(problems: Sequence[str]) -> str:
 
 
 def summary(runs: Sequence[Mapping[str, Any]]) -> str:
-    """How many runs there are, and on which data."""
+    """Return a sentence with the number of runs and their data."""
     if not runs:
         return "There is no finished run yet."
     data = dict.fromkeys(f"{run['data']} (synthetic)" if run["synthetic"] else run["data"] for run in runs)

@@ -1,11 +1,11 @@
-"""What stands in the columns of a comparison, in words and digits that every format shares."""
+"""Columns of a comparison and the text of their cells, shared by all formats."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from stgdn.reports.tables.letter import BASELINE
 from stgdn.reports.tables.rows import Comparison, Row, Spread, letter
-from stgdn.runs.commands import together
+from stgdn.runs.commands import merge_seeds
 
 OTHER_RECIPE = "†"
 NOTHING = "–"
@@ -14,13 +14,13 @@ CAPTION = "Test accuracy of the last epoch, in per cent."
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table for people.
+    """Describe a column of a table.
 
     Attributes:
-        heading: what stands above it.
-        cell: what stands in a row; None for nothing.
-        right: whether it is a column of numbers.
-        always: whether it stays when it is empty.
+        heading: of the column.
+        cell: returns the text of a row; None for an empty cell.
+        right: whether the column is right-aligned, for numbers.
+        always: whether to keep the column when it is empty.
     """
 
     heading: str
@@ -30,7 +30,7 @@ class Column:
 
 
 def columns(comparison: Comparison) -> list[Column]:
-    """The columns that a table needs; figures published in it are followed by the letter of their source."""
+    """Return the columns of a table; published values are followed by the letter of their source."""
     letters = {reference: letter(index) for index, reference in enumerate(comparison.references)}
 
     def published(attribute: str) -> Callable[[Row], str | None]:
@@ -49,7 +49,7 @@ def columns(comparison: Comparison) -> list[Column]:
         Column("stream", lambda row: row.stream, right=False, always=True),
         Column("recipe", lambda row: row.recipe, right=False),
         Column("seeds", seeds, right=False),
-        Column("top-1", lambda row: figure(row, row.top1), always=True),
+        Column("top-1", lambda row: top1_text(row, row.top1), always=True),
         Column("published", published("published")),
         Column("difference", lambda row: signed(row, row.difference)),
         Column("top-5", lambda row: spread(row.top5)),
@@ -64,50 +64,49 @@ def columns(comparison: Comparison) -> list[Column]:
 
 
 def data(row: Row) -> str:
-    """Name of the data, and that nobody in them exists if so."""
+    """Return the name of the data; synthetic data are marked."""
     return f"{row.data} (synthetic)" if row.synthetic else row.data
 
 
 def seeds(row: Row) -> str | None:
-    """The seeds, and that it is one if so."""
-    told = ", ".join(map(str, row.seeds))
-    return f"{told} (one seed)" if len(row.seeds) == 1 else told or None
+    """Return the seeds; a single seed is marked."""
+    text = ", ".join(map(str, row.seeds))
+    return f"{text} (one seed)" if len(row.seeds) == 1 else text or None
 
 
-def figure(row: Row, found: Spread | None) -> str:
-    """Top-1, or why there is none."""
-    return spread(found) or (NOTHING if row.status == "published" else row.status)
+def top1_text(row: Row, top1: Spread | None) -> str:
+    """Return top-1, or the reason why it is missing."""
+    return spread(top1) or (NOTHING if row.status == "published" else row.status)
 
 
-def spread(found: Spread | None, sign: str = "") -> str | None:
-    """Mean and standard deviation: `87.5 ± 0.4`, of one seed `87.5`."""
-    if found is None:
+def spread(values: Spread | None, sign: str = "") -> str | None:
+    """Return mean and standard deviation, `87.5 ± 0.4`; for one seed `87.5`."""
+    if values is None:
         return None
-    return minus(f"{found.mean:{sign}.1f}") + ("" if found.deviation is None else f" ± {found.deviation:.1f}")
+    return minus(f"{values.mean:{sign}.1f}") + ("" if values.deviation is None else f" ± {values.deviation:.1f}")
 
 
 def signed(row: Row, difference: float | None) -> str | None:
-    """A difference to a published figure, marked if that is of another recipe."""
+    """Return a difference to a published value, marked if that is of another recipe."""
     if difference is None:
         return None
     return minus(f"{difference:+.1f}") + ("" if row.same_recipe else f" {OTHER_RECIPE}")
 
 
 def minus(number: str) -> str:
-    """A number with a minus sign in place of the hyphen."""
+    """Return a number with a minus sign in place of the hyphen."""
     return number.replace("-", "−")
 
 
 def cost(row: Row) -> str | None:
-    """Operations with the shape of the clip."""
+    """Return the GFLOP with the shape of the clip."""
     if row.first is None:
         return None
     return f"{row.first.flops / 1e9:.2f} ({', '.join(map(str, row.first.clip_shape))})"
 
 
 def commands(row: Row) -> str:
-    """The commands of a row's runs in one line, the way a fusion came about behind them."""
-    told = (
-        "; ".join(f"`{' '.join(command.split())}`" for command in together(row.commands)) or "its command was not kept"
-    )
-    return f"{told} ({row.origin})" if row.origin else told
+    """Return the commands of a row in one line, followed by the origin of a fusion."""
+    listed = "; ".join(f"`{' '.join(command.split())}`" for command in merge_seeds(row.commands))
+    text = listed or "its command was not kept"
+    return f"{text} ({row.origin})" if row.origin else text

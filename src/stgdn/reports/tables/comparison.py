@@ -1,4 +1,4 @@
-"""Runs beside published figures: the letter's tables, and one for every other data set that was trained on."""
+"""Runs beside published values: the letter's tables, and a table for each other data set."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -9,51 +9,51 @@ from stgdn.reports.tables.fused_rows import fused_results
 from stgdn.reports.tables.letter import BASELINE, LETTER, Layout, other_data, other_runs
 from stgdn.reports.tables.published import figure_of, published
 from stgdn.reports.tables.rows import Comparison, Row
-from stgdn.runs.result import Gathered, Result
+from stgdn.runs.result import Result, RunCollection
 
-Place = tuple[str, str, str]  # data, model, stream
-Runs = dict[Place, dict[str, tuple[Result, ...]]]  # by recipe, one a seed
+RowKey = tuple[str, str, str]  # data, model, stream
+Runs = dict[RowKey, dict[str, tuple[Result, ...]]]  # by recipe, one per seed
 
 
 def compare(
-    gathered: Gathered,
+    collection: RunCollection,
     tables: str | Sequence[str] = "all",
     only: Mapping[str, str | None] | None = None,
     *,
     missing: bool = True,
 ) -> tuple[list[Comparison], list[str]]:
-    """Make the tables, and sentences about runs and fusions that are not in them.
+    """Build the tables, and sentences about runs and fusions that are missing in them.
 
     Args:
-        gathered: all runs.
+        collection: all runs.
         tables: `all`, or names: `table1` to `table4`, data that the letter does not have, or `other`.
-        only: what to keep of them, by `data`, `model`, `stream` and `recipe`; None keeps everything.
+        only: rows to keep, by `data`, `model`, `stream` and `recipe`; None keeps everything.
         missing: keep rows without a run.
 
     Raises:
-        InputError: no finished run at all, a table or an entry of `only` that is not there, or nothing left.
+        InputError: no finished run, an unknown table or entry of `only`, or no row left.
     """
-    if not gathered.results:
+    if not collection.results:
         raise InputError("there is no finished run: train with src/train.py first, or say with outputs= where runs are")
-    fused, notes = fused_results(gathered)
-    runs, doubles = by_place([*gathered.results, *fused])
-    layouts = {layout.name: (layout, places) for layout, places in _layouts(runs)}
+    fused, notes = fused_results(collection)
+    runs, doubles = group_results([*collection.results, *fused])
+    layouts = {layout.name: (layout, row_keys) for layout, row_keys in _layouts(runs)}
     wanted = list(layouts) if tables == "all" else [tables] if isinstance(tables, str) else tables
     chosen = [layouts[choose(name, layouts, "table")] for name in wanted]
-    made = [_comparison(layout, places, runs, gathered) for layout, places in chosen]
-    kept = _kept(made, {key: value for key, value in (only or {}).items() if value is not None}, missing)
-    return [_annotated(comparison, layouts[comparison.name][0], gathered) for comparison in kept], notes + doubles
+    comparisons = [_comparison(layout, row_keys, runs, collection) for layout, row_keys in chosen]
+    kept = _kept(comparisons, {key: value for key, value in (only or {}).items() if value is not None}, missing)
+    return [_annotated(comparison, layouts[comparison.name][0], collection) for comparison in kept], notes + doubles
 
 
-def runs_of(comparisons: Iterable[Comparison]) -> list[Result]:
-    """The finished runs in some tables, each once, without fusions."""
+def finished_runs(comparisons: Iterable[Comparison]) -> list[Result]:
+    """Return the finished runs in tables, each once, without fusions."""
     results = [result for comparison in comparisons for row in comparison.rows for result in row.results]
     return list({result.folder: result for result in results if not result.origin}.values())
 
 
-def by_place(results: Iterable[Result]) -> tuple[Runs, list[str]]:
-    """Results by data, model and stream, then by recipe, one a seed; and sentences about seeds that are there twice."""
-    seeds: dict[tuple[Place, str], dict[int, Result]] = {}
+def group_results(results: Iterable[Result]) -> tuple[Runs, list[str]]:
+    """Group results by data, model and stream, then by recipe, one per seed; also return notes on repeated seeds."""
+    seeds: dict[tuple[RowKey, str], dict[int, Result]] = {}
     doubles = []
     for result in results:
         key = (result.data, result.model, result.stream), result.recipe
@@ -61,103 +61,104 @@ def by_place(results: Iterable[Result]) -> tuple[Runs, list[str]]:
         if first is not result:
             doubles.append(f"{result.folder} is in no table: {first.folder} is of the same recipe and seed")
     runs: Runs = {}
-    for (place, recipe), found in seeds.items():
-        runs.setdefault(place, {})[recipe] = tuple(found[seed] for seed in sorted(found))
+    for (row_key, recipe), by_seed in seeds.items():
+        runs.setdefault(row_key, {})[recipe] = tuple(by_seed[seed] for seed in sorted(by_seed))
     return runs, doubles
 
 
-def _layouts(runs: Runs) -> Iterator[tuple[Layout, list[Place]]]:
-    """The letter's tables, those of other data, and one for runs that none of them shows, each with what has a row."""
-    shown: set[Place] = set()
+def _layouts(runs: Runs) -> Iterator[tuple[Layout, list[RowKey]]]:
+    """Yield the tables of the letter, of other data and of remaining runs, each with the keys of its rows."""
+    shown: set[RowKey] = set()
     letters = {data for layout in LETTER for data in layout.data}
-    for layout in (*LETTER, *(other_data(data) for data in sorted({place[0] for place in runs} - letters))):
-        places = _places(layout, runs)
-        shown.update(places)
-        yield layout, places
-    rest = [place for place in runs if place not in shown]
+    for layout in (*LETTER, *(other_data(data) for data in sorted({row_key[0] for row_key in runs} - letters))):
+        row_keys = _row_keys(layout, runs)
+        shown.update(row_keys)
+        yield layout, row_keys
+    rest = [row_key for row_key in runs if row_key not in shown]
     if rest:
         layout = other_runs(tuple(dict.fromkeys(data for data, _, _ in rest)))
         yield layout, _ordered(layout, rest)
 
 
-def _places(layout: Layout, runs: Runs) -> list[Place]:
-    """What has a row in a table, in order: what it is about, then what else was published or run."""
-    found = [(data, model, stream) for data in layout.data for model in layout.models for stream in layout.streams]
+def _row_keys(layout: Layout, runs: Runs) -> list[RowKey]:
+    """Return the keys of the rows of a table in order: its own networks, then others published or run."""
+    keys = [(data, model, stream) for data in layout.data for model in layout.models for stream in layout.streams]
     for figure in published() if layout.figures else ():
         if figure.model is not None and figure.data in layout.data and figure.metric != "gain":
-            found.append((figure.data, figure.model, figure.stream))
-    found += [place for place in runs if layout.everything and place[0] in layout.data]
-    return _ordered(layout, found)
+            keys.append((figure.data, figure.model, figure.stream))
+    keys += [row_key for row_key in runs if layout.everything and row_key[0] in layout.data]
+    return _ordered(layout, keys)
 
 
-def _ordered(layout: Layout, places: Sequence[Place]) -> list[Place]:
-    """By data, then by network in the table's order, then single streams before fused ones."""
-    models = list(dict.fromkeys([*layout.models, *(model for _, model, _ in places)]))
+def _ordered(layout: Layout, row_keys: Sequence[RowKey]) -> list[RowKey]:
+    """Sort keys by data, then by network in the order of the table, then single streams before fused ones."""
+    models = list(dict.fromkeys([*layout.models, *(model for _, model, _ in row_keys)]))
 
-    def order(place: Place) -> tuple[int, int, int, tuple[int, str]]:
-        data, model, stream = place
+    def order(row_key: RowKey) -> tuple[int, int, int, tuple[int, str]]:
+        data, model, stream = row_key
         return layout.data.index(data), models.index(model), stream.count("+"), rank(stream)
 
-    return sorted(dict.fromkeys(places), key=order)
+    return sorted(dict.fromkeys(row_keys), key=order)
 
 
-def _comparison(layout: Layout, places: Sequence[Place], runs: Runs, gathered: Gathered) -> Comparison:
-    """All rows of a table: on each data its recipes one after the other, then what was only published."""
-    statuses = {(each.data, each.model, each.stream): each.status for each in gathered.unusable}
-    synthetic = {result.data for result in gathered.results if result.synthetic}
+def _comparison(layout: Layout, row_keys: Sequence[RowKey], runs: Runs, collection: RunCollection) -> Comparison:
+    """Build a table: for each data set the rows recipe by recipe, then published values of other methods."""
+    statuses = {(run.data, run.model, run.stream): run.status for run in collection.unusable}
+    synthetic = {result.data for result in collection.results if result.synthetic}
     rows: list[Row] = []
     for data in layout.data:
-        here = [place for place in places if place[0] == data]
-        made = [row for place in here for row in _rows(place, runs, layout.gains, statuses, data in synthetic)]
-        recipes = list(dict.fromkeys(row.recipe for row in made if row.recipe is not None))
+        same_data = [row_key for row_key in row_keys if row_key[0] == data]
+        own = [row for row_key in same_data for row in _rows(row_key, runs, layout.gains, statuses, data in synthetic)]
+        recipes = list(dict.fromkeys(row.recipe for row in own if row.recipe is not None))
         if len(recipes) > 1:
-            made.sort(key=lambda row: recipes.index(row.recipe) if row.recipe is not None else len(recipes))
-        rows += [*made, *(_only_published(data) if layout.figures else ())]
+            own.sort(key=lambda row: recipes.index(row.recipe) if row.recipe is not None else len(recipes))
+        rows += [*own, *(_only_published(data) if layout.figures else ())]
     return Comparison(layout.name, layout.title, tuple(rows))
 
 
 def _rows(
-    place: Place, runs: Runs, gains: bool, statuses: Mapping[tuple[str | None, ...], str], synthetic: bool
+    row_key: RowKey, runs: Runs, gains: bool, statuses: Mapping[tuple[str | None, ...], str], synthetic: bool
 ) -> Iterator[Row]:
-    """A row for every recipe, or the one that says that there is none."""
-    data, model, stream = place
+    """Yield a row for every recipe, or one row without results."""
+    data, model, stream = row_key
     row = Row(
         data,
         synthetic,
         model,
         stream,
-        statuses.get(place, "not run"),
+        statuses.get(row_key, "not run"),
         published=figure_of(model, data, stream, "top1"),
         published5=figure_of(model, data, stream, "top5"),
         published_gain=figure_of(model, data, stream, "gain") if gains else None,
     )
-    if place not in runs:
+    if row_key not in runs:
         yield row
-    for recipe, results in runs.get(place, {}).items():
+    for recipe, results in runs.get(row_key, {}).items():
         baseline = runs.get((data, BASELINE, stream), {}).get(recipe, ()) if gains and model != BASELINE else ()
         yield replace(row, status="run", results=results, baseline=baseline)
 
 
 def _only_published(data: str) -> Iterator[Row]:
-    """Rows of methods that are not in this suite."""
+    """Yield rows of methods that are not in this suite."""
     figures = [figure for figure in published() if figure.model is None and figure.data == data]
     for method, stream in dict.fromkeys((figure.method, figure.stream) for figure in figures):
-        found = {figure.metric: figure for figure in figures if (figure.method, figure.stream) == (method, stream)}
-        yield Row(data, False, method, stream, "published", published=found.get("top1"), published5=found.get("top5"))
+        metrics = {figure.metric: figure for figure in figures if (figure.method, figure.stream) == (method, stream)}
+        top1, top5 = metrics.get("top1"), metrics.get("top5")
+        yield Row(data, False, method, stream, "published", published=top1, published5=top5)
 
 
-def _kept(made: Sequence[Comparison], only: Mapping[str, str], missing: bool) -> list[Comparison]:
-    """The tables with the rows that are wanted, those without any left out.
+def _kept(comparisons: Sequence[Comparison], only: Mapping[str, str], missing: bool) -> list[Comparison]:
+    """Return the tables with the selected rows; empty tables are left out.
 
     Raises:
-        InputError: an entry of `only` that no row has, or no row that has them all.
+        InputError: an entry of `only` that no row has, or no row that matches all entries.
     """
     columns = {"data": "data", "model": "method", "stream": "stream", "recipe": "recipe"}
     for key, value in only.items():
-        there = {getattr(row, columns[key]) for comparison in made for row in comparison.rows} - {None}
-        choose(value, sorted(there), f"only.{key}")
+        values = {getattr(row, columns[key]) for comparison in comparisons for row in comparison.rows} - {None}
+        choose(value, sorted(values), f"only.{key}")
     kept = []
-    for comparison in made:
+    for comparison in comparisons:
         rows = [row for row in comparison.rows if missing or row.results]
         rows = [row for row in rows if all(getattr(row, columns[key]) == value for key, value in only.items())]
         kept += [replace(comparison, rows=tuple(rows))] if rows else []
@@ -167,11 +168,11 @@ def _kept(made: Sequence[Comparison], only: Mapping[str, str], missing: bool) ->
     return kept
 
 
-def _annotated(comparison: Comparison, layout: Layout, gathered: Gathered) -> Comparison:
-    """The table with the sentences that belong below it."""
+def _annotated(comparison: Comparison, layout: Layout, collection: RunCollection) -> Comparison:
+    """Return the table with the notes below it."""
     rows, notes = comparison.rows, []
     if comparison.synthetic:
-        notes.append("Synthetic people show nobody who exists; figures on them compare with nothing else.")
+        notes.append("Synthetic people show nobody who exists; do not compare these values with results on other data.")
     if len(comparison.recipes) > 1:
         notes.append(f"Several recipes ({', '.join(comparison.recipes)}): compare rows of one recipe only.")
     if any(row.results and row.figures and not row.same_recipe for row in rows):
@@ -182,5 +183,5 @@ def _annotated(comparison: Comparison, layout: Layout, gathered: Gathered) -> Co
     if any(row.status == "published" for row in rows):
         notes.append("Of methods that are not in this suite there are published figures only.")
     data = {row.data for row in rows}
-    notes += [each.reason for each in gathered.unusable if each.status == "damaged" and each.data in (*data, None)]
+    notes += [run.reason for run in collection.unusable if run.status == "damaged" and run.data in (*data, None)]
     return replace(comparison, notes=tuple(notes))

@@ -1,4 +1,4 @@
-"""Comparisons as CSV: everything that is known about every row, figures with all their digits."""
+"""Comparisons as CSV: all known values of every row, numbers with all digits."""
 
 import csv
 import io
@@ -39,7 +39,7 @@ HEAD = ",".join(["table", *FIELDS])
 
 
 def as_csv(comparisons: Sequence[Comparison]) -> str:
-    """All rows of all tables under one heading; an entry is empty where nothing is known."""
+    """Return all rows of all tables under one heading; unknown entries are empty."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["table", *FIELDS])
@@ -49,10 +49,10 @@ def as_csv(comparisons: Sequence[Comparison]) -> str:
 
 
 def mean(spread: Spread | None) -> float | None:
-    """Over seeds."""
+    """Return the mean over seeds."""
     return spread and spread.mean
 
 
 def joined(values: Iterable[object]) -> str:
-    """Several values in one entry."""
+    """Join several values in one entry."""
     return "; ".join(map(str, values))

@@ -1,4 +1,4 @@
-"""Fused results for tables: what `src/fuse.py` wrote, as long as it is still true; the rest is computed here."""
+"""Fused results for tables: those of `src/fuse.py` if still valid; the others are computed here."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -9,56 +9,56 @@ from typing import Any
 from stgdn.data.batches.settings import STREAMS
 from stgdn.errors import InputError
 from stgdn.inference.stream_weights import rank
-from stgdn.reports.fusion.alignment import load_part
+from stgdn.reports.fusion.alignment import load_stream
 from stgdn.reports.fusion.fusion_files import fusion_command
 from stgdn.reports.fusion.score_fusion import fuse
-from stgdn.runs.result import Gathered, Result, check_summary, read_json
+from stgdn.runs.result import Result, RunCollection, check_summary, read_json
 
 COMBINATIONS = (("joint", "bone"), STREAMS)
 WRITTEN, COMPUTED = "by src/fuse.py", "by this report, from the runs' scores"
 
 
-def fused_results(gathered: Gathered) -> tuple[list[Result], list[str]]:
-    """Fusions of the runs that there are, and sentences about those that cannot be used.
+def fused_results(collection: RunCollection) -> tuple[list[Result], list[str]]:
+    """Return the fusions of all runs, and sentences about fusions that cannot be used.
 
     Joint with bone, and all four streams, are computed from the scores of runs of one network, recipe and seed where
     `src/fuse.py` has not written them.
     """
-    found: dict[tuple[Any, ...], Result] = {}
+    fusions: dict[tuple[Any, ...], Result] = {}
     notes: list[str] = []
-    for folder in gathered.fusions:
+    for folder in collection.fusions:
         try:
-            result = _written(folder, gathered.results)
-            found.setdefault(_key(result), result)
+            result = _read_fusion(folder, collection.results)
+            fusions.setdefault(_key(result), result)
         except InputError as error:
             notes.append(str(error))
-    for parts in _combinations(gathered.results):
+    for parts in _combinations(collection.results):
         stream = "+".join(part.stream for part in parts)
-        if (*_key(parts[0])[:-1], stream) in found:
+        if (*_key(parts[0])[:-1], stream) in fusions:
             continue
         try:
-            result = _computed(parts)
-            found[_key(result)] = result
+            result = _compute_fusion(parts)
+            fusions[_key(result)] = result
         except InputError as error:
             notes.append(f"{stream} of {parts[0].folder} is not fused: {error}")
-    return list(found.values()), notes
+    return list(fusions.values()), notes
 
 
 def _key(result: Result) -> tuple[Any, ...]:
     return result.data, result.model, result.recipe, result.seed, result.stream
 
 
-def _written(folder: Path, results: Sequence[Result]) -> Result:
-    """What `src/fuse.py` wrote.
+def _read_fusion(folder: Path, results: Sequence[Result]) -> Result:
+    """Read a fusion that `src/fuse.py` wrote.
 
     Raises:
-        InputError: the file is damaged, of runs that do not belong together, or no longer what they come to.
+        InputError: the file is damaged, mixes different networks, recipes or seeds, or its runs have changed.
     """
     path = folder / "fusion.json"
     content = read_json(path)
     runs = {result.folder.resolve(): result for result in results}
     try:
-        parts = [_unchanged(path, stream, runs) for stream in content["streams"]]
+        parts = [_source_run(path, stream, runs) for stream in content["streams"]]
         weights = ", ".join(f"{stream['stream']} {stream['weight']:g}" for stream in content["streams"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path} is damaged ({error!r}): run src/fuse.py again") from None
@@ -66,7 +66,7 @@ def _written(folder: Path, results: Sequence[Result]) -> Result:
         raise InputError(f"{path} is in no table: its streams are not of one network, recipe and seed")
     check_summary(path, content, "run src/fuse.py again")
     return replace(
-        _together(parts),
+        _merge_runs(parts),
         folder=folder,
         recipe=parts[0].recipe + ("" if content.get("default_weights") else f" weighted {weights}"),
         top1=float(content["test_top1"]),
@@ -76,8 +76,8 @@ def _written(folder: Path, results: Sequence[Result]) -> Result:
     )
 
 
-def _unchanged(path: Path, stream: dict[str, Any], runs: dict[Path, Result]) -> Result:
-    """The run that a stream was fused from, if it is still the same."""
+def _source_run(path: Path, stream: dict[str, Any], runs: dict[Path, Result]) -> Result:
+    """Return the run that a stream was fused from; it must be unchanged."""
     place = Path(stream["place"])
     run = runs.get((place.parent if place.name == "scores.npz" else place).resolve())
     if run is None or run.stream != stream["stream"] or abs(run.top1 - stream["top1"]) > 1e-6:
@@ -86,7 +86,7 @@ def _unchanged(path: Path, stream: dict[str, Any], runs: dict[Path, Result]) -> 
 
 
 def _combinations(results: Sequence[Result]) -> Iterator[list[Result]]:
-    """Runs of one network, recipe and seed whose streams go together."""
+    """Yield runs of one network, recipe and seed with streams to fuse."""
     ordered = sorted(results, key=lambda result: (*_key(result)[:-1], rank(result.stream)))
     for _, same in groupby(ordered, key=lambda result: _key(result)[:-1]):
         by_stream = {result.stream: result for result in reversed(list(same))}
@@ -95,20 +95,20 @@ def _combinations(results: Sequence[Result]) -> Iterator[list[Result]]:
                 yield [by_stream[stream] for stream in streams]
 
 
-def _computed(parts: Sequence[Result]) -> Result:
-    """Streams fused with the default weights.
+def _compute_fusion(parts: Sequence[Result]) -> Result:
+    """Fuse streams with the default weights.
 
     Raises:
-        InputError: a file of scores is missing or damaged, or two are of different clips.
+        InputError: a file of scores is missing or damaged, or clips differ.
     """
-    fusion = fuse([load_part(part.folder / "scores.npz", str(part.folder)) for part in parts])
+    fusion = fuse([load_stream(part.folder / "scores.npz", str(part.folder)) for part in parts])
     return replace(
-        _together(parts), top1=fusion.top1, top5=fusion.top5, command=fusion_command(fusion), origin=COMPUTED
+        _merge_runs(parts), top1=fusion.top1, top5=fusion.top5, command=fusion_command(fusion), origin=COMPUTED
     )
 
 
-def _together(parts: Sequence[Result]) -> Result:
-    """What several runs have in common, and what they cost."""
+def _merge_runs(parts: Sequence[Result]) -> Result:
+    """Merge runs of several streams into one result with total parameters and FLOPs."""
     return replace(
         parts[0],
         stream="+".join(part.stream for part in parts),

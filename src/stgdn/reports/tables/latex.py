@@ -25,12 +25,12 @@ SPECIAL = {
 
 
 def as_latex(comparisons: Sequence[Comparison]) -> str:
-    """All tables, every row with its command as a comment before it."""
+    """Return all tables; the command of a row is a comment before it."""
     return "\n\n".join([HEAD, *(_table(comparison) for comparison in comparisons)]) + "\n"
 
 
 def escape(text: str) -> str:
-    """Text that LaTeX prints as it is."""
+    """Escape text for LaTeX."""
     return "".join(SPECIAL.get(letter, letter) for letter in text)
 
 
@@ -59,5 +59,5 @@ def _table(comparison: Comparison) -> str:
 
 
 def _block(row: Row, several: bool) -> tuple[str, str | None, bool]:
-    """Rows between two rules: those that may be compared; `several` recipes are in the table."""
+    """Return the key of a block of comparable rows between two rules; `several`: the table has several recipes."""
     return row.data, row.recipe if several else None, row.status == "published"

@@ -1,4 +1,4 @@
-"""The letter's tables: which networks, streams and data each compares; and the one for data that it does not have."""
+"""The letter's tables: networks, streams and data of each; and tables for other data."""
 
 from dataclasses import dataclass
 
@@ -10,18 +10,18 @@ TRIO = (*PAIR, "joint+bone")
 
 @dataclass(frozen=True)
 class Layout:
-    """What a table compares.
+    """Describe the rows of a table.
 
     Attributes:
         name: `table1`, ... or the name of the data.
-        title: what it shows.
+        title: of the table.
         data: names of the data.
-        models: networks that have a row even if they were not run.
-        streams: streams of each that have a row even if they were not run.
-        command: that runs all of it.
-        figures: whether what was published for other networks on these data belongs to it.
+        models: networks with a row even without a run.
+        streams: streams of each network with a row even without a run.
+        command: that runs all rows.
+        figures: whether to add values published for other networks on these data.
         gains: whether to compare with the letter's baseline of seven layers.
-        everything: whether any other run on these data belongs to it.
+        everything: whether to add all other runs on these data.
     """
 
     name: str
@@ -58,11 +58,11 @@ LETTER = (
 
 
 def other_data(data: str) -> Layout:
-    """The ablation and whatever else was run on data that the letter does not have."""
+    """Return the table of the ablation and all other runs on data that is not in the letter."""
     command = f"python src/train.py experiment=table1 data={data}"
     return Layout(data, f"Runs on {data}", (data,), ABLATION, PAIR, command, gains=True, everything=True)
 
 
 def other_runs(data: tuple[str, ...]) -> Layout:
-    """Runs on the letter's data that none of its tables has a row for."""
+    """Return the table of runs on the letter's data that are in none of its tables."""
     return Layout("other", "Other runs on the letter's data", data, (), (), "", figures=False, gains=True)

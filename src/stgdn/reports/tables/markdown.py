@@ -1,11 +1,11 @@
-"""Comparisons as Markdown, and into files of every format."""
+"""Comparisons as Markdown, and writing of files in all formats."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from stgdn.errors import InputError
 from stgdn.files import around, marks, replacing
-from stgdn.reports.output_file import target
+from stgdn.reports.output_file import output_path
 from stgdn.reports.tables import csv_records as records
 from stgdn.reports.tables import latex
 from stgdn.reports.tables.cells import CAPTION, NOTHING, columns, commands
@@ -17,17 +17,17 @@ HEADS = {".tex": latex.HEAD, ".csv": records.HEAD}  # what a file begins with th
 
 
 def markdown(comparisons: Sequence[Comparison]) -> str:
-    """All tables, each with its notes, the sources of published figures and the command of every row."""
+    """Return all tables, each with notes, sources of published values and the command of every row."""
     return "\n\n".join(_markdown(comparison) for comparison in comparisons)
 
 
 def check_target(write: str | None) -> Path | None:
-    """The file to write, before anything is computed; None if none is wanted.
+    """Check the output path before tables are computed; None if no file was requested.
 
     Raises:
-        InputError: a kind of file that cannot be written, or one there that tables may not replace.
+        InputError: another suffix, or an existing file that tables may not replace.
     """
-    path = target(write, "write", (".md", *HEADS))
+    path = output_path(write, "write", (".md", *HEADS))
     if path is None or not path.exists():
         return path
     try:
@@ -43,7 +43,7 @@ def check_target(write: str | None) -> Path | None:
 
 
 def write_tables(path: Path, comparisons: Sequence[Comparison]) -> None:
-    """Write a file that `check_target` allows; of a Markdown file that is there only what is between the marks."""
+    """Write a file that `check_target` allows; in an existing Markdown file only the part between the marks."""
     suffix = path.suffix.lower()
     if suffix == ".md":
         before, after = around(path, SECTION) if path.exists() else (f"{START}\n", f"{END}\n")

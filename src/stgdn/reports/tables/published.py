@@ -1,4 +1,4 @@
-"""Published figures, each with its source: `published.csv` beside this file."""
+"""Published values, each with its source, from `published.csv` beside this file."""
 
 import csv
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from importlib.resources import files
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure that somebody published.
+    """Hold a published value.
 
     Attributes:
         method: as its authors call it.
@@ -17,10 +17,10 @@ class Figure:
         data: this suite's name of data set and protocol, such as `ntu60_xsub`.
         stream: `joint`, `joint+bone`, `4 streams`, ...
         metric: `top1` or `top5`, in per cent, or `gain`, points of top-1 over the letter's baseline `agcn_7l`.
-        value: the figure.
-        recipe: `letter`, or whose: `own` is that of the method's authors.
-        source: where it stands.
-        note: what to know about it; may be empty.
+        value: the number.
+        recipe: `letter`, or `own` for that of the method's authors.
+        source: paper or repository.
+        note: remark on the value; may be empty.
     """
 
     method: str
@@ -36,23 +36,23 @@ class Figure:
 
     @property
     def reference(self) -> str:
-        """Source and note in one line."""
+        """Return source and note in one line."""
         return f"{self.source} ({self.note})" if self.note else self.source
 
 
 @cache
 def published() -> tuple[Figure, ...]:
-    """All figures, the oldest methods first."""
+    """Read all published values, oldest methods first."""
     text = files("stgdn.reports.tables").joinpath("published.csv").read_text(encoding="utf-8")
     figures = [_figure(row) for row in csv.DictReader(text.splitlines())]
     return tuple(sorted(figures, key=lambda figure: figure.year))
 
 
 def figure_of(model: str | None, data: str, stream: str, metric: str) -> Figure | None:
-    """What was published for one of this suite's networks; None if nothing was."""
+    """Return the published value of one of this suite's networks; None if there is none."""
     wanted = (model, data, stream, metric)
-    found = (figure for figure in published() if (figure.model, figure.data, figure.stream, figure.metric) == wanted)
-    return next(found, None) if model is not None else None
+    matching = (figure for figure in published() if (figure.model, figure.data, figure.stream, figure.metric) == wanted)
+    return next(matching, None) if model is not None else None
 
 
 def _figure(row: dict[str, str]) -> Figure:
