@@ -1,9 +1,11 @@
 """Which parts of the package may know which: the rules of docs/README.md, read from the source."""
 
 import ast
+from pathlib import Path
 
 import pytest
 
+from stgdn.runs import folder
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "src" / "stgdn"
@@ -60,3 +62,13 @@ def test_commands_do_not_import_each_other() -> None:
             names = {alias.name for alias in node.names} if isinstance(node, ast.Import) else set()
             names |= {node.module or ""} if isinstance(node, ast.ImportFrom) else set()
             assert not names & commands, path.name
+
+
+def test_files_of_a_run_are_named_in_one_place() -> None:
+    names = {value for name, value in vars(folder).items() if name.isupper() and isinstance(value, str)}
+    assert {"summary.json", "scores.npz"} <= names
+    for path in (ROOT / "src").rglob("*.py"):
+        if path != Path(folder.__file__):
+            nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            spelled = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+            assert not spelled & names, path

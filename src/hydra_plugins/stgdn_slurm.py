@@ -24,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from stgdn.cli.entry import RunError
 from stgdn.errors import InputError
+from stgdn.runs.folder import SUMMARY
 from stgdn.runs.naming import check_names
 from stgdn.slurm import HOPELESS, Queued, ask, check_partition, minutes, queue, reason
 
@@ -95,7 +96,7 @@ class SlurmLauncher(BaseSubmititLauncher):
             name = f"{config.data.name}/{config.model.name}/{config.data.stream}/seed{config.seed}"
             resources = sbatch_options(config.launcher, config.trainer)
             restarts, overwrite = config.launcher.restarts, config.overwrite
-        if (folder / "summary.json").exists() and not overwrite:
+        if (folder / SUMMARY).exists() and not overwrite:
             return self.local.launch([overrides], number)[0]  # the job itself says that it is finished
         if str(folder) in there:
             job = submitit.SlurmJob(folder=folder / "slurm", job_id=there[str(folder)].job)

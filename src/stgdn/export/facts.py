@@ -11,6 +11,7 @@ from stgdn.errors import InputError
 from stgdn.inference.trained import TrainedNetwork
 from stgdn.inference.weights_folder import WEIGHTS, read_metadata
 from stgdn.model.network import Network
+from stgdn.runs.folder import SUMMARY
 
 # Entries of a run's config that describe the network and not the machine that trained it.
 KEPT = ("seed", "recipe_name", "epochs", "batch_size", "width", "optimisation", "data", "model", "origin")
@@ -52,7 +53,7 @@ def results_of(network: TrainedNetwork) -> dict[str, Any] | None:
     if path.name == WEIGHTS:
         return read_metadata(path.parent).get("results")
     try:
-        summary = json.loads((path.parent.parent / "summary.json").read_text(encoding="utf-8"))
+        summary = json.loads((path.parent.parent / SUMMARY).read_text(encoding="utf-8"))
         keys = ("test_top1", "test_top5", "seed", "clips", "command", "synthetic")
         return {key: summary.get(key) for key in keys} if summary["epochs"] == network.epoch else None
     except (OSError, ValueError, KeyError, TypeError):

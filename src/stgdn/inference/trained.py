@@ -18,8 +18,8 @@ from stgdn.inference.preprocessing import Preprocessing
 from stgdn.inference.probabilities import softmax
 from stgdn.inference.weights_folder import WEIGHTS, is_weights_folder, read_weights_folder
 from stgdn.model.fold import fold
+from stgdn.runs.folder import FUSION, expect_run
 from stgdn.runs.folder import checkpoint as checkpoint_of
-from stgdn.runs.folder import expect_run
 from stgdn.runs.stored_config import stored_config
 from stgdn.skeleton import Layout
 from stgdn.training.recognizer import Optimisation, Recognizer
@@ -123,7 +123,7 @@ def load(place: str | Path, checkpoint: str = "last") -> TrainedNetwork:
     if is_weights_folder(path):
         return _assembled(read_weights_folder(path), path / WEIGHTS)
     if not path.is_file():
-        if (path / "fusion.json").exists():
+        if (path / FUSION).exists():
             raise InputError(f"{path} is a fusion: give the runs that it was made from, run=[A,B]")
         if path.suffix == ".ckpt":
             raise InputError(f"no checkpoint file {path}: give one, or a run's folder outputs/DATA/MODEL/STREAM/NAME")

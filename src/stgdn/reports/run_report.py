@@ -17,6 +17,7 @@ from stgdn.files import replacing, write_json
 from stgdn.model.complexity import Complexity, complexity
 from stgdn.reports.figures.confusion import adjacency_figure, confusion_figure
 from stgdn.runs.commands import training_command
+from stgdn.runs.folder import LAYERS, METRICS, SCORES
 from stgdn.runs.layers import last_smoothing, save_layers
 from stgdn.runs.run import Run
 from stgdn.runs.scores import Scores
@@ -44,10 +45,10 @@ def report_run(run: Run, trainer: lightning.Trainer, recognizer: Recognizer, dat
         return scores.accuracy()
     cost = complexity(recognizer.network)
     summary = summarise(run, scores, cost, data) | {"epochs": trainer.current_epoch}
-    if smoothing := last_smoothing(run.folder / "metrics.csv"):
+    if smoothing := last_smoothing(run.folder / METRICS):
         summary["smoothing"] = smoothing
-    scores.save(run.folder / "scores.npz")
-    save_layers(run.folder / "layers.npz", recognizer.network, data.layout)
+    scores.save(run.folder / SCORES)
+    save_layers(run.folder / LAYERS, recognizer.network, data.layout)
     data_name = run.config.data.name + (" (synthetic people)" if summary["synthetic"] else "")
     title = f"{data_name}, {recognizer.network.name}, {scores.stream}: test top-1 {summary['test_top1']:.1f}"
     figures = {

@@ -1,8 +1,15 @@
-"""Checkpoints of a run folder, and messages for missing ones."""
+"""Files of a run's folder: what they are called, which checkpoints there are, and messages for missing ones."""
 
 from pathlib import Path
 
 from stgdn.errors import InputError, choose
+
+CONFIG = "config.yaml"  # all options of the run, resolved
+SUMMARY = "summary.json"  # results; there is one if the run is finished
+METRICS = "metrics.csv"  # losses and accuracies by epoch
+SCORES = "scores.npz"  # class scores of every test clip
+LAYERS = "layers.npz"  # learned graphs and running covariances
+FUSION = "fusion.json"  # in place of all but the scores, where runs were fused
 
 
 def last_checkpoint(folder: Path) -> Path:
@@ -34,8 +41,8 @@ def expect_run(folder: Path) -> None:
     Raises:
         InputError: no such folder, no run in it, or nothing trained yet.
     """
-    if not (folder / "config.yaml").exists():
-        known = sorted(str(config.parent) for config in Path("outputs").rglob("config.yaml"))
+    if not (folder / CONFIG).exists():
+        known = sorted(str(config.parent) for config in Path("outputs").rglob(CONFIG))
         hint = f"; runs there are: {', '.join(known[:8])}" if known else "; train one with `python src/train.py`"
         raise InputError(f"no run at {folder}{hint}")
     if not last_checkpoint(folder).exists():

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 
 from stgdn.errors import InputError
 from stgdn.files import name_problem
+from stgdn.runs.folder import CONFIG, FUSION, METRICS, SUMMARY
 from stgdn.runs.metrics import read_metrics
 from stgdn.runs.recipes import Settings, flatten, recipe_label, recipe_suffixes, settings
 from stgdn.runs.stored_config import read_config
@@ -126,16 +127,16 @@ def collect_runs(outputs: str | Path) -> RunCollection:
     fusions: list[Path] = []
     notes: list[str] = []
     for folder, names in _folders(outputs):
-        if "fusion.json" in names:
+        if FUSION in names:
             fusions.append(folder)
-        elif "summary.json" in names:
+        elif SUMMARY in names:
             config = _config(folder)
             try:
                 results.append(read_result(folder, config))
                 notes += _problems(folder, names, config)
             except InputError as error:
                 unusable.append(_unusable(folder, config, "damaged", str(error)))
-        elif "config.yaml" in names:
+        elif CONFIG in names:
             reason = f"{folder} is unfinished: its command with resume=true goes on with it"
             unusable.append(_unusable(folder, _config(folder), "unfinished", reason))
     return RunCollection(tuple(distinguish_recipes(results)), tuple(unusable), tuple(fusions), tuple(notes))
@@ -151,7 +152,7 @@ def read_result(folder: Path, config: Mapping[str, Any] | None = None) -> Result
     Raises:
         InputError: `summary.json` is missing or damaged; the message names the file.
     """
-    path = folder / "summary.json"
+    path = folder / SUMMARY
     summary = read_summary(path)
     return Result(
         folder,
@@ -232,7 +233,7 @@ def _folders(outputs: str | Path) -> Iterator[tuple[Path, set[str]]]:
 def _config(folder: Path) -> Mapping[str, Any]:
     """Return the config of a run; empty if it cannot be read."""
     try:
-        content = OmegaConf.to_container(read_config(folder / "config.yaml"))
+        content = OmegaConf.to_container(read_config(folder / CONFIG))
     except InputError:
         return {}
     return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}
@@ -246,11 +247,11 @@ def _unusable(folder: Path, config: Mapping[str, Any], status: str, reason: str)
 
 def _problems(folder: Path, names: set[str], config: Mapping[str, Any]) -> Iterator[str]:
     """Yield a sentence for each problem with the other files of a finished run."""
-    if "metrics.csv" in names:
+    if METRICS in names:
         try:
-            read_metrics(folder / "metrics.csv")
+            read_metrics(folder / METRICS)
         except InputError as error:
             yield f"{error}; that run's figures are used, its curves are not"
     if not config:
-        place = folder / "config.yaml"
+        place = folder / CONFIG
         yield f"{place} is missing or damaged, or refused; that run's recipe is known by the folder's name only"

@@ -20,7 +20,17 @@ from omegaconf import DictConfig, OmegaConf
 
 from stgdn.errors import InputError
 from stgdn.files import remove_leftovers, replacing
-from stgdn.runs.folder import checkpoint, expect_run, kept_checkpoints, last_checkpoint
+from stgdn.runs.folder import (
+    CONFIG,
+    LAYERS,
+    METRICS,
+    SCORES,
+    SUMMARY,
+    checkpoint,
+    expect_run,
+    kept_checkpoints,
+    last_checkpoint,
+)
 from stgdn.runs.naming import VALUES_OF_OLD_RUNS, changes_result
 from stgdn.runs.stored_config import read_config
 
@@ -59,7 +69,7 @@ class Run:
 
     def _prepare_folder(self, *, overwrite: bool, ask: bool) -> None:
         if overwrite:
-            arrays = (self.folder / name for name in ("scores.npz", "layers.npz"))
+            arrays = (self.folder / name for name in (SCORES, LAYERS))
             for stale in (self.summary, *self.checkpoints, self.metrics, *arrays):  # killed here, it can be resumed
                 stale.unlink(missing_ok=True)
         elif self.finished:
@@ -75,7 +85,7 @@ class Run:
             self.expect_same_config()
         self.folder.mkdir(parents=True, exist_ok=True)
         remove_leftovers(self.last_checkpoint.parent)
-        with replacing(self.folder / "config.yaml") as temporary:
+        with replacing(self.folder / CONFIG) as temporary:
             OmegaConf.save(self.config, temporary, resolve=True)
 
     @classmethod
@@ -87,9 +97,9 @@ class Run:
         """
         path = Path(folder)
         expect_run(path)
-        config = read_config(path / "config.yaml", ("data", "model"))
+        config = read_config(path / CONFIG, ("data", "model"))
         if not isinstance(config.data.get("store"), str):
-            raise InputError(f"{path / 'config.yaml'} does not say where the run's data is: data.store is missing")
+            raise InputError(f"{path / CONFIG} does not say where the run's data is: data.store is missing")
         if data_root is not None and "://" not in config.data.store:
             config.data.store = str(Path(data_root) / _relative_store(config.data.store, config.data_root))
         return cls(path, config)
@@ -115,7 +125,7 @@ class Run:
     @property
     def summary(self) -> Path:
         """Return the path of `summary.json`."""
-        return self.folder / "summary.json"
+        return self.folder / SUMMARY
 
     @property
     def finished(self) -> bool:
@@ -125,7 +135,7 @@ class Run:
     @property
     def metrics(self) -> Path:
         """Return the path of `metrics.csv`."""
-        return self.folder / "metrics.csv"
+        return self.folder / METRICS
 
     def objective(self) -> float:
         """Return the value that a search maximises: top-1 (0 to 1) on held-out subjects, else on the test split.
@@ -144,7 +154,7 @@ class Run:
         Raises:
             InputError: settings differ; the message names them.
         """
-        before = read_config(self.folder / "config.yaml")
+        before = read_config(self.folder / CONFIG)
         now = OmegaConf.create(OmegaConf.to_container(self.config, resolve=True))
         differences = [
             f"{key} was {old} and is {new}"

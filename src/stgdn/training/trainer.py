@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from stgdn.errors import InputError, choose
 from stgdn.model.network import Network
+from stgdn.runs.folder import METRICS
 from stgdn.runs.stored_config import build
 from stgdn.runs.weights_file import read_weights
 from stgdn.training.callbacks.checkpoints import WholeCheckpoints, checkpoints
@@ -124,7 +125,7 @@ def build_trainer(config: DictConfig, folder: Path) -> lightning.Trainer:
     profiler = build_profiler(options.pop("profiler"), folder)
     callbacks: list[Callback] = [
         *([OverSmoothing(**config.oversmoothing)] if config.oversmoothing else []),
-        EpochReport(folder / "metrics.csv", bar=options.pop("progress_bar") and os.isatty(1)),
+        EpochReport(folder / METRICS, bar=options.pop("progress_bar") and os.isatty(1)),
         *checkpoints(folder / "checkpoints", config.checkpoint_every),
     ]
     try:

@@ -10,6 +10,7 @@ from lightning.pytorch.loggers import WandbLogger
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from stgdn.runs.folder import METRICS
 from stgdn.runs.metrics import Metrics, read_metrics
 from stgdn.wandb_tools.logger import start_wandb_run
 
@@ -25,7 +26,7 @@ def log_results(
         summary: content of `summary.json`.
         figures: by name; None for a missing one.
     """
-    shown = {**figures, "curves": curves_figure(read_metrics(folder / "metrics.csv"))}
+    shown = {**figures, "curves": curves_figure(read_metrics(folder / METRICS))}
     media = {name: wandb.Image(figure) for name, figure in shown.items() if figure is not None}
     logger.experiment.log(media)
     logger.experiment.summary.update(sortable_summary(summary))

@@ -9,6 +9,7 @@ from pathlib import Path
 from wandb.errors import AuthenticationError
 
 from stgdn.errors import InputError
+from stgdn.runs.folder import CONFIG, SUMMARY
 from stgdn.wandb_tools.local import RunRecord, find_records, logged_in, split_damaged
 
 IN_USE = 120  # seconds; a run that records writes its log more often
@@ -69,7 +70,7 @@ def sync_records(records: Sequence[RunRecord], project: str | None, entity: str 
 
 def _being_written(record: RunRecord) -> bool:
     """Return whether a record is of an unfinished training run and was changed recently."""
-    training = (record.run / "config.yaml").exists() and not (record.run / "summary.json").exists()
+    training = (record.run / CONFIG).exists() and not (record.run / SUMMARY).exists()
     return training and record.log.exists() and time.time() - record.log.stat().st_mtime < IN_USE
 
 

@@ -14,6 +14,7 @@ from stgdn.errors import InputError
 from stgdn.files import file_name, write_json
 from stgdn.reports.fusion.alignment import StreamScores, load_stream
 from stgdn.reports.fusion.score_fusion import Fusion
+from stgdn.runs.folder import FUSION, SCORES, SUMMARY
 from stgdn.runs.result import Result, read_result
 
 FUSION_METHOD = "scores before the softmax, weighted and added"
@@ -68,8 +69,8 @@ def fusion_folder(outputs: str | Path, sources: Sequence[Source], fusion: Fusion
 def write_fusion(folder: Path, sources: Sequence[Source], fusion: Fusion) -> None:
     """Write `scores.npz` and `fusion.json` into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    fusion.scores.save(folder / "scores.npz")
-    write_json(folder / "fusion.json", as_json(sources, fusion))
+    fusion.scores.save(folder / SCORES)
+    write_json(folder / FUSION, as_json(sources, fusion))
 
 
 def as_json(sources: Sequence[Source], fusion: Fusion) -> dict[str, Any]:
@@ -147,7 +148,7 @@ def _find(given: str) -> list[Path]:
     if not glob.has_magic(given):
         return [Path(given)]
     matching = sorted(map(Path, glob.glob(given)))  # noqa: PTH207 (Path.glob takes no absolute patterns)
-    sources = [path for path in matching if not (path / "fusion.json").exists()]
+    sources = [path for path in matching if not (path / FUSION).exists()]
     if not sources:
         raise InputError(f"nothing is called {given}: run folders are outputs/DATA/MODEL/STREAM/RECIPE-seedN")
     return sources
@@ -158,15 +159,13 @@ def _open(path: Path) -> Source:
     if not path.exists():
         raise InputError(f"no run or score file {path}: run folders are outputs/DATA/MODEL/STREAM/RECIPE-seedN")
     if not path.is_dir():
-        run = (
-            read_result(path.parent) if path.name == "scores.npz" and (path.parent / "summary.json").exists() else None
-        )
+        run = read_result(path.parent) if path.name == SCORES and (path.parent / SUMMARY).exists() else None
         return Source(load_stream(path), run)
-    if (path / "fusion.json").exists():
+    if (path / FUSION).exists():
         raise InputError(f"{path} is a fusion itself: give the runs that it was made from")
-    if not (path / "summary.json").exists():
+    if not (path / SUMMARY).exists():
         raise InputError(f"{path} is no finished run: finish it with its command and resume=true, or leave it out")
-    return Source(load_stream(path / "scores.npz", str(path)), read_result(path))
+    return Source(load_stream(path / SCORES, str(path)), read_result(path))
 
 
 def _joined(values: Iterable[str]) -> str:

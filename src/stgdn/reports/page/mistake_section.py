@@ -12,6 +12,7 @@ from stgdn.inference.trained import load
 from stgdn.player.content import page_content
 from stgdn.player.prepared import changed_predictions, prepared_scenes
 from stgdn.reports.mistakes import mistakes
+from stgdn.runs.folder import SCORES
 from stgdn.runs.result import Result
 from stgdn.runs.run import Run
 from stgdn.runs.scores import Scores
@@ -51,7 +52,7 @@ def played_mistakes(
 
 
 def _played(folder: Path, most: int, data_root: str | None, device: torch.device) -> tuple[Content, list[str]]:
-    scores = Scores.load(folder / "scores.npz")
+    scores = Scores.load(folder / SCORES)
     wrong = mistakes(scores)
     content = {"wrong": len(wrong), "clips": len(scores.names), "player": None}
     if not wrong:

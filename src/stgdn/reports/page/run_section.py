@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from stgdn.errors import InputError
 from stgdn.reports.fusion.alignment import StreamScores, expect_sound
 from stgdn.reports.page.layer_section import layer_content
+from stgdn.runs.folder import CONFIG, LAYERS, METRICS, SCORES, SUMMARY
 from stgdn.runs.layers import last_smoothing
 from stgdn.runs.metrics import read_metrics
 from stgdn.runs.recipes import flatten
@@ -98,7 +99,7 @@ def _run(result: Result, name: str, classes: SharedItems, skeletons: SharedItems
 
 
 def _scores(result: Result) -> Scores:
-    path = result.folder / "scores.npz"
+    path = result.folder / SCORES
     scores = Scores.load(path)
     expect_sound(StreamScores(scores, str(path)))
     return scores
@@ -112,13 +113,13 @@ def _confusion(scores: Scores) -> list[int]:
 
 
 def _layers(result: Result) -> Content | None:
-    path = result.folder / "layers.npz"
+    path = result.folder / LAYERS
     return layer_content(path) if path.exists() else None
 
 
 def _curves(result: Result) -> Content:
     """Return columns of metrics.csv by name, with `epoch`; None for empty entries, accuracies in per cent."""
-    path = result.folder / "metrics.csv"
+    path = result.folder / METRICS
     if not path.exists():
         return {}
     metrics = read_metrics(path)
@@ -133,9 +134,9 @@ def _rounded(values: Sequence[float] | np.ndarray) -> list[float | None]:
 
 def _smoothing(result: Result) -> Mapping[str, list[float | None]]:
     """Return over-smoothing measures after the last epoch, each by layer."""
-    stored = read_summary(result.folder / "summary.json").get("smoothing")
+    stored = read_summary(result.folder / SUMMARY).get("smoothing")
     if not isinstance(stored, dict):
-        return {name: _rounded(values) for name, values in last_smoothing(result.folder / "metrics.csv").items()}
+        return {name: _rounded(values) for name, values in last_smoothing(result.folder / METRICS).items()}
     lists = {str(name): values for name, values in stored.items() if isinstance(values, list)}
     numbers = {name: [v if isinstance(v, int | float) else math.nan for v in values] for name, values in lists.items()}
     return {name: _rounded(values) for name, values in numbers.items()}
@@ -143,6 +144,6 @@ def _smoothing(result: Result) -> Mapping[str, list[float | None]]:
 
 def _config(result: Result) -> Content:
     """Return all options of a run by dotted name."""
-    content = OmegaConf.to_container(read_config(result.folder / "config.yaml"))
+    content = OmegaConf.to_container(read_config(result.folder / CONFIG))
     assert isinstance(content, dict)
     return {key: value if isinstance(value, str) else json.dumps(value, default=str) for key, value in flatten(content)}

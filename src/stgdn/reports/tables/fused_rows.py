@@ -12,6 +12,7 @@ from stgdn.inference.stream_weights import rank
 from stgdn.reports.fusion.alignment import load_stream
 from stgdn.reports.fusion.fusion_files import fusion_command
 from stgdn.reports.fusion.score_fusion import fuse
+from stgdn.runs.folder import FUSION, SCORES
 from stgdn.runs.result import Result, RunCollection, check_summary, read_json
 
 COMBINATIONS = (("joint", "bone"), STREAMS)
@@ -54,7 +55,7 @@ def _read_fusion(folder: Path, results: Sequence[Result]) -> Result:
     Raises:
         InputError: the file is damaged, mixes different networks, recipes or seeds, or its runs have changed.
     """
-    path = folder / "fusion.json"
+    path = folder / FUSION
     content = read_json(path)
     runs = {result.folder.resolve(): result for result in results}
     try:
@@ -79,7 +80,7 @@ def _read_fusion(folder: Path, results: Sequence[Result]) -> Result:
 def _source_run(path: Path, stream: dict[str, Any], runs: dict[Path, Result]) -> Result:
     """Return the run that a stream was fused from; it must be unchanged."""
     place = Path(stream["place"])
-    run = runs.get((place.parent if place.name == "scores.npz" else place).resolve())
+    run = runs.get((place.parent if place.name == SCORES else place).resolve())
     if run is None or run.stream != stream["stream"] or abs(run.top1 - stream["top1"]) > 1e-6:
         raise InputError(f"{path} is in no table: {place} is no finished run, or has changed since it was fused")
     return run
@@ -101,7 +102,7 @@ def _compute_fusion(parts: Sequence[Result]) -> Result:
     Raises:
         InputError: a file of scores is missing or damaged, or clips differ.
     """
-    fusion = fuse([load_stream(part.folder / "scores.npz", str(part.folder)) for part in parts])
+    fusion = fuse([load_stream(part.folder / SCORES, str(part.folder)) for part in parts])
     return replace(
         _merge_runs(parts), top1=fusion.top1, top5=fusion.top5, command=fusion_command(fusion), origin=COMPUTED
     )
