@@ -1,1 +1,1 @@
-"""How fast networks train and data is fed, and what it takes."""
+"""Speed and memory of networks and of feeding data."""

@@ -1,4 +1,4 @@
-"""What whitening costs is seen beside the same network without it: as many branches, nothing decorrelated.
+"""Networks with the same branches and no whitening, to measure the cost of whitening.
 
 with       without
 GDN        GCN

@@ -26,11 +26,11 @@ SEED = 1
 
 
 class Candidate(Protocol):
-    """What can be measured: a name for the tables, and how to build it."""
+    """Describe a network to measure: a name for the tables, and a function that builds it."""
 
     @property
     def name(self) -> str:
-        """What tables call it."""
+        """Return its name in tables."""
         ...
 
     def build(self) -> nn.Module:

@@ -42,7 +42,7 @@ def described(setting: Setting) -> str:
 
 
 def clock(setting: Setting) -> Callable[[Callable[[], object]], float]:
-    """What tells the seconds of a call: on a GPU those between two events, when all before is done."""
+    """Return a function that measures the seconds of a call; on a GPU between two events, after all earlier work."""
     return _events if setting.device == "cuda" else stopwatch
 
 

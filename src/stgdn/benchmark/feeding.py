@@ -1,4 +1,4 @@
-"""How fast clips are parsed and fed, beside plain loops (`plain`) and a copy in memory."""
+"""Speed of parsing and feeding clips, beside plain loops (`plain`) and a copy in memory."""
 
 import os
 from pathlib import Path

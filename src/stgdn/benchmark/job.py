@@ -22,7 +22,7 @@ COUNTS = ("rounds", "clips", "workers", "frames", "batch", "threads")
 
 
 class Findings(NamedTuple):
-    """What a benchmark found: Markdown, where it belongs on a page, and perhaps a picture and its place."""
+    """Hold results of a benchmark: Markdown, its section on a page, and a picture with its path if there is one."""
 
     text: str
     section: str

@@ -1,4 +1,4 @@
-"""What is done to a network while it is timed.
+"""Calls on a network that are timed.
 
 forward     the scores in training, with all that backward needs
 backward    the same, the loss, and all gradients
@@ -28,7 +28,7 @@ BATCHES = 3  # different ones, in turn
 
 @dataclass(frozen=True)
 class Setting:
-    """How networks are run.
+    """Settings that networks are run with.
 
     Attributes:
         device: `cpu` or `cuda`.
@@ -43,7 +43,7 @@ class Setting:
     threads: int
 
     def autocast(self) -> AbstractContextManager:
-        """What networks and loss run under."""
+        """Return the autocast context of networks and loss."""
         return torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
 
     def compiled(self, module: nn.Module) -> Callable[[Tensor], Tensor]:
@@ -102,7 +102,7 @@ def fused_sgd(module: nn.Module) -> torch.optim.Optimizer:
 
 
 def folded(module: nn.Module) -> nn.Module:
-    """What is used for inference: this repository's networks folded, others as they are."""
+    """Return the network as inference uses it: folded if it is this repository's, else unchanged."""
     module = module.eval()
     return fold(module) if isinstance(module, Network) else module
 

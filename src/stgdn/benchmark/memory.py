@@ -79,7 +79,7 @@ def _grown(
 
 
 def _load_libraries(kind: str, candidate: Candidate, single: list[Batch], setting: Setting) -> None:
-    """What PyTorch fetches when it first convolves and multiplies is no part of what a network takes."""
+    """Convolve and multiply once: memory that PyTorch allocates at the first call is not the network's."""
     measure(kind, candidate.build(), single, Setting(setting.device, setting.precision, False, setting.threads))(0)
     gc.collect()
 

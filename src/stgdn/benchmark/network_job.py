@@ -30,7 +30,7 @@ def say(what: str) -> None:
 
 
 def setting_of(config: DictConfig) -> Setting:
-    """How networks are run.
+    """Settings that networks are run with.
 
     Raises:
         InputError: a device that is not there, or an unknown precision.

@@ -30,7 +30,7 @@ def section(record: Record) -> str:
 
 
 def headline(record: Record) -> str:
-    """What distinguishes a record from others."""
+    """Return what distinguishes a record from others."""
     device = "GPU" if record["device"] == "cuda" else f"CPU, {count(record['threads'], 'thread')}"
     compiled = ", compiled" if record["compile"] else ""
     return f"T = {record['clip_shape'][1]}, batches of {record['batch']}, {record['precision']}{compiled}, {device}"
@@ -83,7 +83,7 @@ def _has_memory(record: Record, kind: str) -> bool:
 
 
 def _use(record: Record) -> str:
-    """What of the device's best product and copy the networks use."""
+    """Return the shares of the device's best product and copy that the networks reach."""
     limits = {name: limit["amount"] / np.median(limit["seconds"]) for name, limit in record["limits"].items()}
     headings = ["network"]
     for kind in record["kinds"]:

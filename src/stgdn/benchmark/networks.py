@@ -1,4 +1,4 @@
-"""How fast networks train and infer, and what memory they take, all measured in the same run, turn by turn."""
+"""Speed and memory of networks in training and inference, measured in one run, turn by turn."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +20,7 @@ CHECKED = 2  # clips that a network from elsewhere is tried on
 
 @dataclass(frozen=True)
 class Load:
-    """What networks are given.
+    """Clips that networks are given.
 
     Attributes:
         clip_shape: (C, T, V, M).
@@ -40,7 +40,7 @@ class Load:
 
 
 def load_of(chosen: Sequence[Candidate], common: dict[str, Any], batch: int, pairs: float) -> Load:
-    """What networks that are measured side by side are all given.
+    """Clips that all networks measured side by side are given.
 
     Args:
         chosen: the networks.
@@ -126,7 +126,7 @@ def _prepared(
     kinds: Sequence[str],
     with_memory: bool,
 ) -> tuple[dict[str, Any], dict[str, Callable[[int], Any]]]:
-    """What is known of a network before it is timed, and warm calls to time."""
+    """Return facts of a network that need no timing, and warm calls to time."""
     record: dict[str, Any] = {
         "kind": type(candidate).__name__.lower(),
         "made_of": asdict(candidate),  # pyright: ignore[reportArgumentType]

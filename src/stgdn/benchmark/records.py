@@ -1,4 +1,4 @@
-"""What a benchmark found, as a JSON file that says everything needed to take it again."""
+"""Results of a benchmark as a JSON file, with all that is needed to repeat it."""
 
 import json
 import shlex
@@ -99,6 +99,6 @@ def quartiles(values: np.ndarray) -> tuple[float, float, float]:
 
 
 def times_as_fast(record: Record, row: str, baseline: str, kind: str) -> np.ndarray | None:
-    """How many times as fast as the baseline, in every round; None if one of them was not measured."""
+    """Return the speed relative to the baseline in every round; None if one of them was not measured."""
     own, other = seconds(record, row, kind), seconds(record, baseline, kind)
     return None if own is None or other is None else other / own

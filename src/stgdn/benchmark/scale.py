@@ -1,4 +1,4 @@
-"""What a store of NTU RGB+D 120's size takes: disk, time to open, memory of processes that share it, random access."""
+"""Cost of a store of NTU RGB+D 120's size: disk, time to open, memory of processes that share it, random access."""
 
 import multiprocessing
 import os
@@ -25,7 +25,7 @@ _barrier: Barrier  # where a process waits for the others
 
 
 class Reading(NamedTuple):
-    """What one process saw: seconds for its batches and for the same again; megabytes resident, its share, its own."""
+    """Measurements of one process: seconds for its batches and again; megabytes resident, its share, its own."""
 
     first: float
     again: float
@@ -103,7 +103,7 @@ def _sectors_read(path: Path) -> int | None:
 
 
 def _read_together(folder: Path, workers: int, rounds: int) -> list[Reading]:
-    """What each of several processes sees that read the store at the same time.
+    """Measure several processes that read the store at the same time.
 
     Raises:
         InputError: one of them was killed.

@@ -1,4 +1,4 @@
-"""How the cost of networks grows with frames, clips in a batch, and joints."""
+"""Growth of the cost of networks with frames, clips in a batch, and joints."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple

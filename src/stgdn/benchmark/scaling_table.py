@@ -1,4 +1,4 @@
-"""How cost grows, as Markdown."""
+"""Growth of cost, as Markdown."""
 
 from stgdn.benchmark.network_tables import NAMES, NONE, count
 from stgdn.benchmark.records import Record, quartiles

@@ -1,4 +1,4 @@
-"""What this repository set out to reach, beside what was measured."""
+"""Goals of this repository beside measured figures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

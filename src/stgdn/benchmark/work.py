@@ -1,4 +1,4 @@
-"""What a call does, counted operation by operation: floating-point operations, and bytes read and written."""
+"""Count floating-point operations, and bytes read and written, of a call, operation by operation."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -119,7 +119,7 @@ def _counted(number: int) -> str:
 
 
 def _stored(file: IO[bytes], member: str, path: Path) -> tuple[int, int]:
-    """Where an array begins in an `.npz`, and how many bytes it has."""
+    """Return the offset of an array in an `.npz`, and its number of bytes."""
     with zipfile.ZipFile(file) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         if member not in names:

@@ -23,7 +23,7 @@ MOST_POSES = 100_000  # in a clip; Kinetics' have up to 300 frames
 
 
 def is_compressed(annotation: object) -> bool:
-    """Whether an annotation lists poses by their frames."""
+    """Return whether an annotation lists poses by their frames."""
     return isinstance(annotation, dict) and "frame_inds" in annotation
 
 

@@ -147,7 +147,7 @@ def _loaded(path: str, _changed: int, _size: int) -> tuple[list[Any], Mapping[st
 
 
 def _pose_file(annotation: object) -> str:
-    """Where compressed poses lie: clips of one file are read one after the other."""
+    """Return the file of compressed poses, by which clips are read one after the other."""
     named = annotation.get("raw_file") if isinstance(annotation, dict) else None
     return named if isinstance(named, str) else ""
 

@@ -28,7 +28,7 @@ MOST_EMPTY = 1 << 16  # entries of the other axes of an array without any
 
 
 class RefusedError(Exception):
-    """What the pickle asked for; the text completes "the file asks for ..."."""
+    """Say what a pickle asked for; the text completes "the file asks for ..."."""
 
 
 class _Array(np.ndarray):
@@ -152,7 +152,7 @@ def _hashing(load: Callable[[Any], None], keys: slice) -> Callable[[Any], None]:
 
 
 def _dispatch() -> dict[int, Callable[[Any], None]]:
-    """What the opcodes of plain data do."""
+    """Return the functions of the opcodes of plain data."""
     unneeded = b"".join(
         (
             *(pickle.NEWOBJ, pickle.NEWOBJ_EX, pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.PERSID),
