@@ -49,3 +49,14 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_commands_name_scripts_that_are_there(page: Path) -> None:
     for name in re.findall(r"python (src/\w+\.py)", page.read_text()):
         assert (ROOT / name).is_file(), name
+
+
+# Files of other repositories, and of the reader's own.
+ELSEWHERE = {"feeder/tools.py", "feeders/tools.py", "model/ctrgcn.py", "data/readers/my_arrays.py"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_of_the_code_are_there(page: Path) -> None:
+    for name in set(re.findall(r"(?<![\w/.-])[a-z_]+/[\w/]+\.py\b", page.read_text())) - ELSEWHERE:
+        bases = (ROOT, ROOT / "src" / "stgdn", ROOT / "src" / "stgdn" / "data", ROOT / "src")
+        assert any((base / name).is_file() for base in bases), name
