@@ -260,7 +260,7 @@ def test_prepare_prints_what_it_found(run_command: RunCommand) -> None:
 
 
 def test_who_reads_only_the_first_line_sees_no_traceback() -> None:
-    talk = "from stgdn.cli.entry import _sentences\nwith _sentences():\n    for n in range(100_000): print(n)"
+    talk = "from stgdn.cli.entry import _user_errors\nwith _user_errors():\n    for n in range(100_000): print(n)"
     command = ["bash", "-c", 'set -o pipefail; "$0" -c "$1" | head -n 1', sys.executable, talk]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.stdout, ended.stderr, ended.returncode) == ("0\n", "", 141)
