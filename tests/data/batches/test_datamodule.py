@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from tests.data.clips import clip, write
+from tests.data.epoch_recorder import EpochRecorder, record_epochs
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -250,42 +251,11 @@ class TestBatches:
             EpochBatches(2, 6, None, 0, 3)
 
 
-class Witness(lightning.LightningModule):
-    """Learns nothing and remembers what it saw."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.zeros(1))
-        self.seen: dict[int, list[Batch]] = {}
-
-    def training_step(self, batch: Batch) -> Tensor:
-        self.seen.setdefault(self.current_epoch, []).append(batch)
-        return self.weight.sum()
-
-    def on_train_epoch_end(self) -> None:  # when runs write theirs
-        self.trainer.save_checkpoint(Path(self.trainer.default_root_dir) / "last.ckpt")
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        assert self.trainer.estimated_stepping_batches  # for which Lightning makes an iterator of the training batches
-        return torch.optim.SGD(self.parameters(), 0.1)
-
-
 @pytest.fixture
-def fit(folder: Path, tmp_path: Path) -> Callable[..., tuple[Witness, Path]]:
-    def run(epochs: int, workers: int, checkpoint: Path | None = None) -> tuple[Witness, Path]:
-        witness = Witness()
-        trainer = lightning.Trainer(
-            max_epochs=epochs,
-            accelerator="cpu",
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            default_root_dir=tmp_path,
-            use_distributed_sampler=False,
-        )
-        trainer.fit(witness, build(folder, batch_size=10, workers=workers), ckpt_path=checkpoint)
-        return witness, tmp_path / "last.ckpt"
+def fit(folder: Path, tmp_path: Path) -> Callable[..., tuple[EpochRecorder, Path]]:
+    def run(epochs: int, workers: int, checkpoint: Path | None = None) -> tuple[EpochRecorder, Path]:
+        data = build(folder, batch_size=10, workers=workers)
+        return record_epochs(data, epochs, tmp_path, checkpoint), tmp_path / "last.ckpt"
 
     return run
 
@@ -296,7 +266,7 @@ ADVICE = pytest.mark.filterwarnings("ignore::UserWarning", "ignore:.*treespec, L
 @ADVICE
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_resumed_run_sees_what_an_uninterrupted_one_sees(
-    folder: Path, fit: Callable[..., tuple[Witness, Path]], workers: int
+    folder: Path, fit: Callable[..., tuple[EpochRecorder, Path]], workers: int
 ) -> None:
     _, checkpoint = fit(2, workers)
     resumed, _ = fit(4, workers, checkpoint)
@@ -311,7 +281,7 @@ def test_a_resumed_run_sees_what_an_uninterrupted_one_sees(
 
 @ADVICE
 def test_batches_of_another_epoch_are_an_error(
-    fit: Callable[..., tuple[Witness, Path]], monkeypatch: pytest.MonkeyPatch
+    fit: Callable[..., tuple[EpochRecorder, Path]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, checkpoint = fit(2, 0)
     monkeypatch.setattr(EpochLoader, "__iter__", DataLoader.__iter__)  # workers begin before the epoch is known

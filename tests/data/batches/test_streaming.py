@@ -7,13 +7,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import lightning
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.data.clips import clip, write
+from tests.data.epoch_recorder import EpochRecorder, record_epochs
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -282,43 +282,11 @@ class TestDamage:
             of_epoch(data.train_dataloader(), 0)
 
 
-class Witness(lightning.LightningModule):
-    """Learns nothing and remembers what it saw."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.zeros(1))
-        self.seen: dict[int, list[Batch]] = {}
-
-    def training_step(self, batch: Batch) -> Tensor:
-        self.seen.setdefault(self.current_epoch, []).append(batch)
-        return self.weight.sum()
-
-    def on_train_epoch_end(self) -> None:  # when runs write theirs
-        self.trainer.save_checkpoint(Path(self.trainer.default_root_dir) / "last.ckpt")
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        assert self.trainer.estimated_stepping_batches  # for which Lightning makes an iterator of the training batches
-        return torch.optim.SGD(self.parameters(), 0.1)
-
-
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore:.*treespec, LeafSpec")  # Lightning's advice
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_resumed_run_sees_what_an_uninterrupted_one_sees(folder: Path, tmp_path: Path, workers: int) -> None:
-    def fit(epochs: int, checkpoint: Path | None = None) -> Witness:
-        witness = Witness()
-        trainer = lightning.Trainer(
-            max_epochs=epochs,
-            accelerator="cpu",
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            default_root_dir=tmp_path,
-            use_distributed_sampler=False,
-        )
-        trainer.fit(witness, build(folder, workers=workers), ckpt_path=checkpoint)
-        return witness
+    def fit(epochs: int, checkpoint: Path | None = None) -> EpochRecorder:
+        return record_epochs(build(folder, workers=workers), epochs, tmp_path, checkpoint)
 
     whole = fit(3).seen
     fit(1)
