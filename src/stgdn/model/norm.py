@@ -16,11 +16,10 @@ from torch import Tensor, nn
 from stgdn.model.checkpointing import is_recomputing
 from stgdn.model.distributed import is_distributed
 from stgdn.model.empty_bodies import Counts
-from stgdn.model.statistics import accumulation_dtype
+from stgdn.model.statistics import CACHE_VALUES, accumulation_dtype
 
 FLOAT32_TERMS = 64  # number of values that are added in float32; sums of them are added in float64
 GRADIENT_FLOAT32_TERMS = 1024  # the same in backward, where longer sums lose less accuracy than ReLU does
-CACHE_VALUES = 1 << 18  # number of values that fit a processor's cache
 
 
 class BatchNorm(nn.modules.batchnorm._BatchNorm):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from stgdn.model.distributed import sum_over_ranks
 
-CACHE_VALUES = 1 << 17  # number of values that are multiplied at once: they fit a processor's cache
+CACHE_VALUES = 1 << 18  # number of values that are taken at once: they fit a processor's cache
 
 
 class Statistics(NamedTuple):
