@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from stgdn.errors import InputError
+from stgdn.model.graph import Adjacency, SubsetMix
 from stgdn.model.network import Network
-from stgdn.model.spatial import GCN, GDCN, GDN, Adjacency, SubsetMix
+from stgdn.model.spatial import GCN, GDCN, GDN
 from stgdn.model.temporal import TCN, TDN
 
 

@@ -14,7 +14,7 @@ are in docs/method.md). x is (B, C, T, V), B counts bodies; seen (B, T) is true 
     (6)       newton_schulz                   whitening.inverse_sqrt
     (7)       first_order_deconvolution       spatial.GDN
     (7), I    temporal_deconvolution          temporal.TDN
-    (8)       attention                       spatial.Adjacency
+    (8)       attention                       graph.Adjacency
 """
 
 import math
