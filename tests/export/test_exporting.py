@@ -13,15 +13,17 @@ from omegaconf import OmegaConf
 from safetensors.torch import load_file, save_file
 from tests.conftest import RunCommand
 from tests.inference.conftest import MakeRun
+from tests.model.test_fold import Gated, Louder, Scaled
 from torch import Tensor
 
 import stgdn
 from stgdn.data.build import build_data
 from stgdn.data.store.store import Store
 from stgdn.errors import InputError
-from stgdn.export import exporting
-from stgdn.export.tracing import Padded, folded, trace
-from stgdn.inference.trained import TrainedNetwork
+from stgdn.export import formats
+from stgdn.export.formats import folded_network, open_torch, trace
+from stgdn.model.backbone import Backbone
+from stgdn.model.block import BLOCKS, Filters
 
 
 def first_clips(run: Path, count: int = 6) -> Tensor:
@@ -67,7 +69,7 @@ class TestONNX:
     def test_missing_packages_are_told(
         self, run_command: RunCommand, run: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(exporting, "find_spec", lambda name: None if name == "onnxruntime" else object())
+        monkeypatch.setattr(formats, "find_spec", lambda name: None if name == "onnxruntime" else object())
         outcome = run_command("export", f"run={run}")
         assert outcome.code == 1
         assert "needs onnxruntime: type `pip install -e '.[export]'`" in outcome.err
@@ -104,6 +106,24 @@ class TestTorchExport:
         with torch.no_grad():
             found = trace(stgdn.load(run)).module()(clips)
         np.testing.assert_allclose(found, scores_of(run, clips), atol=1e-4)
+
+    def test_filters_of_a_user(
+        self, run_command: RunCommand, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(BLOCKS, "own", Filters(Gated, Scaled))
+        monkeypatch.setitem(BLOCKS, "louder", Filters(Louder, Scaled))
+        small = ("model=agcn_7l", "model.channels=[8,8]", "model.strides=[1,2]")
+        run = make_run(*small, "model.blocks=[gdcn,own]", name="own")
+        outcome = run_command("export", f"run={run}", "format=torch_export", "clips=4", "batch_size=2", "write=own.pt2")
+        assert outcome.code == 0, outcome.err
+        clips = first_clips(run)
+        with torch.no_grad():
+            np.testing.assert_allclose(open_torch(Path("own.pt2"))(clips), scores_of(run, clips), atol=1e-4)
+        run = make_run(*small, "model.blocks=[gdcn,louder]", name="louder")
+        outcome = run_command("export", f"run={run}", "format=torch_export", "write=louder.pt2")
+        assert outcome.code == 1
+        assert "Louder cannot be folded" in outcome.err
+        assert len(outcome.err.splitlines()) == 1
 
     def test_statistics_of_every_clip_cannot_be_folded(self, run_command: RunCommand, make_run: MakeRun) -> None:
         run = make_run("model.whitening.statistics=instance")
@@ -157,7 +177,7 @@ class TestSafetensors:
         assert "store is not there" in again.err
         assert f"Top-1 {told['test_top1']:.1f} %" in Path("again/README.md").read_text()
         inner = stgdn.load("again").network
-        assert folded(stgdn.load("again")).state_dict().keys() == inner.state_dict().keys()  # not a second time
+        assert folded_network(stgdn.load("again")).state_dict().keys() == inner.state_dict().keys()  # not a second time
         shutil.rmtree("made")
         summary.write_text(json.dumps(told | {"epochs": 7}))  # of another epoch than the checkpoint
         assert run_command("export", f"run={summary.parent}", "format=safetensors", "write=made").code == 0
@@ -190,7 +210,9 @@ class TestSafetensors:
             stgdn.load("made")
 
 
-def test_padded_bodies_are_computed_like_any(run: Path) -> None:
-    network: TrainedNetwork = stgdn.load(run)
-    module, clips = Padded(folded(network)), first_clips(run)
-    torch.testing.assert_close(module(clips).detach().numpy(), scores_of(run, clips), atol=1e-4, rtol=0)
+def test_an_exported_graph_computes_every_body(run: Path) -> None:
+    network, clips = stgdn.load(run), first_clips(run)
+    with torch.no_grad():
+        expected = Backbone.forward(folded_network(network), clips)
+        torch.testing.assert_close(trace(network).module()(clips), expected, atol=1e-5, rtol=0)
+        np.testing.assert_allclose(expected, scores_of(run, clips), atol=1e-4)

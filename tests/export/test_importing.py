@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 import stgdn
 from stgdn.errors import InputError
-from stgdn.export.importing import expect_same_graph, to_state_dict
-from stgdn.export.published_file import read_published
+from stgdn.export.importing import expect_same_graph, read_published, to_state_dict
 from stgdn.export.published_names import AGCN, ST_GCN
 from stgdn.model import literal_networks as published
 from stgdn.model.network import Network

@@ -11,7 +11,7 @@ from tests.conftest import RunCommand
 from tests.inference.conftest import MakeRun
 from torch import Tensor
 
-from stgdn.export.exporting import FORMATS
+from stgdn.export.formats import FORMATS
 
 
 class TestMistakes:

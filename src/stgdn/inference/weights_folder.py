@@ -1,6 +1,6 @@
 """A folder with a network's weights and metadata: `model.safetensors` beside `config.json`.
 
-Reading it needs neither Lightning nor pickle. `config.json` has the metadata that `stgdn.export.facts` lists.
+Reading it needs neither Lightning nor pickle. `config.json` has the metadata that `stgdn.export.metadata` lists.
 """
 
 import json

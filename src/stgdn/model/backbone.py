@@ -136,11 +136,11 @@ class Backbone(nn.Module):
             )
             C_in, frames = C_out, math.ceil(frames / stride)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, clips: Tensor) -> Tensor:
         """Return class scores (N, classes) of clips (N, C, T, V, M), which are zero where no body is seen."""
-        self.check_shape(x)
-        seen = seen_frames(x)
-        return self.classify(self.pooled(self.normalise(x), seen), seen.any(dim=2))
+        self.check_shape(clips)
+        seen = seen_frames(clips)
+        return self.classify(self.pooled(self.normalise(clips), seen), seen.any(dim=2))
 
     def check_shape(self, x: Tensor) -> None:
         """Check that clips have the shape that the network was built for; T may differ if no block whitens frames.

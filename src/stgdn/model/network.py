@@ -49,13 +49,13 @@ class Network(Backbone):
             raise InputError("a compiled network decides itself what to compute again: leave out model.checkpointing")
         self._compiled: Callable[[Tensor, Tensor, Counts | None], Tensor] | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, clips: Tensor) -> Tensor:
         """Return class scores (N, classes) of clips (N, C, T, V, M), which are zero where no body is seen."""
-        self.check_shape(x)
-        seen = seen_frames(x)
+        self.check_shape(clips)
+        seen = seen_frames(clips)
         present = seen.any(dim=2)
         packing = self.choose_packing(present)
-        x, mask, counts = self.normalise(x), seen, None
+        x, mask, counts = self.normalise(clips), seen, None
         if packing is not None:
             x, mask, counts = x[packing.rows], seen.flatten(0, 1)[packing.rows, None], packing.counts
         pooled = self.compile_layers()(x, mask, counts) if self.compiles else self.pooled(x, mask, counts)

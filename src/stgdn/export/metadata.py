@@ -7,7 +7,6 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from stgdn.errors import InputError
 from stgdn.inference.trained import TrainedNetwork
 from stgdn.inference.weights_folder import WEIGHTS, read_metadata
 from stgdn.model.network import Network
@@ -58,27 +57,6 @@ def results_of(network: TrainedNetwork) -> dict[str, Any] | None:
         return {key: summary.get(key) for key in keys} if summary["epochs"] == network.epoch else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def as_strings(metadata: dict[str, Any]) -> dict[str, str]:
-    """Return metadata as strings, for formats that hold only these: strings unchanged, all other values as JSON."""
-    return {
-        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for key, value in metadata.items()
-    }
-
-
-def expect_complete(network: TrainedNetwork, *, unfinished: bool) -> None:
-    """Check that a network was trained to its end, unless an unfinished one is wanted.
-
-    Raises:
-        InputError: its training is unfinished.
-    """
-    if not network.finished and not unfinished:
-        raise InputError(
-            f"{network.checkpoint} is of epoch {network.epoch} of {network.config.epochs}: train it to its end with "
-            "resume=true, or export it as it is with unfinished=true"
-        )
 
 
 def _config(network: TrainedNetwork) -> dict[str, Any]:

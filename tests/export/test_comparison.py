@@ -11,30 +11,29 @@ from torch import Tensor
 import stgdn
 from stgdn.data.build import build_data
 from stgdn.data.store.store import Store
-from stgdn.export.checking import clips_per_second, largest_difference
-from stgdn.export.clips import clips_for
+from stgdn.export.comparison import clips_for, clips_per_second, largest_difference
 
 
 class TestClips:
     def test_they_are_the_test_split_s(self, run: Path, tiny_store: Store) -> None:
         network = stgdn.load(run)
-        found = clips_for(network, 5)
-        assert found.real
+        found, real = clips_for(network, 5)
+        assert real
         data = build_data(OmegaConf.load(run / "config.yaml"))  # pyright: ignore[reportArgumentType]
         every = torch.cat([batch["clips"] for batch in data.test_dataloader()])
         expected = every[[0, round((len(every) - 1) / 4), round((len(every) - 1) / 2), -1]]
-        torch.testing.assert_close(found.clips[[0, 1, 2, 4]], expected)
-        assert len(clips_for(network, 10_000).clips) == len(every)
+        torch.testing.assert_close(found[[0, 1, 2, 4]], expected)
+        assert len(clips_for(network, 10_000)[0]) == len(every)
         assert len(tiny_store) > len(every)
 
     def test_random_ones_without_a_store(self, run: Path, tmp_path: Path, tiny_data: Path) -> None:
         network = stgdn.load(run)
         network.config.data.store = str(tmp_path / "gone")
-        found = clips_for(network, 4)
-        assert not found.real
-        assert found.clips.shape == (4, 3, 16, 25, 2)
+        found, real = clips_for(network, 4)
+        assert not real
+        assert found.shape == (4, 3, 16, 25, 2)
         assert not (tmp_path / "gone").exists()
-        assert clips_for(network, 4, str(tiny_data / "prepared" / "demo")).real
+        assert clips_for(network, 4, str(tiny_data / "prepared" / "demo"))[1]
 
 
 def test_the_largest_difference_of_all_scores() -> None:
@@ -62,7 +61,7 @@ def test_speed_is_clips_over_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
         given.append((len(part), torch.get_num_threads()))
         return part
 
-    monkeypatch.setattr("stgdn.export.checking.interleaved", timed)
+    monkeypatch.setattr("stgdn.export.comparison.interleaved", timed)
     before = torch.get_num_threads()
     assert clips_per_second({"a": scorer, "b": scorer}, torch.zeros(3, 1), 8) == {"a": 16, "b": 16}
     assert given == [(8, 1), (8, 1)]
