@@ -237,33 +237,29 @@ class STGCNUnit(nn.Module):
 
 
 class PublishedNetwork(nn.Module):
-    """Map clips (N, C, T, V, M) to class scores: input BatchNorm, layers, mean over frames, joints, bodies; classifier.
+    """Compute mean features (N, C) of clips (N, C, T, V, M): input BatchNorm, layers, mean over frames, joints, bodies.
 
     Args:
         layers: units of 2s-AGCN or of ST-GCN.
         strides: of every layer.
         norm_channels: channels of the input BatchNorm, M·V·C or V·C.
-        whitens: True if a layer needs to know which frames are seen.
     """
 
-    def __init__(self, layers: Iterable[nn.Module], strides: list[int], norm_channels: int, *, whitens: bool) -> None:
+    def __init__(self, layers: Iterable[nn.Module], strides: list[int], norm_channels: int) -> None:
         super().__init__()
         self.data_bn = nn.BatchNorm1d(norm_channels)
-        self.layers, self.strides, self.whitens = nn.ModuleList(layers), strides, whitens
+        self.layers, self.strides = nn.ModuleList(layers), strides
+        self.whitens = any(isinstance(module, Deconvolution) for module in self.modules())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return class scores (N, classes)."""
+        """Return mean features (N, C)."""
         N, C, T, V, M = x.shape
         seen = seen_frames(x) if self.whitens else None
         x = self.data_bn(x.permute(0, 4, 3, 1, 2).reshape(-1, self.data_bn.num_features, T))
         x = x.reshape(N, M, V, C, T).permute(0, 1, 3, 4, 2).reshape(N * M, C, T, V)
         for layer, stride in zip(self.layers, self.strides, strict=True):
             x, seen = layer(x, seen), None if seen is None else seen[:, ::stride]
-        return self.classify(x.reshape(N, M, x.shape[1], -1).mean(3).mean(1))
-
-    def classify(self, x: Tensor) -> Tensor:
-        """Return scores (N, classes) of features (N, C)."""
-        raise NotImplementedError
+        return x.reshape(N, M, x.shape[1], -1).mean(3).mean(1)
 
 
 def seen_frames(x: Tensor) -> Tensor:
@@ -305,13 +301,12 @@ class AGCN(PublishedNetwork):
             T = frames if whitened else None
             layers.append(Unit(C_in, C_out, A, stride, residual=layer > 0, sources=sources, frames=T))
             C_in, frames = C_out, (frames + stride - 1) // stride
-        whitens = any(whitened or sources != ("plain",) for sources, whitened in filters)
-        super().__init__(layers, strides, bodies * 3 * A.shape[-1], whitens=whitens)
+        super().__init__(layers, strides, bodies * 3 * A.shape[-1])
         self.fc = nn.Linear(C_in, num_classes)
 
-    def classify(self, x: Tensor) -> Tensor:
-        """Return scores (N, classes) of features (N, C)."""
-        return self.fc(x)
+    def forward(self, x: Tensor) -> Tensor:
+        """Return class scores (N, classes)."""
+        return self.fc(super().forward(x))
 
 
 class STGCN(PublishedNetwork):
@@ -320,9 +315,9 @@ class STGCN(PublishedNetwork):
     def __init__(self, channels: list[int], strides: list[int], A: Tensor, *, num_classes: int) -> None:
         rows = enumerate(zip([3, *channels], channels, strides, strict=False))
         layers = [STGCNUnit(C_in, C_out, A, stride, residual=layer > 0) for layer, (C_in, C_out, stride) in rows]
-        super().__init__(layers, strides, 3 * A.shape[-1], whitens=False)
+        super().__init__(layers, strides, 3 * A.shape[-1])
         self.fcn = nn.Conv2d(channels[-1], num_classes, 1)
 
-    def classify(self, x: Tensor) -> Tensor:
-        """Return scores (N, classes) of features (N, C)."""
-        return self.fcn(x[:, :, None, None]).flatten(1)
+    def forward(self, x: Tensor) -> Tensor:
+        """Return class scores (N, classes)."""
+        return self.fcn(super().forward(x)[:, :, None, None]).flatten(1)
