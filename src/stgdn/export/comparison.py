@@ -30,8 +30,8 @@ def clips_for(network: TrainedNetwork, count: int, store: str | None = None) -> 
     assert isinstance(config, DictConfig)
     if store is not None:
         config.data.store = store
-    place = config.data.get("store")
-    if store is None and (place is None or not (is_sharded(place) or (Path(place) / "store.json").is_file())):
+    stored = config.data.get("store")
+    if store is None and (stored is None or not (is_sharded(stored) or (Path(stored) / "store.json").is_file())):
         return random_clips(network, count), False
     config.workers = 0
     data = build_data(config)

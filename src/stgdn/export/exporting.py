@@ -82,8 +82,8 @@ def export(
     Raises:
         InputError: scores differ by more than `LIMIT`.
     """
-    whole: Callable[[Path], AbstractContextManager[Path]] = replacing if form.suffix else replacing_folder
-    with whole(path) as temporary:
+    replace: Callable[[Path], AbstractContextManager[Path]] = replacing if form.suffix else replacing_folder
+    with replace(path) as temporary:
         form.write(network, temporary)
         scorer = form.open(temporary)
         difference = largest_difference(network.network, scorer, clips)

@@ -1,33 +1,24 @@
 """Names of the published code's weights for each weight of ours, as in the tables of docs/export.md."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from operator import itemgetter
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-Join = Callable[[Sequence[Tensor]], Tensor]
+Join = Callable[[list[Tensor]], Tensor]
 
 
-def unchanged(parts: Sequence[Tensor]) -> Tensor:
-    """Return a single weight unchanged."""
-    return parts[0]
-
-
-def stack_subsets(parts: Sequence[Tensor]) -> Tensor:
+def stack_subsets(parts: list[Tensor]) -> Tensor:
     """Stack 1×1 convolutions (C_out, C, 1, 1) of K subsets to (C_out, K, C), their biases (C_out,) to (K, C_out)."""
     if parts[0].dim() == 1:
-        return torch.stack(list(parts))
+        return torch.stack(parts)
     return torch.stack([part.flatten(1) for part in parts], dim=1)
 
 
-def concatenate(parts: Sequence[Tensor]) -> Tensor:
-    """Concatenate convolutions along their output channels."""
-    return torch.cat(list(parts))
-
-
-def to_linear(parts: Sequence[Tensor]) -> Tensor:
+def to_linear(parts: list[Tensor]) -> Tensor:
     """Reshape a 1×1 convolution (C_out, C, 1, 1) to a linear layer (C_out, C)."""
     return parts[0].flatten(1) if parts[0].dim() == 4 and parts[0].shape[2:] == (1, 1) else parts[0]
 
@@ -37,11 +28,11 @@ class WeightSource(NamedTuple):
 
     Attributes:
         names: of the published weights.
-        join: makes our weight from them.
+        join: makes our weight from them; by default it is the only one.
     """
 
     names: tuple[str, ...]
-    join: Join = unchanged
+    join: Join = itemgetter(0)
 
 
 class Origin(NamedTuple):
@@ -86,7 +77,7 @@ AGCN = Origin(
         "input_norm": WeightSource(("data_bn",)),
         "layers.*.spatial.adjacency.learned": WeightSource(("l{number}.gcn1.PA",)),
         "layers.*.spatial.adjacency.embedding": WeightSource(
-            tuple(f"l{{number}}.gcn1.conv_{which}.{k}" for which in "ab" for k in range(3)), concatenate
+            tuple(f"l{{number}}.gcn1.conv_{which}.{k}" for which in "ab" for k in range(3)), torch.cat
         ),
         "layers.*.spatial.theta": WeightSource(tuple(f"l{{number}}.gcn1.conv_d.{k}" for k in range(3)), stack_subsets),
         "layers.*.spatial_norm": WeightSource(("l{number}.gcn1.bn",)),
