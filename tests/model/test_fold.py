@@ -145,7 +145,7 @@ def test_filters_and_norms_of_a_user_are_folded_by_their_own_forms() -> None:
     assert not parts(folded, Whitening)
     assert not parts(folded, Gated)
     torch.testing.assert_close(folded(x), net.eval()(x), atol=1e-12, rtol=0)
-    exported = torch.export.export(folded, (clips(2),), dynamic_shapes={"x": {0: torch.export.Dim("batch")}})
+    exported = torch.export.export(folded, (clips(2),), dynamic_shapes={"clips": {0: torch.export.Dim("batch")}})
     torch.testing.assert_close(exported.module()(x), net(x), atol=1e-12, rtol=0)
 
 
