@@ -1,6 +1,6 @@
 """A network that computes empty bodies once, compiles its layers, or computes them again for their gradient."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -21,13 +21,13 @@ class Network(Backbone):
     """Compute what `Backbone` computes, faster or in less memory; only `empty_bodies=masked` is another function.
 
     Args:
-        *rows: channels, strides, blocks, as of `Backbone`.
+        channels, strides, blocks: rows, as of `Backbone`.
         empty_bodies: `dedup`: empty bodies, which are all the same tensor, are computed once, with the same result;
             `padded`: every body is computed; `masked`: empty bodies are left out and scores are means over the bodies
             seen, which is another function.
         checkpointing: in training keep only the input of a layer and compute the layer again for its gradient.
         compile: True to compile the layers by torch.compile, or its mode: `reduce-overhead`, `max-autotune`.
-        **options: all other arguments of `Backbone`.
+        **options: all other arguments of `Backbone`: num_classes, frames, ...
 
     Raises:
         InputError: an unknown mode, checkpointing of a compiled network, or see `Backbone`.
@@ -35,13 +35,16 @@ class Network(Backbone):
 
     def __init__(
         self,
-        *rows: Any,  # noqa: ANN401
+        channels: Sequence[int],
+        strides: Sequence[int] | int,
+        blocks: Sequence[str] | str,
+        *,
         empty_bodies: str = "dedup",
         checkpointing: bool = False,
         compile: bool | str = False,
         **options: Any,  # noqa: ANN401
     ) -> None:
-        super().__init__(*rows, **options)
+        super().__init__(channels, strides, blocks, **options)
         self.empty_bodies = choose(empty_bodies, EMPTY_BODY_MODES, "treatment of empty bodies")
         self.checkpointing, self.compiles = checkpointing, bool(compile)
         self.compile_mode = choose(compile, COMPILE_MODES, "mode of compiling") if isinstance(compile, str) else None
