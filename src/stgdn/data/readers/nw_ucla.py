@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
-from stgdn.data.facts import names
+from stgdn.data.official_lists import official_list
 from stgdn.data.readers.archives import find_files, read_bytes
 from stgdn.data.readers.bodies import align_in_time, tracks_of
 from stgdn.data.readers.ntu.denoise import Track
@@ -45,7 +45,7 @@ class NWUCLAReader:
     max_bodies: int = field(default=1, init=False)
 
     def __post_init__(self) -> None:
-        self.classes = names("actions_nw_ucla")
+        self.classes = official_list("actions_nw_ucla")
 
     def survey(self) -> Survey:
         """List the clips; `expected` is set if at least 95 % of the 1,484 are there.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile
-from stgdn.data.facts import names
+from stgdn.data.official_lists import official_list
 from stgdn.data.readers.archives import read_bytes
 from stgdn.data.readers.custom.clips_table import TABLE, merge_metadata, metadata_from_name
 from stgdn.data.readers.custom.custom_reader import FORMS, to_bodies
@@ -61,7 +61,7 @@ class NTUFiles:
     max_bodies: int = 2
     denoise: str = "stgdn"
     layout: Layout = field(default=NTU25, init=False)
-    classes: tuple[str, ...] = field(default_factory=lambda: names("actions_ntu120"), init=False)
+    classes: tuple[str, ...] = field(default_factory=lambda: official_list("actions_ntu120"), init=False)
 
     def read(self, file: ClipFile) -> Clip:
         """Read a clip like `NTUReader.read`."""
@@ -81,7 +81,7 @@ class KineticsFiles:
 
     tracking: bool = True
     layout: Layout = field(default=OPENPOSE18, init=False)
-    classes: tuple[str, ...] = field(default_factory=lambda: names("actions_kinetics400"), init=False)
+    classes: tuple[str, ...] = field(default_factory=lambda: official_list("actions_kinetics400"), init=False)
 
     def read(self, file: ClipFile) -> Clip:
         """Read a clip like `KineticsReader.read`."""

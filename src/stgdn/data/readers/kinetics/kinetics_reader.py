@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
-from stgdn.data.facts import names
+from stgdn.data.official_lists import official_list
 from stgdn.data.protocols import COUNTS
 from stgdn.data.readers.archives import read_bytes
 from stgdn.data.readers.kinetics.tracking import Float, Rows, bodies, rank, track
@@ -55,7 +55,7 @@ class KineticsReader:
     max_bodies: int = field(default=2, init=False)
 
     def __post_init__(self) -> None:
-        self.classes = names("actions_kinetics400")
+        self.classes = official_list("actions_kinetics400")
 
     def survey(self) -> Survey:
         """List the clips of both splits; `expected` is set if at least 95 % of the official number are there.

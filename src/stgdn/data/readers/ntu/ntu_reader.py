@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
-from stgdn.data.facts import names
+from stgdn.data.official_lists import official_list
 from stgdn.data.readers.archives import find_files, read_bytes
 from stgdn.data.readers.ntu.denoise import Sightings, select_bodies
 from stgdn.data.readers.ntu.denoise_published import agcn, ctr_gcn
@@ -87,7 +87,7 @@ class NTUReader:
         if not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(every):
             raise InputError(f"actions must be different numbers from 1 to {self.num_actions}, not {list(chosen)}")
         self._labels = {action: label for label, action in enumerate(chosen)}
-        self.classes = tuple(names("actions_ntu120")[action - 1] for action in self._labels)
+        self.classes = tuple(official_list("actions_ntu120")[action - 1] for action in self._labels)
 
     def survey(self) -> Survey:
         """List the clips of the set; those on the official list of missing skeletons are skipped.
@@ -97,7 +97,7 @@ class NTUReader:
         Raises:
             InputError: there is no `.skeleton` file at `source`.
         """
-        missing = set(names(f"missing_ntu{self.num_actions}"))
+        missing = set(official_list(f"missing_ntu{self.num_actions}"))
         survey, recorded = Survey([]), set[str]()
         for file in self._find():
             reason = self._outside(file.name)
