@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.data.readers.kinetics.test_kinetics_reader import clip_text, person
 from tests.data.readers.pyskl.test_pyskl_reader import deep, write
+from tests.data.readers.test_kinetics import clip_text, person
 from tests.data.recordings import raw
 from tests.inference.conftest import MakeRun
 
@@ -19,7 +19,7 @@ from stgdn.data.batches.settings import ClipSettings
 from stgdn.data.clip import UNKNOWN, Clip
 from stgdn.data.readers.detect import Expected
 from stgdn.data.readers.find_clips import find_clips, read_clip
-from stgdn.data.readers.kinetics.kinetics_reader import KineticsReader
+from stgdn.data.readers.kinetics import KineticsReader
 from stgdn.data.store.store import Store
 from stgdn.export.onnx_file import open_onnx, write_onnx
 from stgdn.inference.live.decide import SlidingRecogniser

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from stgdn.data.clip import Clip, ClipError, ClipFile
+from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile
 from stgdn.data.readers.bodies import drop_empty_frames
 from stgdn.data.readers.detect import OPENERS, Expected, Source, kind_of
 from stgdn.data.store.checks import expect_usable
@@ -21,7 +21,7 @@ SUFFIXES = {
     "ctr_gcn_arrays": (".npz",),
     "custom": (".csv", ".npz"),
 }
-ASIDE = re.compile(r"clips\.csv|.*_label\.(json|pkl)|__MACOSX|\..*")  # what stands beside clips and is none
+ASIDE = re.compile(r"clips\.csv|.*_label\.(json|pkl)|__MACOSX|\..*")  # files and folders beside clips
 MOST_FOLDERS = 4  # how deep clips may lie below a folder
 HEAD = 4096  # bytes in which a clip's JSON names its poses
 
@@ -83,7 +83,7 @@ def read_clip(source: Source, file: ClipFile, scale: float = 1.0) -> Clip:
         ClipError: the clip cannot be used; the message is the reason.
     """
     try:
-        clip = source.reader.read(file)
+        clip = source.read(file)
         clip = clip if source.empty_frames else drop_empty_frames(clip)
         if scale != 1 and not source.reader.layout.planar:
             clip.joints = clip.joints * clip.joints.dtype.type(scale)
@@ -91,6 +91,26 @@ def read_clip(source: Source, file: ClipFile, scale: float = 1.0) -> Clip:
     except InputError as error:
         raise ClipError(str(error)) from None
     return clip
+
+
+def match_label(label: int, reader_classes: tuple[str, ...], network_classes: tuple[str, ...]) -> int:
+    """Return a clip's label among the network's classes, by name, or by number if one of both has no names; -1 if none.
+
+    Args:
+        label: index in the reader's classes, -1 if unknown.
+        reader_classes: the reader's classes.
+        network_classes: the network's.
+    """
+    if not 0 <= label < len(reader_classes):
+        return UNKNOWN
+    if _are_numbered(reader_classes) or _are_numbered(network_classes):
+        return label if len(reader_classes) <= len(network_classes) else UNKNOWN
+    return network_classes.index(reader_classes[label]) if reader_classes[label] in network_classes else UNKNOWN
+
+
+def _are_numbered(classes: tuple[str, ...]) -> bool:
+    """Return whether classes have numbers as names: `class 0`, `class 1`, ..."""
+    return all(re.fullmatch("class [0-9]+", name) for name in classes)
 
 
 def _clip_paths(given: str, reader: str) -> Iterator[Path]:

@@ -62,9 +62,9 @@ def test_bodies_have_names() -> None:
     assert [body.frames.tolist() for body in recording.bodies] == [[0, 1, 2], [0, 1]]
 
 
-def test_facts_stand_in_columns() -> None:
+def test_metadata_stand_in_columns() -> None:
     content = csv(moving(3, 4, 3), columns={"label": "wave", "subject": ["3", "", "3"], "camera": ""})
-    assert read_csv(content, STICK).facts == {"label": "wave", "subject": "3"}
+    assert read_csv(content, STICK).metadata == {"label": "wave", "subject": "3"}
 
 
 @pytest.mark.parametrize(

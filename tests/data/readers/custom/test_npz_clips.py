@@ -55,9 +55,9 @@ def test_one_body_without_its_axis_and_compressed() -> None:
     np.testing.assert_array_equal(body.places, moving(5, 4, 3))
 
 
-def test_facts() -> None:
+def test_metadata() -> None:
     content = npz(joints=moving(5, 4, 3), label="wave", subject=3, camera=np.array([2]), replication=np.uint8(1))
-    assert read_npz(content, STICK).facts == {"label": "wave", "subject": 3, "camera": 2, "replication": 1}
+    assert read_npz(content, STICK).metadata == {"label": "wave", "subject": 3, "camera": 2, "replication": 1}
 
 
 def test_confidence_in_the_picture() -> None:

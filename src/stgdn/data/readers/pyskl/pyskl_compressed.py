@@ -7,7 +7,6 @@ scores; here people are followed through the clip, as in Kinetics-Skeleton.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import ClipError
-from stgdn.data.readers.kinetics.tracking import bodies, track
 from stgdn.data.readers.pyskl.restricted_pickle import load_plain
+from stgdn.data.readers.raw_files import load_once
+from stgdn.data.readers.tracking import bodies, track
+from stgdn.data.readers.tracks import Bodies
 from stgdn.errors import InputError
 
 MOST_POSES = 100_000  # in a clip; Kinetics' have up to 300 frames
@@ -27,55 +28,48 @@ def is_compressed(annotation: object) -> bool:
     return isinstance(annotation, dict) and "frame_inds" in annotation
 
 
-def pose_file(annotation: Mapping[Any, Any], source: Path) -> Path | None:
-    """The pickle with the poses of an annotation; None if it has them itself.
-
-    Looked for by its path as it stands from the folder of `source`, then by its name there and in `kpfiles` beside it.
-
-    Raises:
-        ClipError: it is nowhere.
-    """
-    named = annotation.get("raw_file")
-    if "keypoint" in annotation or not isinstance(named, str):
-        return None
-    name = PurePosixPath(named).name
-    places = (source.parent / named, source.parent / "kpfiles" / name, source.parent / name)
-    for place in places:
-        if place.resolve().is_relative_to(source.parent.resolve()) and place.is_file():
-            return place
-    raise ClipError(f"its poses are in '{ascii(name)[1:-1]}', which is not in the folder 'kpfiles' beside the pickle")
-
-
 def poses_of(annotation: Mapping[Any, Any], name: str, source: Path) -> object:
-    """The value of 'keypoint', from the annotation or from its file of poses.
+    """Return the value of 'keypoint', from the annotation or from its file of poses.
 
     Raises:
         ClipError: the file is missing, cannot be used, or lacks the clip.
     """
-    path = pose_file(annotation, source)
-    if path is None:
+    named = annotation.get("raw_file")
+    if "keypoint" in annotation or not isinstance(named, str):
         return annotation.get("keypoint")
+    path = _find_pose_file(named, source.parent)
     try:
-        content = _poses(str(path), path.stat().st_mtime_ns)
+        clips = _load_poses(path)
     except (InputError, OSError) as error:
         raise ClipError(f"its poses cannot be read: {error}") from error
-    found = content.get(name)
+    found = clips.get(name)
     if not isinstance(found, dict):
         raise ClipError(f"has no poses in '{path.name}'")
     return found.get("keypoint")
 
 
-@lru_cache(maxsize=2)
-def _poses(path: str, _changed: int) -> Mapping[Any, Any]:
+def _find_pose_file(named: str, folder: Path) -> Path:
+    """Return the file of poses: at its path in the folder of the pickle, or by its name there or in `kpfiles`.
+
+    Raises:
+        ClipError: there is none; files outside the folder are not looked at.
+    """
+    name = PurePosixPath(named).name
+    for path in (folder / named, folder / "kpfiles" / name, folder / name):
+        if path.resolve().is_relative_to(folder.resolve()) and path.is_file():
+            return path
+    raise ClipError(f"its poses are in '{ascii(name)[1:-1]}', which is not in the folder 'kpfiles' beside the pickle")
+
+
+@load_once(maxsize=2)
+def _load_poses(path: Path) -> Mapping[Any, Any]:
     content = load_plain(path)
     if not isinstance(content, dict):
         raise InputError(f"'{path}' is not a dict of clips")
     return content
 
 
-def people(
-    frames: object, poses: object, joints: int, picture: NDArray[np.float32], max_bodies: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def people(frames: object, poses: object, joints: int, picture: NDArray[np.float32], max_bodies: int) -> Bodies:
     """Follow people through the poses of a clip and keep those of most confidence.
 
     Args:
@@ -90,7 +84,7 @@ def people(
         (M, T) bool; T counts the frames in which a kept body is seen.
 
     Raises:
-        ClipError: something else than numbers of these shapes, a number that is not finite, or nobody.
+        ClipError: something else than numbers of these shapes, a number that is not finite, or no body.
     """
     when, found = _numbers(frames, "frame_inds", "iu"), _numbers(poses, "keypoint", "fiu")
     if found.ndim != 3 or found.shape[1:] != (joints, 3) or when.shape != found.shape[:1]:
@@ -107,11 +101,11 @@ def people(
     missing = (found[..., 2] <= 0) | ~found[..., :2].any(axis=-1)
     found[..., :2] = found[..., :2] / picture - 0.5
     found[missing] = 0
-    somebody = ~missing.all(axis=1)
-    if not somebody.any():
+    valid = ~missing.all(axis=1)
+    if not valid.any():
         raise ClipError("no body in any frame")
-    order = np.argsort(when[somebody], kind="stable")
-    when, found = when[somebody][order].astype(np.int64), found[somebody][order]
+    order = np.argsort(when[valid], kind="stable")
+    when, found = when[valid][order].astype(np.int64), found[valid][order]
     when -= when[0]
     kept, present = bodies(when, found, track(when, found), int(when[-1]) + 1, max_bodies, bridge=True)
     seen = present.any(axis=0)
