@@ -8,7 +8,7 @@ from stgdn.data.clip import Clip, ClipError, ClipFile
 from stgdn.data.readers.custom import CustomReader
 from stgdn.data.readers.detect import Source
 from stgdn.data.readers.find_clips import FoundClips, match_label, read_clip
-from stgdn.data.synthetic.files import MANIFEST
+from stgdn.data.synthetic.demo_set import MANIFEST
 from stgdn.inference.fused import Recogniser
 from stgdn.inference.trained import TrainedNetwork
 from stgdn.player.scenes import Scene, scene

@@ -11,7 +11,7 @@ from stgdn.data.clip import ClipError, ClipFile
 from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.readers.raw_files import find_files, load_once, read_bytes
 from stgdn.data.store.prepare import prepare
-from stgdn.data.synthetic.files import write_demo
+from stgdn.data.synthetic.demo_set import write_demo
 from stgdn.errors import InputError
 
 

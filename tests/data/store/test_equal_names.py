@@ -26,7 +26,7 @@ from stgdn.data.readers.nw_ucla import NWUCLAReader
 from stgdn.data.readers.pyskl.pyskl_reader import PysklReader
 from stgdn.data.store.prepare import DUPLICATE_NAME, prepare
 from stgdn.data.store.store import Store
-from stgdn.data.synthetic.files import write_demo
+from stgdn.data.synthetic.demo_set import write_demo
 
 
 class Case(NamedTuple):

@@ -17,7 +17,7 @@ from stgdn.data.clip import ClipError
 from stgdn.data.readers.ntu.denoise_published import agcn, ctr_gcn
 from stgdn.data.readers.ntu.ntu_reader import DENOISINGS
 from stgdn.data.readers.ntu.ntu_text import parse
-from stgdn.data.synthetic.files import write_demo
+from stgdn.data.synthetic.demo_set import write_demo
 
 Array = NDArray[np.float64]
 
