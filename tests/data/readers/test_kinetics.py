@@ -18,7 +18,7 @@ from stgdn.data.clip import Clip, ClipError, ClipFile, Reader, valid_runs
 from stgdn.data.protocols import COUNTS, training_mask
 from stgdn.data.readers import kinetics
 from stgdn.data.readers.kinetics import KineticsReader
-from stgdn.data.readers.tracking import GAP, GATE, LISTED, bodies, rank, track
+from stgdn.data.readers.pose_tracking import GAP, GATE, LISTED, keep_most_confident, rank, track
 from stgdn.data.store.prepare import prepare, read_checked
 from stgdn.errors import InputError
 from stgdn.skeleton import OPENPOSE18
@@ -322,7 +322,7 @@ class TestTracking:
         who = track(frames, people)
         assert [np.flatnonzero(who == number).tolist() for number in range(who.max() + 1)] == persons
 
-        joints, present = bodies(frames, people, who, 50, 2, bridge=True)
+        joints, present = keep_most_confident(frames, people, who, 50, 2, bridge=True)
         best = sorted(persons, key=lambda rows: -float(people[rows, :, 2].sum(dtype=np.float64)))[:2]
         for body, rows in enumerate(best):
             np.testing.assert_array_equal(joints[body, frames[rows]], people[rows])
@@ -334,7 +334,7 @@ class TestTracking:
         rng = np.random.default_rng(seed)
         frames = np.sort(rng.integers(0, 12, 60))
         people = rng.uniform(0.01, 1, (60, 18, 3)).astype(np.float32)
-        joints, _ = bodies(frames, people, rank(frames, people), 12, 2, bridge=False)
+        joints, _ = keep_most_confident(frames, people, rank(frames, people), 12, 2, bridge=False)
         for frame in range(12):
             listed = list(people[frames == frame][:LISTED])
             listed.sort(key=lambda one: -float(one[:, 2].sum(dtype=np.float64)))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip
-from stgdn.data.readers.tracking import GAP, GATE
+from stgdn.data.readers.pose_tracking import GAP, GATE
 from stgdn.data.readers.tracks import Bodies, Track, assemble, frames_seen, join, link_tracks
 from stgdn.skeleton import Layout
 

@@ -23,7 +23,7 @@ from stgdn.data.readers.raw_files import BROKEN, find_files
 from stgdn.errors import InputError
 from stgdn.skeleton import LAYOUTS, Layout
 
-MOST_FOLDERS = 4  # folders above a clip in which dataset.yaml is searched
+MOST_PARENTS = 4  # folders above a clip in which dataset.yaml is searched
 
 
 @dataclass(frozen=True)
@@ -62,53 +62,6 @@ class Source:
     files: list[ClipFile]
     left_out: list[tuple[str, str]] = field(default_factory=list)
     empty_frames: bool = True
-
-
-def kind_of(path: Path) -> str:
-    """Return the name of a path's format, a key of `OPENERS`; '' for a folder that is not one source as a whole.
-
-    Raises:
-        InputError: a file of an unknown format.
-    """
-    if path.is_dir():
-        return _kind_of_folder(path)
-    match path.suffix.lower():
-        case ".skeleton":
-            return "ntu"
-        case ".zip":
-            return "ntu" if any(name.endswith(".skeleton") for name in _members(path)) else "nw_ucla"
-        case ".json":
-            return "nw_ucla" if NAME.fullmatch(path.stem) else "kinetics"
-        case ".pkl":
-            return "pyskl"
-        case ".npy":
-            return "agcn_arrays"
-        case ".npz":
-            return "ctr_gcn_arrays" if {"x_train.npy", "x_test.npy"} & set(_members(path)) else "custom"
-        case ".csv":
-            return "custom"
-    raise InputError(
-        "is no clip: .skeleton, .json, .csv, .npz, .npy, .pkl and .zip are read, or name its format with reader="
-    )
-
-
-def _kind_of_folder(path: Path) -> str:
-    if (path / FILE).exists():
-        return "custom"
-    if array_paths(path):
-        return "agcn_arrays"
-    if (path / "x_train.npy").exists():
-        return "ctr_gcn_arrays"
-    released = ((path / split).is_dir() and (path / f"{split}_label.json").exists() for split in SPLITS)
-    return "kinetics" if any(released) else ""
-
-
-def _members(archive: Path) -> list[str]:
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            return opened.namelist()
-    except BROKEN as error:
-        raise InputError(f"cannot be read: {error}") from None
 
 
 def open_ntu(path: Path, expected: Expected) -> Source:
@@ -166,7 +119,7 @@ def open_ctr_gcn(path: Path, expected: Expected) -> Source:
 def open_custom(path: Path, expected: Expected) -> Source:
     """Open a folder with `dataset.yaml` or one of its files; by default the run's joints in metres with y up."""
     path = path.absolute()
-    above = [path] if path.is_dir() else list(path.parents)[:MOST_FOLDERS]
+    above = [path] if path.is_dir() else list(path.parents)[:MOST_PARENTS]
     described = next((folder for folder in above if (folder / FILE).exists()), None)
     if described is None:
         dataset = Dataset(expected.layout, expected.classes, bodies=expected.bodies)
@@ -209,12 +162,78 @@ def _layout(joints: int, first: Layout, flat: Iterable[bool]) -> Layout:
     raise InputError(f"has bodies of {joints} joints, known layouts have others: {counts}")
 
 
-OPENERS: dict[str, Callable[[Path, Expected], Source]] = {
-    "ntu": open_ntu,
-    "nw_ucla": open_nw_ucla,
-    "kinetics": open_kinetics,
-    "pyskl": open_pyskl,
-    "agcn_arrays": open_agcn,
-    "ctr_gcn_arrays": open_ctr_gcn,
-    "custom": open_custom,
+def is_ntu(file: Path) -> bool:
+    """Return whether a file is a `.skeleton` file, or a zip of such files."""
+    return file.suffix.lower() != ".zip" or any(name.endswith(".skeleton") for name in _members(file))
+
+
+def is_nw_ucla(file: Path) -> bool:
+    """Return whether a file is a zip, or a JSON file named as in NW-UCLA."""
+    return file.suffix.lower() == ".zip" or NAME.fullmatch(file.stem) is not None
+
+
+def is_ctr_gcn(file: Path) -> bool:
+    """Return whether a file is an `.npz` with CTR-GCN's arrays."""
+    return file.suffix.lower() == ".npz" and not {"x_train.npy", "x_test.npy"}.isdisjoint(_members(file))
+
+
+def is_kinetics_release(folder: Path) -> bool:
+    """Return whether a folder has a split of Kinetics-Skeleton beside its labels."""
+    return any((folder / split).is_dir() and (folder / f"{split}_label.json").exists() for split in SPLITS)
+
+
+def _members(archive: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            return opened.namelist()
+    except BROKEN as error:
+        raise InputError(f"cannot be read: {error}") from None
+
+
+@dataclass(frozen=True)
+class Format:
+    """Describe a format of raw clips.
+
+    Attributes:
+        suffixes: of its files.
+        open: returns the clips of a path, with their reader.
+        owns_file: whether a file with one of the suffixes is of this format.
+        owns_folder: whether a folder as a whole is of this format.
+    """
+
+    suffixes: tuple[str, ...]
+    open: Callable[[Path, Expected], Source]
+    owns_file: Callable[[Path], bool] = lambda file: True  # noqa: ARG005
+    owns_folder: Callable[[Path], bool] = lambda folder: False  # noqa: ARG005
+
+
+# The first format that owns a path is taken.
+FORMATS = {
+    "custom": Format((".csv", ".npz"), open_custom, lambda file: not is_ctr_gcn(file), lambda f: (f / FILE).exists()),
+    "ntu": Format((".skeleton", ".zip"), open_ntu, is_ntu),
+    "nw_ucla": Format((".json", ".zip"), open_nw_ucla, is_nw_ucla),
+    "kinetics": Format((".json",), open_kinetics, owns_folder=is_kinetics_release),
+    "pyskl": Format((".pkl",), open_pyskl),
+    "agcn_arrays": Format((".npy",), open_agcn, owns_folder=lambda folder: bool(array_paths(folder))),
+    "ctr_gcn_arrays": Format((".npz",), open_ctr_gcn, owns_folder=lambda folder: (folder / "x_train.npy").exists()),
 }
+
+
+def kind_of(path: Path) -> str:
+    """Return the name of a path's format, a key of `FORMATS`; '' for a folder that is not one source as a whole.
+
+    Raises:
+        InputError: a file of an unknown format.
+    """
+    if path.is_dir():
+        return next((name for name, known in FORMATS.items() if known.owns_folder(path)), "")
+    fitting = {name: known for name, known in FORMATS.items() if path.suffix.lower() in known.suffixes}
+    if not fitting:
+        raise InputError(f"is no clip: {', '.join(suffixes())} are read, or name its format with reader=")
+    return next(name for name, known in fitting.items() if known.owns_file(path))
+
+
+def suffixes(reader: str = "auto") -> list[str]:
+    """Return the suffixes of a format's files, of all formats for `auto`."""
+    formats = FORMATS.values() if reader == "auto" else [FORMATS[reader]]
+    return sorted({suffix for known in formats for suffix in known.suffixes})

@@ -19,8 +19,8 @@ import numpy as np
 from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile, Survey
 from stgdn.data.official_lists import official_list
 from stgdn.data.protocols import COUNTS
+from stgdn.data.readers.pose_tracking import Float, Rows, keep_most_confident, rank, track
 from stgdn.data.readers.raw_files import json_object, load_once, read_bytes
-from stgdn.data.readers.tracking import Float, Rows, bodies, rank, track
 from stgdn.data.readers.tracks import Bodies, to_float32
 from stgdn.errors import InputError
 from stgdn.skeleton import OPENPOSE18, Layout
@@ -134,7 +134,7 @@ class KineticsReader:
     def _bodies(self, content: Mapping[str, Any]) -> Bodies:
         frames, people, length = _people(content.get("data"))
         person_ids = track(frames, people) if self.tracking else rank(frames, people)
-        return bodies(frames, people, person_ids, length, self.max_bodies, bridge=self.tracking)
+        return keep_most_confident(frames, people, person_ids, length, self.max_bodies, bridge=self.tracking)
 
 
 def _is_whole(value: object) -> bool:

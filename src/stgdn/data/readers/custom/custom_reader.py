@@ -158,12 +158,12 @@ def to_bodies(recording: Recording, dataset: Dataset, *, empty_frames: bool = Fa
 def seen_frames_only(body: Body, first: int, dataset: Dataset) -> Body:
     """Return a body in the frames in which one of its joints is seen, counted from frame `first`."""
     rows = joints_seen(body, dataset).any(axis=-1)
-    return Body(body.frames[rows] - first, body.places[rows], body.confidence[rows])
+    return Body(body.frames[rows] - first, body.positions[rows], body.confidence[rows])
 
 
 def merge_bodies(bodies: Sequence[Body]) -> Body:
     """Concatenate bodies that are seen one after the other."""
-    columns = ((body.frames, body.places, body.confidence) for body in bodies)
+    columns = ((body.frames, body.positions, body.confidence) for body in bodies)
     return Body(*map(np.concatenate, zip(*columns, strict=True)))
 
 
@@ -179,8 +179,8 @@ def clip_paths(folder: Path) -> Iterator[Path]:
 
 def joints_seen(body: Body, dataset: Dataset) -> NDArray[np.bool_]:
     """Return (n, V), True for joints that are seen; none in a frame in which all are at zero."""
-    seen = ~np.isnan(body.places).any(axis=-1) & (body.confidence > 0)
-    at_zero = ~body.places.any(axis=-1)
+    seen = ~np.isnan(body.positions).any(axis=-1) & (body.confidence > 0)
+    at_zero = ~body.positions.any(axis=-1)
     if dataset.zeros_missing:
         return seen & ~at_zero
     return seen & ~at_zero.all(axis=-1, keepdims=True)
@@ -192,32 +192,32 @@ def body_track(body: Body, dataset: Dataset) -> Track:
     Raises:
         ClipError: numbers too large or infinite, or coordinates that do not fit the picture.
     """
-    frames, places, seen = body.frames, body.places, joints_seen(body, dataset)
-    places = np.where(seen[..., None], places, 0)
+    frames, positions, seen = body.frames, body.positions, joints_seen(body, dataset)
+    positions = np.where(seen[..., None], positions, 0)
     confidence = np.where(seen, body.confidence, 0)
     if dataset.layout.planar:
-        return Track(frames, _in_picture(places, confidence, seen, dataset.picture))
-    if not np.abs(places).max() * dataset.unit <= FARTHEST:
+        return Track(frames, _in_picture(positions, confidence, seen, dataset.picture))
+    if not np.abs(positions).max() * dataset.unit <= FARTHEST:
         raise ClipError(f"a coordinate beyond {FARTHEST:,.0f} metres")
     axes, signs = UP[dataset.up]
-    return Track(frames, fill_missing(places, seen, dataset.layout, frames)[..., axes] * signs * dataset.unit)
+    return Track(frames, fill_missing(positions, seen, dataset.layout, frames)[..., axes] * signs * dataset.unit)
 
 
 def _in_picture(
-    places: NDArray[np.float64],
+    positions: NDArray[np.float64],
     confidence: NDArray[np.float64],
     seen: NDArray[np.bool_],
     picture: tuple[float, float] | None,
 ) -> NDArray[np.float64]:
     """Return shares of width and height from the picture's middle, and confidence, (n, V, 3); zeros if not seen."""
-    largest = float(np.abs(places).max())
+    largest = float(np.abs(positions).max())
     if not max(largest, float(confidence.max())) <= FARTHEST:
         raise ClipError(f"a number beyond {FARTHEST:,.0f}")
-    if picture is None and np.median(np.abs(places[seen])) > 2:
+    if picture is None and np.median(np.abs(positions[seen])) > 2:
         raise ClipError(f"coordinates up to {largest:,.0f} are no shares of a picture: say `picture: [width, height]`")
     if picture is not None and largest <= 1:
         raise ClipError("coordinates up to 1 are no pixels: without `picture` they are shares of the picture")
-    shares = places / (picture or (1, 1)) - 0.5
+    shares = positions / (picture or (1, 1)) - 0.5
     return np.concatenate([shares, confidence[..., None]], axis=-1) * seen[..., None]
 
 

@@ -25,12 +25,12 @@ class Body:
 
     Attributes:
         frames: (n,) int64 numbers of the frames, ascending.
-        places: (n, V, D) float64, D = 3 in space and 2 in the picture, in the file's units; NaN for missing values.
+        positions: (n, V, D) float64, D = 3 in space and 2 in the picture, in the file's units; NaN for missing values.
         confidence: (n, V) float64, 1 if the file has none; 0 if a joint was not found.
     """
 
     frames: NDArray[np.int64]
-    places: NDArray[np.float64]
+    positions: NDArray[np.float64]
     confidence: NDArray[np.float64]
 
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import ClipError
+from stgdn.data.readers.pose_tracking import keep_most_confident, track
 from stgdn.data.readers.pyskl.restricted_pickle import load_plain
 from stgdn.data.readers.raw_files import load_once
-from stgdn.data.readers.tracking import bodies, track
 from stgdn.data.readers.tracks import Bodies
 from stgdn.errors import InputError
 
@@ -86,7 +86,9 @@ def people(frames: object, poses: object, joints: int, picture: NDArray[np.float
     Raises:
         ClipError: something else than numbers of these shapes, a number that is not finite, or no body.
     """
-    when, found = _numbers(frames, "frame_inds", "iu"), _numbers(poses, "keypoint", "fiu")
+    if not isinstance(frames, np.ndarray) or frames.dtype.kind not in "iu":
+        raise ClipError("has no array 'frame_inds' of numbers")
+    when, found = np.array(frames, subok=False), float_array(poses, "keypoint")
     if found.ndim != 3 or found.shape[1:] != (joints, 3) or when.shape != found.shape[:1]:
         raise ClipError(
             f"'keypoint' has the shape {found.shape} and 'frame_inds' {when.shape}, expected (poses, {joints}, 3) and "
@@ -94,10 +96,6 @@ def people(frames: object, poses: object, joints: int, picture: NDArray[np.float
         )
     if len(when) > MOST_POSES or (len(when) and not 0 <= when.min() <= when.max() < MOST_POSES):
         raise ClipError(f"has more than {MOST_POSES} poses, or a frame beyond that")
-    with np.errstate(over="ignore"):
-        found = found.astype(np.float32)
-    if not np.isfinite(found).all():
-        raise ClipError("'keypoint' has NaN or infinite numbers")
     missing = (found[..., 2] <= 0) | ~found[..., :2].any(axis=-1)
     found[..., :2] = found[..., :2] / picture - 0.5
     found[missing] = 0
@@ -107,12 +105,21 @@ def people(frames: object, poses: object, joints: int, picture: NDArray[np.float
     order = np.argsort(when[valid], kind="stable")
     when, found = when[valid][order].astype(np.int64), found[valid][order]
     when -= when[0]
-    kept, present = bodies(when, found, track(when, found), int(when[-1]) + 1, max_bodies, bridge=True)
+    kept, present = keep_most_confident(when, found, track(when, found), int(when[-1]) + 1, max_bodies, bridge=True)
     seen = present.any(axis=0)
     return kept[:, seen], present[:, seen]
 
 
-def _numbers(value: object, key: str, kinds: str) -> NDArray[Any]:
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in kinds:
+def float_array(value: object, key: str) -> NDArray[np.float32]:
+    """Check the value of a key of an annotation and return it as float32.
+
+    Raises:
+        ClipError: it is no array of numbers, or one is not finite.
+    """
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
         raise ClipError(f"has no array '{key}' of numbers")
-    return np.array(value, subok=False)
+    with np.errstate(over="ignore"):
+        array = np.array(value, dtype=np.float32, subok=False)
+    if not np.isfinite(array).all():
+        raise ClipError(f"'{key}' has NaN or infinite numbers")
+    return array

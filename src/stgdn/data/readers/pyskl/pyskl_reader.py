@@ -17,7 +17,7 @@ from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
 from stgdn.data.readers.bodies import clip_bodies
 from stgdn.data.readers.ntu.ntu_reader import numbers_of_name
 from stgdn.data.readers.prepared import TEST, TRAINING, PreparedClips, numbered_classes
-from stgdn.data.readers.pyskl.pyskl_compressed import is_compressed, people, poses_of
+from stgdn.data.readers.pyskl.pyskl_compressed import float_array, is_compressed, people, poses_of
 from stgdn.data.readers.pyskl.restricted_pickle import load_plain
 from stgdn.data.readers.raw_files import load_once
 from stgdn.data.readers.tracks import Bodies, tracks_of
@@ -214,15 +214,9 @@ def _whole(annotation: Mapping[Any, Any], key: str) -> int:
 
 
 def _numbers(annotation: Mapping[Any, Any], key: str, axes: int) -> NDArray[np.float32]:
-    array = annotation.get(key)
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
-        raise ClipError(f"has no array '{key}' of numbers")
+    array = float_array(annotation.get(key), key)
     if array.ndim != axes:
         raise ClipError(f"'{key}' has the shape {array.shape}, expected {axes} axes")
-    with np.errstate(over="ignore"):
-        array = np.array(array, dtype=np.float32, subok=False)
-    if not np.isfinite(array).all():
-        raise ClipError(f"'{key}' has NaN or infinite numbers")
     return array
 
 

@@ -67,7 +67,9 @@ def _confidence(people: Float) -> NDArray[np.float64]:
     return people[..., 2].sum(axis=1, dtype=np.float64)
 
 
-def bodies(frames: Rows, people: Float, person_ids: Rows, length: int, max_bodies: int, *, bridge: bool) -> Bodies:
+def keep_most_confident(
+    frames: Rows, people: Float, person_ids: Rows, length: int, max_bodies: int, *, bridge: bool
+) -> Bodies:
     """Align the persons of highest total confidence to the clip's frames.
 
     Args:
