@@ -15,7 +15,7 @@ from tests.data.clips import MakingReader
 from tests.data.readers import test_kinetics, test_nw_ucla
 from tests.data.readers.ntu import test_ntu_reader as test_ntu
 from tests.data.readers.pyskl import test_pyskl_reader as test_pyskl
-from tests.data.readers.test_archives import pack
+from tests.data.readers.test_raw_files import pack
 
 from stgdn.data.clip import Clip, ClipFile, Reader
 from stgdn.data.readers.arrays.agcn_arrays import AGCNArrayReader
