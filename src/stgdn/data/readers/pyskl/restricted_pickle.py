@@ -114,8 +114,7 @@ def _frombuffer(data: object, dtype: object, shape: object, order: object = "C")
 
 def _scalar(dtype: object, data: object) -> object:
     """Return a number of numpy as Python's own."""
-    _, dtype, data = _check_array((), dtype, data)
-    return np.frombuffer(data, dtype)[0].item()
+    return _frombuffer(data, dtype, ()).item()
 
 
 def _encode(text: object, encoding: object) -> bytes:
