@@ -10,9 +10,8 @@ from tests.inference.conftest import make_run, run  # noqa: F401 (fixtures)
 import stgdn
 from stgdn.data.clip import Clip
 from stgdn.data.store.store import Store
-from stgdn.inference.trained import TrainedNetwork
-from stgdn.player.prepared import stored_clip
-from stgdn.player.scenes import Reading, Scene
+from stgdn.inference.classifier import TrainedNetwork
+from stgdn.player.scenes import Reading, Scene, stored_clip
 from stgdn.skeleton import NTU25, Layout
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.player.conftest import made_up
 
-from stgdn.player.writing import write_page
+from stgdn.player.page import write_page
 from stgdn.skeleton import COCO17
 
 pytest.importorskip("playwright.sync_api", reason="playwright drives the browser: make install-dev")

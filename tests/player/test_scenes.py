@@ -6,9 +6,8 @@ from tests.inference.conftest import MakeRun
 import stgdn
 from stgdn.data.clip import Clip
 from stgdn.data.store.store import Store
-from stgdn.inference.trained import TrainedNetwork
-from stgdn.player.prepared import prepared_scenes
-from stgdn.player.scenes import Reading, beginning, beginnings, read
+from stgdn.inference.classifier import TrainedNetwork
+from stgdn.player.scenes import Reading, beginning, beginnings, prepared_scenes, read
 from stgdn.skeleton import NTU25
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from stgdn.data.clip import UNKNOWN
-from stgdn.inference.predict import Prediction, Predictions
+from stgdn.inference.predictions import Prediction, Predictions
 
 FORMATS = ("table", "json", "csv")
 MIN_CLASS_WIDTH, MAX_NAME_WIDTH = 20, 32  # columns that a class needs, and that a clip's name gets
@@ -65,9 +65,13 @@ def as_json(predictions: Predictions, top: int) -> str:
         }
         for clip in predictions.clips
     ]
-    content: dict[str, Any] = {"clips": clips, "labelled": predictions.labelled}
-    content |= {"top1": predictions.accuracy(), "top5": predictions.accuracy(5)}
-    content["unusable"] = [{"clip": name, "reason": reason} for name, reason in predictions.unusable]
+    content = {
+        "clips": clips,
+        "labelled": predictions.labelled,
+        "top1": predictions.accuracy(),
+        "top5": predictions.accuracy(5),
+        "unusable": [{"clip": name, "reason": reason} for name, reason in predictions.unusable],
+    }
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -12,11 +12,10 @@ from PIL import Image
 from tests.player.conftest import made_up
 
 from stgdn.errors import InputError
-from stgdn.player.content import page_content
+from stgdn.player.page import page, page_content, summary
+from stgdn.player.pictures import expect_kind, sheet, spread_frames, write_scenes
 from stgdn.player.scenes import Scene
-from stgdn.player.sheet import sheet, spread_frames
 from stgdn.player.view import positions
-from stgdn.player.writing import expect_kind, page, summary, write_scenes
 from stgdn.skeleton import COCO17
 
 EVIL = "</script><script>window.hacked = 1</script>"
