@@ -35,8 +35,8 @@ def test_a_page_holds_what_the_scene_does(scene: Scene) -> None:
     np.testing.assert_allclose(found * clip["unit"], positions(scene.clip, scene.layout), atol=clip["unit"])
     (reading,) = clip["readings"]
     saliency = unpacked(reading["saliency"], "u1", shape) / 255
-    np.testing.assert_allclose(saliency, scene.readings[0].saliency, atol=1 / 500)
-    course = scene.readings[0].course
+    np.testing.assert_allclose(saliency, scene.explanations[0].saliency, atol=1 / 500)
+    course = scene.explanations[0].course
     best = sorted(range(8), key=lambda number: -course[-1, number])
     assert reading["shown"] == best[:5] + ([2] if 2 not in best[:5] else [])
     assert reading["rank"] == best.index(2) + 1
@@ -61,7 +61,7 @@ def test_names_cannot_break_out_of_the_page() -> None:
 
 def test_the_summary_counts() -> None:
     known, unknown = made_up("a", synthetic=False), made_up("b", label=-1)
-    right = known.readings[0].top(1) == [2]
+    right = known.explanations[0].top(1) == [2]
     assert (
         summary([known, unknown]) == f"2 clips. st_gdn, joint is right on {int(right)} of 1. Some people are synthetic."
     )

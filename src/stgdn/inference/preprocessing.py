@@ -32,7 +32,7 @@ joint_map = lru_cache(maxsize=16)(JointMap)  # from one layout to another, compu
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Prepares clips as the run's test did: sampling, alignment, stream, bodies; nothing is random.
+    """Prepare clips as the run's test did: sampling, alignment, stream, bodies; nothing is random.
 
     Attributes:
         layout: joints of the run's data, and of clips that name no layout.

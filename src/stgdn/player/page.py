@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stgdn.files import replacing
 from stgdn.player.html_file import HtmlFile
-from stgdn.player.scenes import FPS, Reading, Scene
+from stgdn.player.scenes import FPS, Explanation, Scene
 from stgdn.player.view import BODIES, CLASSES, RAMP, positions
 from stgdn.skeleton import Layout
 
@@ -52,12 +52,11 @@ def frame() -> str:
 def summary(scenes: Sequence[Scene]) -> str:
     """Return sentences: the number of clips, how many each network has right, and whether people are synthetic."""
     count = "1 clip" if len(scenes) == 1 else f"{len(scenes):,} clips"
-    known = [scene for scene in scenes if scene.truth is not None]
+    known = [scene for scene in scenes if scene.true_class is not None]
     sentences = [f"{count}."]
-    for name in dict.fromkeys(reading.network for scene in known for reading in scene.readings):
-        right = sum(
-            scene.label in reading.top(1) for scene in known for reading in scene.readings if reading.network == name
-        )
+    explained = [(scene, explanation) for scene in known for explanation in scene.explanations]
+    for name in dict.fromkeys(explanation.network for _, explanation in explained):
+        right = sum(scene.label in each.top(1) for scene, each in explained if each.network == name)
         sentences.append(f"{name or 'The network'} is right on {right} of {len(known)}.")
     if fake := sum(scene.synthetic for scene in scenes):
         all_fake = fake == len(scenes)
@@ -67,21 +66,18 @@ def summary(scenes: Sequence[Scene]) -> str:
 
 def page_content(scenes: Sequence[Scene]) -> Content:
     """Return a page's data: `clips`, the `skeletons` and lists of `classes` that they share, and `colours`."""
-    skeletons: list[Content] = []
-    classes: list[list[str]] = []
-    clips = []
-    for scene in scenes:
-        indices = {"skeleton": _index(skeletons, _skeleton(scene.layout)), "classes": _index(classes, [*scene.classes])}
-        clips.append(_clip_content(scene) | indices)
-    colours = {"ramp": RAMP, "bodies": BODIES, "classes": CLASSES}
-    return {"clips": clips, "skeletons": skeletons, "classes": classes, "colours": colours, "fps": FPS}
-
-
-def _index(items: list[Any], item: Any) -> int:  # noqa: ANN401
-    """Return the index of an item in a list, and append it if it is new."""
-    if item not in items:
-        items.append(item)
-    return items.index(item)
+    layouts = list(dict.fromkeys(scene.layout for scene in scenes))
+    classes = list(dict.fromkeys(scene.classes for scene in scenes))
+    return {
+        "clips": [
+            _clip_content(scene) | {"skeleton": layouts.index(scene.layout), "classes": classes.index(scene.classes)}
+            for scene in scenes
+        ],
+        "skeletons": [_skeleton(layout) for layout in layouts],
+        "classes": classes,
+        "colours": {"ramp": RAMP, "bodies": BODIES, "classes": CLASSES},
+        "fps": FPS,
+    }
 
 
 def _skeleton(layout: Layout) -> Content:
@@ -95,28 +91,28 @@ def _clip_content(scene: Scene) -> Content:
     packed, unit = _pack_positions(positions(scene.clip, scene.layout))
     return {
         "name": scene.clip.name,
-        "label": None if scene.truth is None else scene.label,
+        "label": None if scene.true_class is None else scene.label,
         "synthetic": scene.synthetic,
         "shape": [M, T, V],
         "unit": unit,
         "places": packed,
-        "readings": [_reading_content(reading, scene.label) for reading in scene.readings],
+        "readings": [_explanation_content(explanation, scene.label) for explanation in scene.explanations],
     }
 
 
-def _reading_content(reading: Reading, label: int) -> Content:
+def _explanation_content(explanation: Explanation, label: int) -> Content:
     """Return a network's likeliest classes and the right one, their probabilities over time, and saliency."""
-    shown = reading.top(TOP)
-    right = label if label in range(reading.course.shape[1]) else shown[0]
-    rank = reading.top(reading.course.shape[1]).index(right) + 1
+    shown = explanation.top(TOP)
+    right = label if label in range(explanation.course.shape[1]) else shown[0]
+    rank = explanation.top(explanation.course.shape[1]).index(right) + 1
     shown += [] if right in shown else [right]
     return {
-        "network": reading.network,
+        "network": explanation.network,
         "shown": shown,
         "rank": rank,
-        "ends": reading.ends.tolist(),
-        "course": [[round(float(share), 3) for share in row] for row in reading.course[:, shown].T],
-        "saliency": _text(np.rint(255 * reading.saliency).astype(np.uint8)),
+        "ends": explanation.ends.tolist(),
+        "course": [[round(float(share), 3) for share in row] for row in explanation.course[:, shown].T],
+        "saliency": _text(np.rint(255 * explanation.saliency).astype(np.uint8)),
     }
 
 

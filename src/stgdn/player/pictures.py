@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from stgdn.errors import InputError, choose
 from stgdn.files import replacing
 from stgdn.player.page import write_page
-from stgdn.player.scenes import FPS, Reading, Scene
-from stgdn.player.view import BODIES, extent, looked_at, positions, rotate_view
+from stgdn.player.scenes import FPS, Explanation, Scene
+from stgdn.player.view import BODIES, SALIENCY, extent, positions, rotate_view
 
 KINDS = (".html", ".png", ".gif", ".mp4")
 
@@ -72,16 +72,16 @@ def _picture(path: Path) -> Iterator[Path]:
 
 
 class Drawing:
-    """Draws the frames of a clip from one viewpoint, with the same limits in every frame.
+    """Draw the frames of a clip from one viewpoint, with the same limits in every frame.
 
     Args:
         scene: the clip and its predictions.
-        reading: the network's prediction whose saliency colours the joints.
+        explanation: the network's prediction whose saliency colours the joints.
         follow: keep moving bodies in the middle, so that they can be drawn larger.
     """
 
-    def __init__(self, scene: Scene, reading: Reading, *, follow: bool = False) -> None:
-        self.scene, self.reading = scene, reading
+    def __init__(self, scene: Scene, explanation: Explanation, *, follow: bool = False) -> None:
+        self.scene, self.explanation = scene, explanation
         upright = positions(scene.clip, scene.layout)
         self.positions = upright if scene.layout.planar else rotate_view(upright, YAW, PITCH)
         if follow:
@@ -101,8 +101,8 @@ class Drawing:
             bones = [joints[[child, parent], :2] for child, parent in self.scene.layout.bones]
             lines = LineCollection(bones, colors=BODIES[body % 2], linewidths=1.8 * size, alpha=0.55)
             axes.add_collection(lines, autolim=False)
-            shares = self.reading.saliency[body, frame]
-            dots = {"c": shares, "cmap": looked_at, "vmin": 0, "vmax": 1, "edgecolors": "#59636e"}
+            shares = self.explanation.saliency[body, frame]
+            dots = {"c": shares, "cmap": SALIENCY, "vmin": 0, "vmax": 1, "edgecolors": "#59636e"}
             axes.scatter(*joints[:, :2].T, s=size * (9 + 30 * shares), linewidths=0.4 * size, zorder=2, **dots)
         axes.set(xlim=(self.low[0], self.high[0]), ylim=(self.low[1], self.high[1]), aspect="equal")
         axes.axis("off")
@@ -110,47 +110,44 @@ class Drawing:
 
 def _middle(right: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the middle (T, 1) of the bodies in every frame of (M, T, V); 0 in frames without a body."""
-    low = np.where(np.isnan(right), np.inf, right).min(axis=(0, 2))
-    high = np.where(np.isnan(right), -np.inf, right).max(axis=(0, 2))
-    seen, middle = np.isfinite(low), np.zeros((len(low), 1))
-    middle[seen, 0] = (low[seen] + high[seen]) / 2
-    return middle
+    known = np.ma.masked_invalid(right)
+    return ((known.min(axis=(0, 2)) + known.max(axis=(0, 2))) / 2).filled(0)[:, None]
 
 
-def headline(scene: Scene) -> str:
+def clip_text(scene: Scene) -> str:
     """Return the clip's name, its label, and whether it is synthetic."""
-    parts = [scene.clip.name, "" if scene.truth is None else f"is: {scene.truth}"]
+    parts = [scene.clip.name, "" if scene.true_class is None else f"is: {scene.true_class}"]
     return "\n".join(part for part in [*parts, "synthetic" if scene.synthetic else ""] if part)
 
 
-def verdict(scene: Scene, reading: Reading) -> str:
+def prediction_text(scene: Scene, explanation: Explanation) -> str:
     """Return a network's likeliest class and its probability."""
-    (best,) = reading.top(1)
-    text = f"{scene.classes[best]} {100 * reading.probabilities[best]:.0f} %"
-    return f"{reading.network}:\n{text}" if reading.network else text
+    (best,) = explanation.top(1)
+    text = f"{scene.classes[best]} {100 * explanation.probabilities[best]:.0f} %"
+    return f"{explanation.network}:\n{text}" if explanation.network else text
 
 
 def sheet(scenes: Sequence[Scene], frames: int = FRAMES) -> Figure:
     """Draw a figure with a row of frames for every clip and network."""
-    rows = [(scene, reading) for scene in scenes for reading in scene.readings]
+    rows = [(scene, explanation) for scene in scenes for explanation in scene.explanations]
     width, height = TEXT + frames * CELL, len(rows) * HEIGHT + LEGEND
     figure = Figure((width, height), facecolor="white")
-    for number, (scene, reading) in enumerate(rows):
+    for number, (scene, explanation) in enumerate(rows):
         bottom = (LEGEND + (len(rows) - 1 - number) * HEIGHT) / height
-        _row(figure, scene, reading, frames, bottom)
+        _row(figure, scene, explanation, frames, bottom)
     bar = figure.add_axes((TEXT / width, 0.32 / height, 2 * CELL / width, 0.1 / height))
-    figure.colorbar(ScalarMappable(cmap=looked_at), cax=bar, orientation="horizontal", ticks=[0, 1])
+    figure.colorbar(ScalarMappable(cmap=SALIENCY), cax=bar, orientation="horizontal", ticks=[0, 1])
     bar.tick_params(labelsize=6, length=2)
     note = "how much the score of the class depends on the joint, the most in each row is 1"
     figure.text((TEXT + 2.2 * CELL) / width, 0.37 / height, note, fontsize=6, va="center")
     return figure
 
 
-def _row(figure: Figure, scene: Scene, reading: Reading, frames: int, bottom: float) -> None:
+def _row(figure: Figure, scene: Scene, explanation: Explanation, frames: int, bottom: float) -> None:
     """Draw frames of a clip in a row; `bottom` is its lower edge in shares of the figure."""
     width, height = figure.get_size_inches()
-    drawing, chosen = Drawing(scene, reading, follow=True), spread_frames(scene, frames)
-    text = f"{headline(scene)}\n{verdict(scene, reading)}"
+    drawing, chosen = Drawing(scene, explanation, follow=True), spread_frames(scene, frames)
+    text = f"{clip_text(scene)}\n{prediction_text(scene, explanation)}"
     figure.text(0.08 / width, bottom + 0.5 * HEIGHT / height, text, fontsize=6.5, va="center")
     for column, frame in enumerate(chosen.tolist()):
         left = (TEXT + column * CELL) / width
@@ -173,7 +170,7 @@ def _write_film(scenes: Sequence[Scene], path: Path) -> None:
     writer = animation.PillowWriter(fps=fps) if gif else animation.FFMpegWriter(fps=fps, codec="libx264")
     figure = Figure(SIZE, facecolor="white")
     with _picture(path) as temporary, writer.saving(figure, str(temporary), FILM_DPI):
-        for drawing in (Drawing(scene, reading) for scene in scenes for reading in scene.readings):
+        for drawing in (Drawing(scene, explanation) for scene in scenes for explanation in scene.explanations):
             for frame in range(0, len(drawing), step):
                 _draw_frame(figure, drawing, frame)
                 writer.grab_frame()
@@ -184,18 +181,18 @@ def _draw_frame(figure: Figure, drawing: Drawing, frame: int) -> None:
     stage, bars = figure.axes or (figure.add_axes(place) for place in (STAGE, BARS))  # axes are slow to create
     for artist in [*figure.texts, *(child for axes in (stage, bars) for child in (*axes.collections, *axes.texts))]:
         artist.remove()
-    scene, reading = drawing.scene, drawing.reading
+    scene, explanation = drawing.scene, drawing.explanation
     drawing.draw(stage, frame, 1.5)
-    title = headline(scene).replace("\n", "  ·  ")
+    title = clip_text(scene).replace("\n", "  ·  ")
     figure.text(0.02, 0.94, textwrap.shorten(title, 90), fontsize=10, va="center")
     figure.text(0.02, 0.88, f"frame {frame + 1} of {len(drawing)}", fontsize=8, color="#59636e", va="center")
-    heading = f"{reading.network}, of the clip so far" if reading.network else "of the clip so far"
+    heading = f"{explanation.network}, of the clip so far" if explanation.network else "of the clip so far"
     figure.text(BARS[0], 0.82, heading, fontsize=8, color="#59636e")
-    _draw_bars(bars, scene, reading, frame)
+    _draw_bars(bars, scene, explanation, frame)
 
 
-def _draw_bars(axes: Axes, scene: Scene, reading: Reading, frame: int) -> None:
-    shown, shares = reading.top(TOP), reading.at(frame)
+def _draw_bars(axes: Axes, scene: Scene, explanation: Explanation, frame: int) -> None:
+    shown, shares = explanation.top(TOP), explanation.at(frame)
     rows = np.arange(len(shown))
     axes.hlines(rows - 0.12, 0, 1, colors="#eef1f4", linewidths=7)
     axes.hlines(rows - 0.12, 0, shares[shown], colors=BODIES[0], linewidths=7)

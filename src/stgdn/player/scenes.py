@@ -27,8 +27,8 @@ STEPS = 20  # beginnings of a clip that a network classifies
 
 
 @dataclass(frozen=True)
-class Reading:
-    """Holds a network's predictions for a clip.
+class Explanation:
+    """Hold a network's predictions for a clip over time, and which joints they depend on.
 
     Attributes:
         network: its name.
@@ -58,7 +58,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Scene:
-    """Holds a clip with everything that is shown of it.
+    """Hold a clip with everything that is shown of it.
 
     Attributes:
         clip: the joints.
@@ -66,7 +66,7 @@ class Scene:
         classes: names.
         label: the true class, -1 if it is unknown.
         synthetic: whether its people are synthetic.
-        readings: of one network, or of several to be compared.
+        explanations: of one network, or of several to be compared.
     """
 
     clip: Clip
@@ -74,10 +74,10 @@ class Scene:
     classes: tuple[str, ...]
     label: int
     synthetic: bool
-    readings: tuple[Reading, ...]
+    explanations: tuple[Explanation, ...]
 
     @property
-    def truth(self) -> str | None:
+    def true_class(self) -> str | None:
         """Return the name of the true class; None if it is unknown."""
         return None if self.label == UNKNOWN else self.classes[self.label]
 
@@ -94,12 +94,12 @@ def scene(
         label: the true class, an index into the networks' classes.
         synthetic: whether its people are synthetic.
     """
-    readings = tuple(read(network, clip, layout, name) for name, network in networks.items())
+    explanations = tuple(explain(network, clip, layout, name) for name, network in networks.items())
     classes = next(iter(networks.values())).classes
-    return Scene(clip, layout, classes, label, synthetic, readings)
+    return Scene(clip, layout, classes, label, synthetic, explanations)
 
 
-def read(network: Classifier, clip: Clip, layout: Layout, name: str = "") -> Reading:
+def explain(network: Classifier, clip: Clip, layout: Layout, name: str = "") -> Explanation:
     """Return a network's predictions for a clip and its beginnings, and the saliency of the likeliest class.
 
     A beginning is prepared as a whole clip is, so the last prediction is that of `src/predict.py`.
@@ -107,7 +107,7 @@ def read(network: Classifier, clip: Clip, layout: Layout, name: str = "") -> Rea
     ends = beginnings(clip)
     course = network.probabilities([beginning(clip, end) for end in ends.tolist()], layout)
     likeliest = int(np.argmax(course[-1]))
-    return Reading(name, ends, course, saliency(network, clip, layout, likeliest))
+    return Explanation(name, ends, course, saliency(network, clip, layout, likeliest))
 
 
 def beginnings(clip: Clip, steps: int = STEPS) -> NDArray[np.int64]:
@@ -188,7 +188,7 @@ def changed_predictions(scenes: Sequence[Scene], before: Sequence[tuple[str, ...
         scenes: of the clips.
         before: the class that each network predicted for each clip, by its stored scores.
     """
-    now = [tuple(scene.classes[reading.top(1)[0]] for reading in scene.readings) for scene in scenes]
+    now = [tuple(scene.classes[explanation.top(1)[0]] for explanation in scene.explanations) for scene in scenes]
     if not (count := sum(a != b for a, b in zip(now, before, strict=True))):
         return None
     return f"{count} of these clips are no longer taken for what scores.npz says: evaluate the run again"

@@ -21,7 +21,7 @@ CLASSES = (
 )
 RAMP = ("#d5dae0", "#f2a03d", "#c22a1b", "#6b0713")  # from not at all to most, at equal distances
 
-looked_at = LinearSegmentedColormap.from_list("looked_at", RAMP)
+SALIENCY = LinearSegmentedColormap.from_list("saliency", RAMP)
 
 
 def positions(clip: Clip, layout: Layout) -> NDArray[np.float64]:

@@ -117,7 +117,7 @@ class BadLineError(Exception):
 
 
 class JsonFrames:
-    """Reads frames from lines of JSON; invalid lines are skipped and counted.
+    """Read frames from lines of JSON; invalid lines are skipped and counted.
 
     Args:
         blocks: bytes as they arrive; b"" ends them.

@@ -19,7 +19,7 @@ People = Mapping[Any, Float]  # joints (V, C) of the people in a frame, by their
 
 
 class Window:
-    """Holds the last T frames of a stream, with all people in them.
+    """Hold the last T frames of a stream, with all people in them.
 
     Args:
         frames: T, the largest number of frames that are kept.
@@ -93,7 +93,7 @@ class Decision:
 
 
 class SlidingClassifier:
-    """Classifies the last `window` seconds, every `every` seconds of input.
+    """Classify the last `window` seconds, every `every` seconds of input.
 
     Call it with the people of every frame; it returns a decision where one is due, else None.
 
