@@ -1,7 +1,7 @@
 """Classifiers of raw clips: one trained network, or several of different streams, such as joint and bone, fused."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -88,8 +88,9 @@ class TrainedNetwork:
         return (1.0,)
 
     def to(self, device: torch.device | str) -> "TrainedNetwork":
-        """Return a copy with the network moved to a device."""
-        return replace(self, network=self.network.to(device))
+        """Move the network to a device, in place as PyTorch's modules do, and return it."""
+        self.network.to(device)
+        return self
 
     def inputs(self, clips: Sequence[Clip | ArrayLike], layout: Layout | None = None) -> Tensor:
         """Return the network's input (N, C, T, V, M) for clips; arguments as of `scores`."""
@@ -146,8 +147,10 @@ class FusedNetworks:
         return "+".join(member.stream for member in self.members)
 
     def to(self, device: torch.device | str) -> "FusedNetworks":
-        """Return a copy with all networks moved to a device."""
-        return replace(self, members=tuple(member.to(device) for member in self.members))
+        """Move all networks to a device, in place, and return them."""
+        for member in self.members:
+            member.to(device)
+        return self
 
     def scores(self, clips: Sequence[Clip | ArrayLike], layout: Layout | None = None) -> NDArray[np.float32]:
         """Return weighted means (N, classes) of the scores before the softmax; see `TrainedNetwork.scores`.

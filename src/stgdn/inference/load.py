@@ -82,8 +82,10 @@ def chosen_device(accelerator: str) -> torch.device:
 
 
 def _assembled(content: dict[str, Any], path: Path) -> TrainedNetwork:
-    """Build the network from the content of a checkpoint or of a weights folder."""
-    config = _config(content, path)
+    """Build the network from the content of a checkpoint or of a weights folder, which carries the run's config."""
+    if not isinstance(content.get("config"), dict):
+        raise InputError(f"{path} does not carry the config of its run: train the run again with this version")
+    config = stored_config(content["config"], path, ("data", "model"))
     try:
         with torch.random.fork_rng(devices=[]):
             network = stored_network(config.model)
@@ -96,14 +98,6 @@ def _assembled(content: dict[str, Any], path: Path) -> TrainedNetwork:
     set_weights(recognizer, content["state_dict"], path)
     epochs = int(content.get("epoch", -1)) + 1
     return TrainedNetwork(recognizer.network.eval(), class_names(config.data), preprocessing, config, path, epochs)
-
-
-def _config(content: dict[str, Any], path: Path) -> DictConfig:
-    """Return the config that a checkpoint carries."""
-    config = content.get("config")
-    if not isinstance(config, dict):
-        raise InputError(f"{path} does not carry the config of its run: train the run again with this version")
-    return stored_config(config, path, ("data", "model"))
 
 
 def class_names(data: DictConfig) -> tuple[str, ...]:
