@@ -38,6 +38,7 @@ class TrainedNetwork:
         config: the run's config.
         checkpoint: the file that the weights are from.
         epoch: number of epochs that the weights were trained for.
+        stopped: a callback ended training before its last epoch.
     """
 
     network: nn.Module
@@ -46,6 +47,7 @@ class TrainedNetwork:
     config: DictConfig
     checkpoint: Path
     epoch: int
+    stopped: bool = False
 
     @property
     def name(self) -> str:
@@ -64,8 +66,8 @@ class TrainedNetwork:
 
     @property
     def finished(self) -> bool:
-        """Return whether the run was trained to its last epoch."""
-        return self.epoch >= self.config.epochs
+        """Return whether the run was trained to its last epoch, or to where a callback has ended it."""
+        return self.stopped or self.epoch >= self.config.epochs
 
     @property
     def median_frames(self) -> int | None:

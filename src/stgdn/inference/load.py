@@ -18,8 +18,7 @@ from stgdn.model.fold import fold
 from stgdn.runs.folder import FUSION, expect_run
 from stgdn.runs.folder import checkpoint as checkpoint_of
 from stgdn.runs.stored_config import stored_config
-from stgdn.training.recognizer import Optimisation, Recognizer
-from stgdn.training.trainer import read_checkpoint, set_weights, stored_network
+from stgdn.training.recognizer import Recognizer, read_checkpoint, set_weights, stored_network
 
 WEIGHTS, METADATA_FILE = "model.safetensors", "config.json"  # of a folder with exported weights
 
@@ -89,15 +88,16 @@ def _assembled(content: dict[str, Any], path: Path) -> TrainedNetwork:
     try:
         with torch.random.fork_rng(devices=[]):
             network = stored_network(config.model)
-        recognizer = Recognizer(network, config.data.num_classes, Optimisation())
+        recognizer = Recognizer(network, config.data.num_classes)
         preprocessing = Preprocessing.of(config.data)
     except (AttributeError, ImportError, TypeError, ValueError, KeyError) as error:
         raise InputError(f"{path} has a config that this version cannot use: {error}") from None
     if content.get("folded"):
-        recognizer.network = fold(recognizer.network)
+        recognizer.network = fold(network)
     set_weights(recognizer, content["state_dict"], path)
-    epochs = int(content.get("epoch", -1)) + 1
-    return TrainedNetwork(recognizer.network.eval(), class_names(config.data), preprocessing, config, path, epochs)
+    epochs, stopped = int(content.get("epoch", -1)) + 1, bool(content.get("stopped", False))
+    network, classes = recognizer.network.eval(), class_names(config.data)
+    return TrainedNetwork(network, classes, preprocessing, config, path, epochs, stopped)
 
 
 def class_names(data: DictConfig) -> tuple[str, ...]:
