@@ -7,7 +7,7 @@ from stgdn.cli.messages import positive_int, warn
 from stgdn.export.comparison import clips_for
 from stgdn.export.exporting import expect_complete, export, target
 from stgdn.export.formats import chosen_format
-from stgdn.inference.trained import load
+from stgdn.inference.load import load
 
 
 @command("export")

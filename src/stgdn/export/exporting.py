@@ -10,8 +10,8 @@ from stgdn.errors import InputError
 from stgdn.export.comparison import clips_per_second, largest_difference
 from stgdn.export.formats import Format
 from stgdn.files import file_name, replacing, replacing_folder
-from stgdn.inference.trained import TrainedNetwork
-from stgdn.inference.weights_folder import is_weights_folder
+from stgdn.inference.classifier import TrainedNetwork
+from stgdn.inference.load import is_weights_folder
 
 LIMIT = 1e-4  # largest difference of scores, which are of size 1 to 10
 

@@ -19,8 +19,8 @@ from torch.export import Dim, ExportedProgram
 from stgdn.errors import InputError, choose
 from stgdn.export.card import model_card
 from stgdn.export.metadata import metadata_of
-from stgdn.inference.trained import TrainedNetwork, load
-from stgdn.inference.weights_folder import METADATA_FILE, WEIGHTS
+from stgdn.inference.classifier import TrainedNetwork
+from stgdn.inference.load import METADATA_FILE, WEIGHTS, load
 from stgdn.model.fold import fold
 from stgdn.model.network import Network
 from stgdn.model.norm import Affine
