@@ -36,6 +36,12 @@ def output_path(given: str | None, option: str, suffixes: tuple[str, ...]) -> Pa
     return path
 
 
+def save_text(text: str, path: Path) -> None:
+    """Write a text file; a failed write leaves no file."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the suffix; a failed write leaves no file."""
     with replacing(path) as temporary, warnings.catch_warnings():

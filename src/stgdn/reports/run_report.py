@@ -17,8 +17,10 @@ from stgdn.files import replacing, write_json
 from stgdn.model.complexity import Complexity, complexity
 from stgdn.reports.figures.confusion import adjacency_figure, confusion_figure
 from stgdn.runs.commands import training_command
-from stgdn.runs.folder import LAYERS, METRICS, SCORES
-from stgdn.runs.layers import last_smoothing, save_layers
+from stgdn.runs.folder import LAYERS, METRICS, SCORES, SUMMARY
+from stgdn.runs.layer_arrays import layer_arrays
+from stgdn.runs.layers import save_layers
+from stgdn.runs.metrics import last_smoothing
 from stgdn.runs.run import Run
 from stgdn.runs.scores import Scores
 from stgdn.training.recognizer import Recognizer
@@ -48,7 +50,7 @@ def report_run(run: Run, trainer: lightning.Trainer, recognizer: Recognizer, dat
     if smoothing := last_smoothing(run.folder / METRICS):
         summary["smoothing"] = smoothing
     scores.save(run.folder / SCORES)
-    save_layers(run.folder / LAYERS, recognizer.network, data.layout)
+    save_layers(run.folder / LAYERS, layer_arrays(recognizer.network, data.layout))
     data_name = run.config.data.name + (" (synthetic people)" if summary["synthetic"] else "")
     title = f"{data_name}, {recognizer.network.name}, {scores.stream}: test top-1 {summary['test_top1']:.1f}"
     figures = {
@@ -59,7 +61,7 @@ def report_run(run: Run, trainer: lightning.Trainer, recognizer: Recognizer, dat
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
             log_results(logger, run.folder, summary, figures)
-    write_json(run.summary, summary)  # last: it marks the run as finished
+    write_json(run.folder / SUMMARY, summary)  # last: it marks the run as finished
     print_end(run, summary, data)
     return scores.accuracy()
 

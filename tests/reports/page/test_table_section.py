@@ -4,12 +4,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from stgdn.reports.page.table_section import html_list, html_table, html_tables
-from stgdn.reports.tables.published import Figure
+from stgdn.reports.tables.published import PublishedValue
 from stgdn.reports.tables.rows import Comparison, Row
 from stgdn.runs.result import Result
 
 EVIL = "<script>alert('&')</script>"
-FIGURE = Figure("ST-GDN", "st_gdn", 2021, "ntu60_xsub", "joint", "top1", 80.0, "letter", "the letter's text", "a note")
+FIGURE = PublishedValue(
+    "ST-GDN", "st_gdn", 2021, "ntu60_xsub", "joint", "top1", 80.0, "letter", "the letter's text", "a note"
+)
 
 
 class Reader(HTMLParser):

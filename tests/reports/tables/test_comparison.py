@@ -43,7 +43,7 @@ def rows(comparison: Comparison, method: str, stream: str, data: str = "ntu60_xs
 
 def fuse_and_write(outputs: Path, pattern: str, weights: dict[str, float | None] | None = None) -> Path:
     sources = find_sources(f"{outputs}/{pattern}")
-    fusion = fuse([source.part for source in sources], weights)
+    fusion = fuse(sources, weights)
     folder = fusion_folder(outputs, sources, fusion)
     write_fusion(folder, sources, fusion)
     return folder
@@ -86,7 +86,7 @@ class TestRows:
         for seed, top1 in ((3, 80.0), (1, 81.0), (2, 83.5)):
             train(seed=seed, test_top1=top1)
         (row,) = rows(table(tmp_path, "table1"), "st_gdn", "joint")
-        assert row.seeds == (1, 2, 3)
+        assert [result.seed for result in row.results] == [1, 2, 3]
         assert row.top1 is not None
         assert row.top1.mean == pytest.approx(81.5)
         assert row.top1.deviation == pytest.approx(statistics.stdev([80.0, 81.0, 83.5]))
@@ -180,7 +180,7 @@ class TestFusedRows:
         (row,) = rows(table(tmp_path, "table2"), "st_gdn", "joint+bone")
         sources = find_sources(f"{tmp_path}/ntu60_xsub/st_gdn/*/letter-seed1")
         assert row.top1 is not None
-        assert row.top1.mean == pytest.approx(fuse([source.part for source in sources]).top1)
+        assert row.top1.mean == pytest.approx(fuse(sources).scores.top1)
         assert row.origin == COMPUTED
         assert row.commands[0].startswith("python src/fuse.py")
         assert row.first is not None

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from stgdn.errors import InputError
-from stgdn.inference.probabilities import softmax
-from stgdn.reports.fusion.alignment import StreamScores, align_scores, expect_sound
+from stgdn.reports.fusion.score_fusion import StreamScores, align_scores, expect_sound
+from stgdn.runs.scores import softmax
 
 RUNS = ("A", "B")
 LONGEST = 24  # of a class's name in the table
@@ -18,21 +18,13 @@ LONGEST = 24  # of a class's name in the table
 
 @dataclass(frozen=True)
 class Disagreement:
-    """Hold a clip with different predictions of two runs.
+    """Hold a clip with different predictions of two runs."""
 
-    Attributes:
-        name: of the clip.
-        label: the true class.
-        predicted: the class that each run predicts.
-        probabilities: of each run for its predicted class.
-        margin: probability of the true class by the right run minus that by the other; the absolute difference if
-            neither is right.
-    """
-
-    name: str
-    label: int
-    predicted: tuple[int, int]
-    probabilities: tuple[float, float]
+    name: str  # of the clip
+    label: int  # the true class
+    predicted: tuple[int, int]  # the class that each run predicts
+    probabilities: tuple[float, float]  # of each run for its predicted class
+    # Probability of the true class by the right run minus that by the other; the absolute value if neither is right.
     margin: float
 
     @property
@@ -42,11 +34,7 @@ class Disagreement:
 
 
 def disagreements(first: StreamScores, second: StreamScores) -> list[Disagreement]:
-    """Return the clips with different predictions: first those that one run gets right, largest margin first.
-
-    Raises:
-        InputError: damaged files, or different splits, classes, clips or labels.
-    """
+    """Return the clips with different predictions: first those that one run gets right, largest margin first."""
     for part in (first, second):
         expect_sound(part)
     shares = [softmax(scores) for scores in (first.scores.scores, align_scores(first, second))]
@@ -81,7 +69,7 @@ def print_disagreements(differing: Sequence[Disagreement], parts: tuple[StreamSc
     console = Console(markup=False, emoji=False, highlight=False)
     console.width = max(console.width, 120)
     for run, part in zip(RUNS, parts, strict=True):
-        console.print(f"{run}: {part.place}, top-1 {100 * part.scores.accuracy():.2f}", soft_wrap=True)
+        console.print(f"{run}: {part.place}, top-1 {part.scores.top1:.2f}", soft_wrap=True)
     clips = len(parts[0].scores.names)
     if not differing:
         console.print(f"The runs agree on all {clips:,} clips.")

@@ -6,9 +6,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from stgdn.files import replacing
 from stgdn.player import writing as player
 from stgdn.player.html_file import HtmlFile
+from stgdn.reports.output_file import save_text
 from stgdn.reports.page.run_section import page_content
 from stgdn.reports.page.table_section import html_list, html_tables
 from stgdn.reports.tables.rows import Comparison
@@ -44,8 +44,7 @@ def write_page(
     content["player"] = None if played is None else player.frame()
     new = [sentence for sentence in damaged if not any(known.startswith(sentence) for known in problems)]
     html = page(content, html_tables(tables), [*problems, *new])
-    with replacing(path) as temporary:
-        temporary.write_text(html, encoding="utf-8")
+    save_text(html, path)
     return new
 
 
