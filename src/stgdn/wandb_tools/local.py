@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import wandb
-
 from stgdn.errors import InputError
 
 FOLDER = re.compile(r"(?:offline-)?run-(\d{8}_\d{6})-(.+)")  # when it was begun, its id
@@ -31,6 +29,8 @@ def logged_in() -> bool:
     """
     if os.environ.get("WANDB_MODE") in ("offline", "disabled", "dryrun"):
         return False
+    import wandb
+
     return bool(wandb.login(prompt=False))
 
 

@@ -41,12 +41,7 @@ UNIT = 0.112  # inches
 
 
 def layouts_figure(networks: Sequence[Measured], title: str) -> Figure:
-    """Draw networks, one row each, above the parts of a layer and a legend of the filters.
-
-    Args:
-        networks: with parameters and FLOPs.
-        title: of the figure.
-    """
+    """Draw networks, one row each, above the parts of a layer and a legend of the filters."""
     occurring = set[tuple[str, ...]]().union(*(filter_kinds(network) for network, _ in networks))
     kinds = [kind for kind in KINDS if kind in occurring]
     height = 5 + ROW * len(networks) + CHAIN + LINE * len(kinds)

@@ -26,15 +26,9 @@ def columns(comparison: Comparison) -> list[Column]:
     """Return the columns of a table; published values are followed by the letter of their source."""
     letters = comparison.references
 
-    def published(attribute: str) -> Callable[[Row], str | None]:
-        def cell(row: Row) -> str | None:
-            value = getattr(row, attribute)
-            if value is None:
-                return None
-            sign = "+" if value.metric == "gain" else ""
-            return f"{value.value:{sign}.1f} [{letters[value.reference]}]"
-
-        return cell
+    def published(row: Row, metric: str, sign: str = "") -> str | None:
+        value = row.published.get(metric)
+        return f"{value.value:{sign}.1f} [{letters[value.reference]}]" if value else None
 
     every = [
         Column("data", lambda row: f"{row.data} (synthetic)" if row.synthetic else row.data, right=False, always=True),
@@ -43,13 +37,13 @@ def columns(comparison: Comparison) -> list[Column]:
         Column("recipe", lambda row: row.recipe, right=False),
         Column("seeds", _seeds, right=False),
         Column("top-1", _top1, always=True),
-        Column("published", published("published")),
-        Column("difference", lambda row: _difference(row, row.difference)),
-        Column("top-5", lambda row: _spread(row.top5)),
-        Column("published top-5", published("published5")),
-        Column("difference top-5", lambda row: _difference(row, row.difference5)),
-        Column(f"over {BASELINE}", lambda row: _spread(row.gain, "+")),
-        Column("published gain", published("published_gain")),
+        Column("published", lambda row: published(row, "top1")),
+        Column("difference", lambda row: _difference(row, "top1")),
+        Column("top-5", lambda row: _spread(row.spread("top5"))),
+        Column("published top-5", lambda row: published(row, "top5")),
+        Column("difference top-5", lambda row: _difference(row, "top5")),
+        Column(f"over {BASELINE}", lambda row: _spread(row.spread("gain"), "+")),
+        Column("published gain", lambda row: published(row, "gain", "+")),
         Column("parameters", lambda row: None if row.first is None else f"{row.first.parameters:,}"),
         Column("GFLOP a clip (C, T, V, M)", _cost),
     ]
@@ -85,7 +79,7 @@ def _seeds(row: Row) -> str | None:
 
 def _top1(row: Row) -> str:
     """Return top-1, or the reason why it is missing."""
-    return _spread(row.top1) or (NOTHING if row.status == "published" else row.status)
+    return _spread(row.spread("top1")) or (NOTHING if row.status == "published" else row.status)
 
 
 def _spread(values: Spread | None, sign: str = "") -> str | None:
@@ -95,8 +89,9 @@ def _spread(values: Spread | None, sign: str = "") -> str | None:
     return _minus(f"{values.mean:{sign}.1f}") + ("" if values.deviation is None else f" ± {values.deviation:.1f}")
 
 
-def _difference(row: Row, difference: float | None) -> str | None:
-    """Return a difference to a published value, marked if that is of another recipe."""
+def _difference(row: Row, metric: str) -> str | None:
+    """Return the difference to the published value, marked if that is of another recipe."""
+    difference = row.difference(metric)
     if difference is None:
         return None
     return _minus(f"{difference:+.1f}") + ("" if row.same_recipe else f" {OTHER_RECIPE}")

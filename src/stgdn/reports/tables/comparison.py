@@ -7,7 +7,7 @@ from stgdn.errors import InputError, choose
 from stgdn.inference.stream_weights import rank
 from stgdn.reports.tables.fused_rows import fused_results
 from stgdn.reports.tables.letter import BASELINE, LETTER, Layout, other_data, other_runs
-from stgdn.reports.tables.published import PublishedValue, find_published, published_values
+from stgdn.reports.tables.published import PublishedValue, by_metric, published_values, values_of
 from stgdn.reports.tables.rows import Comparison, Row
 from stgdn.runs.result import Result, RunCollection
 
@@ -121,16 +121,10 @@ def _rows(
 ) -> Iterator[Row]:
     """Yield a row for every recipe, or one row without results."""
     data, model, stream = row_key
-    row = Row(
-        data,
-        synthetic,
-        model,
-        stream,
-        statuses.get(row_key, "not run"),
-        published=find_published(model, data, stream, "top1"),
-        published5=find_published(model, data, stream, "top5"),
-        published_gain=find_published(model, data, stream, "gain") if gains else None,
-    )
+    published = values_of(model, data, stream)
+    if not gains:
+        published.pop("gain", None)
+    row = Row(data, synthetic, model, stream, statuses.get(row_key, "not run"), published=published)
     if row_key not in runs:
         yield row
     for recipe, results in runs.get(row_key, {}).items():
@@ -140,13 +134,12 @@ def _rows(
 
 def _only_published(data: str) -> Iterator[Row]:
     """Yield rows of methods that are not in this suite."""
-    methods: dict[tuple[str, str], dict[str, PublishedValue]] = {}
+    methods: dict[tuple[str, str], list[PublishedValue]] = {}
     for value in published_values():
         if value.model is None and value.data == data:
-            methods.setdefault((value.method, value.stream), {})[value.metric] = value
-    for (method, stream), metrics in methods.items():
-        top1, top5 = metrics.get("top1"), metrics.get("top5")
-        yield Row(data, False, method, stream, "published", published=top1, published5=top5)
+            methods.setdefault((value.method, value.stream), []).append(value)
+    for (method, stream), values in methods.items():
+        yield Row(data, False, method, stream, "published", published=by_metric(values))
 
 
 def _kept(comparisons: Sequence[Comparison], only: Mapping[str, str], missing: bool) -> list[Comparison]:
@@ -177,7 +170,7 @@ def _annotated(comparison: Comparison, layout: Layout, collection: RunCollection
         notes.append("Synthetic people show nobody who exists; do not compare these values with results on other data.")
     if len(comparison.recipes) > 1:
         notes.append(f"Several recipes ({', '.join(comparison.recipes)}): compare rows of one recipe only.")
-    if any(row.results and row.published_values and not row.same_recipe for row in rows):
+    if any(row.results and row.published and not row.same_recipe for row in rows):
         notes.append("† The published figure was got by another recipe than the run.")
     lacking = dict.fromkeys(row.method for row in rows if row.status == "not run" and row.method in layout.models)
     if lacking:

@@ -1,10 +1,13 @@
 """Published values, each with its source, from `published.csv` beside this file."""
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+METRICS = ("top1", "top5", "gain")  # accuracies in per cent, and points of top-1 over the letter's baseline `agcn_7l`
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class PublishedValue:
     year: int  # of publication
     data: str  # this suite's name of data set and protocol, such as `ntu60_xsub`
     stream: str  # `joint`, `joint+bone`, `4 streams`, ...
-    metric: str  # `top1` or `top5`, in per cent, or `gain`, points of top-1 over the letter's baseline `agcn_7l`
+    metric: str  # one of `METRICS`
     value: float
     recipe: str  # `letter`, or `own` for that of the method's authors
     source: str  # paper or repository
@@ -40,8 +43,12 @@ def published_values() -> tuple[PublishedValue, ...]:
     return tuple(sorted(values, key=lambda value: value.year))
 
 
-def find_published(model: str | None, data: str, stream: str, metric: str) -> PublishedValue | None:
-    """Return the published value of one of this suite's networks; None if there is none."""
-    wanted = (model, data, stream, metric)
-    matching = (each for each in published_values() if (each.model, each.data, each.stream, each.metric) == wanted)
-    return next(matching, None) if model is not None else None
+def values_of(model: str, data: str, stream: str) -> dict[str, PublishedValue]:
+    """Return the published values of one of this suite's networks by metric."""
+    wanted = (model, data, stream)
+    return by_metric(value for value in published_values() if (value.model, value.data, value.stream) == wanted)
+
+
+def by_metric(values: Iterable[PublishedValue]) -> dict[str, PublishedValue]:
+    """Return values of one method on one stream by metric, in the order of `METRICS`."""
+    return {value.metric: value for value in sorted(values, key=lambda value: METRICS.index(value.metric))}

@@ -1,8 +1,8 @@
 """Rows and tables of a comparison of runs with published values; other modules write them to files."""
 
 import statistics
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from stgdn.reports.tables.published import PublishedValue
 from stgdn.runs.result import Result
@@ -37,9 +37,7 @@ class Row:
     # that is not in this suite
     status: str
     results: tuple[Result, ...] = ()  # finished runs, one per seed
-    published: PublishedValue | None = None  # top-1
-    published5: PublishedValue | None = None  # top-5
-    published_gain: PublishedValue | None = None  # of top-1 over the letter's baseline
+    published: Mapping[str, PublishedValue] = field(default_factory=dict)  # by metric
     baseline: tuple[Result, ...] = ()  # the letter's baseline on the same data and stream by the same recipe
 
     @property
@@ -52,42 +50,24 @@ class Row:
         """Return the recipe of the runs."""
         return self.first.recipe if self.first else None
 
-    @property
-    def top1(self) -> Spread | None:
-        """Return test top-1 of the last epoch, in per cent."""
-        return _spread(result.top1 for result in self.results)
+    def spread(self, metric: str) -> Spread | None:
+        """Return test top-1 or top-5 of the last epoch in per cent, or the gain over the baseline of the same seeds."""
+        if metric == "gain":
+            theirs = {result.seed: result.top1 for result in self.baseline}
+            values = [result.top1 - theirs[result.seed] for result in self.results if result.seed in theirs]
+        else:
+            values = [getattr(result, metric) for result in self.results]
+        return Spread(tuple(values)) if values and None not in values else None
 
-    @property
-    def top5(self) -> Spread | None:
-        """Return test top-5 of the last epoch, in per cent."""
-        values = [result.top5 for result in self.results if result.top5 is not None]
-        return _spread(values) if len(values) == len(self.results) else None
-
-    @property
-    def difference(self) -> float | None:
-        """Return top-1 of the runs minus published top-1."""
-        return self.top1.mean - self.published.value if self.top1 and self.published else None
-
-    @property
-    def difference5(self) -> float | None:
-        """Return top-5 of the runs minus published top-5."""
-        return self.top5.mean - self.published5.value if self.top5 and self.published5 else None
-
-    @property
-    def gain(self) -> Spread | None:
-        """Return the gain of top-1 over the baseline of the same seeds; None without such runs."""
-        theirs = {result.seed: result.top1 for result in self.baseline}
-        return _spread(result.top1 - theirs[result.seed] for result in self.results if result.seed in theirs)
-
-    @property
-    def published_values(self) -> tuple[PublishedValue, ...]:
-        """Return all published values of the row."""
-        return tuple(value for value in (self.published, self.published5, self.published_gain) if value is not None)
+    def difference(self, metric: str) -> float | None:
+        """Return the mean over the runs minus the published value."""
+        ours, published = self.spread(metric), self.published.get(metric)
+        return ours.mean - published.value if ours and published else None
 
     @property
     def same_recipe(self) -> bool:
         """Return whether the published values were obtained by the recipe of the runs, as far as known."""
-        return all(value.recipe == self.recipe for value in self.published_values)
+        return all(value.recipe == self.recipe for value in self.published.values())
 
     @property
     def origin(self) -> str:
@@ -98,12 +78,6 @@ class Row:
     def commands(self) -> tuple[str, ...]:
         """Return the exact command of every run that has stored it."""
         return tuple(result.command for result in self.results if result.command is not None)
-
-
-def _spread(values: Iterable[float]) -> Spread | None:
-    """Return the spread of values over seeds; None without any."""
-    found = tuple(values)
-    return Spread(found) if found else None
 
 
 @dataclass(frozen=True)
@@ -123,7 +97,7 @@ class Comparison:
     @property
     def references(self) -> dict[str, str]:
         """Return the sources of the published values in order, each with its letter."""
-        sources = dict.fromkeys(value.reference for row in self.rows for value in row.published_values)
+        sources = dict.fromkeys(value.reference for row in self.rows for value in row.published.values())
         return {source: letter(index) for index, source in enumerate(sources)}
 
     @property

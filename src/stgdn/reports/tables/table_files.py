@@ -10,7 +10,7 @@ from stgdn.errors import InputError
 from stgdn.files import around, marks
 from stgdn.reports.output_file import output_path, save_text
 from stgdn.reports.tables.cells import CAPTION, columns, commands, text_rows
-from stgdn.reports.tables.rows import Comparison, Row, Spread
+from stgdn.reports.tables.rows import Comparison, Row
 
 SECTION = "results"  # of a Markdown file, between two marks
 SPECIAL = {  # characters in LaTeX
@@ -36,19 +36,19 @@ RECORD: dict[str, Callable[[Row], object]] = {  # columns of the CSV
     "recipe": lambda row: row.recipe,
     "epochs": lambda row: row.first and row.first.epochs,
     "seeds": lambda row: _joined(result.seed for result in row.results),
-    "top1": lambda row: _mean(row.top1),
-    "top1_deviation": lambda row: row.top1 and row.top1.deviation,
-    "published": lambda row: row.published and row.published.value,
-    "difference": lambda row: row.difference,
-    "top5": lambda row: _mean(row.top5),
-    "top5_deviation": lambda row: row.top5 and row.top5.deviation,
-    "published_top5": lambda row: row.published5 and row.published5.value,
-    "difference_top5": lambda row: row.difference5,
-    "gain": lambda row: _mean(row.gain),
-    "published_gain": lambda row: row.published_gain and row.published_gain.value,
-    "published_by_the_same_recipe": lambda row: row.same_recipe if row.results and row.published_values else None,
-    "published_source": lambda row: _joined(value.source for value in row.published_values),
-    "published_note": lambda row: _joined(value.note for value in row.published_values if value.note),
+    "top1": lambda row: _mean(row, "top1"),
+    "top1_deviation": lambda row: _deviation(row, "top1"),
+    "published": lambda row: _published(row, "top1"),
+    "difference": lambda row: row.difference("top1"),
+    "top5": lambda row: _mean(row, "top5"),
+    "top5_deviation": lambda row: _deviation(row, "top5"),
+    "published_top5": lambda row: _published(row, "top5"),
+    "difference_top5": lambda row: row.difference("top5"),
+    "gain": lambda row: _mean(row, "gain"),
+    "published_gain": lambda row: _published(row, "gain"),
+    "published_by_the_same_recipe": lambda row: row.same_recipe if row.results and row.published else None,
+    "published_source": lambda row: _joined(value.source for value in row.published.values()),
+    "published_note": lambda row: _joined(value.note for value in row.published.values() if value.note),
     "parameters": lambda row: row.first and row.first.parameters,
     "flops": lambda row: row.first and row.first.flops,
     "clip_shape": lambda row: row.first and "x".join(map(str, row.first.clip_shape)),
@@ -158,8 +158,18 @@ def as_csv(comparisons: Sequence[Comparison]) -> str:
     return file.getvalue()
 
 
-def _mean(spread: Spread | None) -> float | None:
+def _mean(row: Row, metric: str) -> float | None:
+    spread = row.spread(metric)
     return spread and spread.mean
+
+
+def _deviation(row: Row, metric: str) -> float | None:
+    spread = row.spread(metric)
+    return spread and spread.deviation
+
+
+def _published(row: Row, metric: str) -> float | None:
+    return row.published[metric].value if metric in row.published else None
 
 
 def _joined(values: Iterable[object]) -> str:
