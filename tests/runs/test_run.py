@@ -126,6 +126,16 @@ class TestClaim:
             Run.claim(self.config(unfinished), ask=False)
 
 
+@pytest.mark.parametrize("root", [{"data_root": "elsewhere"}, {}])
+def test_data_that_was_not_below_the_data_folder_cannot_move(tmp_path: Path, root: dict[str, str]) -> None:
+    OmegaConf.save({"data": {"store": "data/prepared/demo"}, "model": {}, **root}, tmp_path / "config.yaml")
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.ckpt").touch()
+    assert Run.open(tmp_path).config.data.store == "data/prepared/demo"
+    with pytest.raises(InputError, match="data_root does not say where data/prepared/demo is now"):
+        Run.open(tmp_path, "moved")
+
+
 @pytest.mark.parametrize(
     ("metrics", "expected"),
     [("epoch,val/top1\n1,0.9\n2,0.25\n", 0.25), ("epoch,val/top1\n1,\n", 0.5), ("epoch,train/loss\n1,2\n", 0.5)],

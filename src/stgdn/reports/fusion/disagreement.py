@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -78,8 +77,12 @@ def print_disagreements(differing: Sequence[Disagreement], parts: tuple[StreamSc
     table = Table("clip", "is", "A says", "%", "B says", "%", "right", "margin")
     for column in (3, 5, 7):
         table.columns[column].justify = "right"
+    classes = parts[0].scores.classes.tolist()
+    names = [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in classes]
     for clip in differing[:most]:
-        table.add_row(*_cells(clip, parts[0].scores.classes))
+        (a, b), shares = clip.predicted, [f"{100 * probability:.1f}" for probability in clip.probabilities]
+        said = (names[clip.label], names[a], shares[0], names[b], shares[1])
+        table.add_row(clip.name, *said, clip.right or "–", f"{100 * clip.margin:.1f}")
     console.print(table)
     console.print("margin: by how much the probabilities of the true class differ, in per cent")
     if len(differing) > most:
@@ -94,10 +97,3 @@ def disagreement_summary(differing: Sequence[Disagreement], clips: int) -> str:
         f"The runs disagree on {len(differing):,} of {clips:,} clips: only A is right on {a:,}, only B on {b:,}, "
         f"neither on {neither:,}."
     )
-
-
-def _cells(clip: Disagreement, classes: NDArray[np.str_]) -> list[str]:
-    names = [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in classes.tolist()]
-    (a, b), shares = clip.predicted, [f"{100 * probability:.1f}" for probability in clip.probabilities]
-    right = clip.right or "–"
-    return [clip.name, names[clip.label], names[a], shares[0], names[b], shares[1], right, f"{100 * clip.margin:.1f}"]

@@ -42,14 +42,10 @@ def html_table(comparison: Comparison) -> str:
 
 
 def html_list(sentences: Sequence[str], kind: str) -> str:
-    """Return sentences as an HTML list; empty without sentences."""
-    items = "".join(f"<li>{_with_code(sentence)}</li>" for sentence in sentences)
+    """Return sentences as an HTML list, words between two ` as code; empty without sentences."""
+    coded = (re.sub("`([^`]*)`", r"<code>\1</code>", escape(sentence)) for sentence in sentences)
+    items = "".join(f"<li>{sentence}</li>" for sentence in coded)
     return f'<ul class="{kind}">{items}</ul>' if items else ""
-
-
-def _with_code(sentence: str) -> str:
-    """Return a sentence as HTML; words between two ` are code."""
-    return re.sub("`([^`]*)`", r"<code>\1</code>", escape(sentence))
 
 
 def _cell(text: str, kind: str) -> str:
