@@ -62,12 +62,12 @@ def title(pair: Pair, chosen: str) -> str:
 
 
 def differences(pair: Pair) -> list[str]:
-    """Return all differences of two runs except their networks: `optimisation.lr 0.1 and 0.05`."""
+    """Return all differences of two runs except their networks: `optimizer.lr 0.1 and 0.05`."""
     first, second = (result.settings for _, result in pair)
     return [
         f"{key} {first[key]} and {second[key]}"
         for key in sorted(first.keys() & second.keys())
-        if not key.startswith(("model.", "oversmoothing")) and first[key] != second[key]
+        if not key.startswith("model.") and first[key] != second[key]
     ]
 
 
