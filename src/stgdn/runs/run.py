@@ -84,11 +84,12 @@ class Run:
         if not isinstance(config.data.get("store"), str):
             raise InputError(f"{path / CONFIG} does not say where the run's data is: data.store is missing")
         if data_root is not None and "://" not in config.data.store:
+            before = config.get("data_root")
             try:
-                config.data.store = str(Path(data_root) / Path(config.data.store).relative_to(config.data_root))
+                config.data.store = str(Path(data_root) / Path(config.data.store).relative_to(before))
             except (TypeError, ValueError):
                 raise InputError(
-                    f"data_root does not say where {config.data.store} is now, it was not below {config.data_root}: "
+                    f"data_root does not say where {config.data.store} is now, it was not below {before}: "
                     "leave data_root out, or put the store where it was"
                 ) from None
         return cls(path, config)

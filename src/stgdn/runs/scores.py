@@ -69,6 +69,6 @@ class Scores:
 
 def softmax(scores: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return probabilities (N, classes) of scores (N, classes)."""
-    shifted = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)
-    powers = np.exp(shifted)
-    return powers / powers.sum(axis=1, keepdims=True)
+    exact = scores.astype(np.float64)
+    shares = np.exp(exact - exact.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
