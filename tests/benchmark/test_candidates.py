@@ -1,5 +1,6 @@
 """What is measured is what it is called: published networks compute the same, others lack nothing but whitening."""
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +24,12 @@ SMALL = ("data=nw_ucla", "data.bodies=2", "data.frames=9", "width=0.125")
 NOTHING = {"literal": [], "variants": [], "unwhitened": [], "module": [], "module_options": None}
 
 
+@functools.cache
+def small_config(name: str) -> dict[str, Any]:
+    """Return the config of a narrow network for short clips of 20 joints."""
+    return compose(name, SMALL)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _configs() -> Iterator[None]:
     GlobalHydra.instance().clear()
@@ -33,7 +40,7 @@ def _configs() -> Iterator[None]:
 @pytest.mark.parametrize("name", ["agcn", "agcn_7l", "st_gcn"])
 @pytest.mark.parametrize("training", [False, True], ids=["evaluation", "training"])
 def test_published_networks_compute_the_same(name: str, training: bool) -> None:
-    config: dict[str, Any] = compose(name, SMALL) | {"dropout": 0.0}
+    config: dict[str, Any] = small_config(name) | {"dropout": 0.0}
     ours: Any = Candidate(name, "variant", config).build().double().train(training)
     scramble(ours)
     theirs = published_form(ours, config["layout"]).double().train(training)
@@ -47,7 +54,7 @@ def test_published_networks_compute_the_same(name: str, training: bool) -> None:
 
 @pytest.mark.parametrize("name", ["agcn", "agcn_7l"])
 def test_literal_rows_have_the_weights_of_ours(name: str) -> None:
-    config, x = compose(name, SMALL), clips().float()
+    config, x = small_config(name), clips().float()
     ours, theirs = (Candidate(name, kind, config).build().eval() for kind in ("variant", "literal"))
     assert type(theirs).__module__ == "stgdn.model.literal_networks"
     torch.testing.assert_close(ours(x), theirs(x))
@@ -56,7 +63,7 @@ def test_literal_rows_have_the_weights_of_ours(name: str) -> None:
 
 def test_only_what_was_published_is_literal() -> None:
     with pytest.raises(InputError, match="nobody has published block 'gdcn'; give agcn"):
-        Candidate("st_gdn", "literal", compose("st_gdn", SMALL)).build()
+        Candidate("st_gdn", "literal", small_config("st_gdn")).build()
 
 
 def identity_whitening(net: Network) -> Network:
@@ -84,7 +91,7 @@ def test_without_whitening_is_whitening_by_the_identity(name: str) -> None:
 
 
 def test_two_branches_stay_two() -> None:
-    bare = Candidate("st_gdn", "unwhitened", compose("st_gdn", SMALL)).build()
+    bare = Candidate("st_gdn", "unwhitened", small_config("st_gdn")).build()
     filters = [part.theta.weight.shape[1] for part in bare.modules() if isinstance(part, GCN)]
     assert filters == [6, 6, 6, 6, 3, 3, 3]
 
@@ -132,6 +139,6 @@ def test_mistakes_get_one_sentence(given: dict, message: str) -> None:
 
 
 def test_networks_are_the_same_every_time() -> None:
-    candidate = Candidate("st_gdn", "variant", compose("st_gdn", SMALL))
+    candidate = Candidate("st_gdn", "variant", small_config("st_gdn"))
     first, second = (candidate.build().state_dict() for _ in range(2))
     assert all(torch.equal(first[key], second[key]) for key in first)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from stgdn.benchmark import scale as module
-from stgdn.benchmark.cost import proc_bytes
 from stgdn.benchmark.scale import MEMORY, scale
+from stgdn.benchmark.timing import proc_bytes
 from stgdn.errors import InputError
 
 linux = pytest.mark.skipif(not Path(MEMORY).exists(), reason="memory figures are Linux's")

@@ -62,14 +62,10 @@ class Candidate:
 
 
 def published_form(network: Network, joints: str | Mapping[str, Any]) -> nn.Module:
-    """Return the same function as `network`, computed as its authors published it; ST-GCN without dropout.
+    """Return the same function with the same weights, computed as its authors published it; ST-GCN without dropout.
 
-    2s-AGCN filters one subset of the graph after the other, each with convolutions of its own, and computes all bodies
-    alike, also empty ones.
-
-    Args:
-        network: the network whose weights are copied.
-        joints: the joint layout that it was built for.
+    2s-AGCN filters one subset of the graph after the other and computes all bodies alike, also empty ones. `joints` is
+    the joint layout that the network was built for.
 
     Raises:
         InputError: the network has a block that was never published, such as every deconvolution.
@@ -103,9 +99,7 @@ def compose(text: str, overrides: Sequence[str]) -> dict[str, Any]:
 def candidates(config: Mapping[str, Any], overrides: Sequence[str]) -> list[Candidate]:
     """Return all networks that a benchmark's config names, in the order of the table.
 
-    Args:
-        config: `literal`, `variants`, `unwhitened`, `module` and `module_options`.
-        overrides: options of src/train.py for all networks of this repository.
+    `overrides` are options of src/train.py for all networks of this repository.
     """
     chosen = [
         Candidate(title.format(text), kind, compose(text, overrides))

@@ -9,7 +9,6 @@ import ctypes
 import gc
 import multiprocessing
 import os
-import re
 import resource
 import sys
 from collections.abc import Callable
@@ -17,7 +16,6 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -29,7 +27,7 @@ from torch.utils.benchmark import set_torch_threads
 from torch.utils.flop_counter import FlopCounterMode
 
 from stgdn.benchmark.candidates import Candidate
-from stgdn.benchmark.timing import Call
+from stgdn.benchmark.timing import Call, proc_bytes
 from stgdn.benchmark.workload import PRECISIONS, Batch, Workload, timed_call
 
 PRODUCT = {"cpu": 2048, "cuda": 8192}  # rows and columns of the square matrices that are multiplied
@@ -91,12 +89,6 @@ def kept_bytes(module: nn.Module, batch: Batch, workload: Workload) -> int:
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), workload.autocast():
         F.cross_entropy(module(batch.clips), batch.labels)
     return sum(kept.values())
-
-
-def proc_bytes(path: str) -> dict[str, int]:
-    """Return the sizes in a file of Linux's /proc by name, nothing on another system."""
-    lines = re.findall(r"^(\w+):\s*(\d+) kB", Path(path).read_text(), re.MULTILINE) if Path(path).exists() else []
-    return {name: int(kilobytes) * 1024 for name, kilobytes in lines}
 
 
 def free_memory(device: str) -> int:

@@ -29,13 +29,7 @@ Row = tuple[str, str, str, str]
 
 
 def feeding(folder: Path, clips: int, rounds: int) -> str:
-    """Return a Markdown table of speeds, measured on one core.
-
-    Args:
-        folder: an empty folder in which stores and files are made.
-        clips: number of clips in the store that batches are made of.
-        rounds: turns of each measurement.
-    """
+    """Return a Markdown table of speeds on one core; batches are of a store of `clips` clips in the empty `folder`."""
     with set_torch_threads(1):
         rows = [*_batches(folder, clips, rounds), *_parsing(folder / "parsing", rounds), _preparation(folder)]
     return f"{machine()}. {rounds} rounds.\n\n{table(('one core', 'this repository', 'beside it', 'ratio'), rows)}"
@@ -75,16 +69,14 @@ def _batches(folder: Path, clips: int, rounds: int) -> Iterator[Row]:
 def _parsing(folder: Path, rounds: int) -> Iterator[Row]:
     """Measure parsing of one file after another, of an action done alone and of one done by two people."""
     for bodies, action in ACTIONS.items():
-        source = folder / f"{action}"
-        write_demo(source, subjects=SUBJECTS, replications=1, actions=(action,))
-        texts = [path.read_bytes() for path in sorted(source.glob("*.skeleton"))]
+        write_demo(folder / str(action), subjects=SUBJECTS, replications=1, actions=(action,))
+        texts = [path.read_bytes() for path in sorted((folder / str(action)).glob("*.skeleton"))]
         calls = {
             "fast": lambda n, texts=texts: ntu_text.parse(texts[n % len(texts)]),
             "plain": lambda n, texts=texts: plain_parse(texts[n % len(texts)].decode()),
         }
         seconds = median_seconds(calls, rounds)
-        size = sum(map(len, texts)) / len(texts) / 1e6
-        title = f"parsing `.skeleton` text, {bodies}, {size:.2f} MB"
+        title = f"parsing `.skeleton` text, {bodies}, {np.mean([len(text) for text in texts]) / 1e6:.2f} MB"
         yield _row(title, seconds["fast"], seconds["plain"], 1, "files")
 
 

@@ -5,7 +5,7 @@ import os
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,12 +87,13 @@ def _measure_data(config: DictConfig, what: str, rounds: int) -> str:
 
 def _measure_networks(config: DictConfig, what: str, rounds: int, overrides: Sequence[str]) -> Record:
     """Measure networks at one size or at several, and return the record."""
-    measures, axes = _measures(config.measures), _axes(config.scaling)
+    run_by, measures, axes = _run_by(config), _measures(config.measures), _axes(config.scaling)
+    kind = choose(config.scaling.measure, MEASURES, "measure")
     common = [f"data.frames={config.frames}"]
     common += shlex.split(config.overrides) if isinstance(config.overrides, str) else config.overrides
     chosen = candidates(OmegaConf.to_container(config), common)  # pyright: ignore[reportArgumentType]
     baseline = choose(config.baseline or chosen[0].name, [one.name for one in chosen], "baseline")
-    workload = _workload(config, chosen, common)
+    workload = Workload(*_clips(chosen, compose(PLAINEST, common)), config.batch, config.pairs, **run_by)
     speed = f"{workload.precision}-{'compiled' if workload.compile else 'eager'}"
     name = config.name or f"{what}-{workload.device}-T{config.frames}-N{config.batch}-{speed}"
     record = {
@@ -109,8 +110,22 @@ def _measure_networks(config: DictConfig, what: str, rounds: int, overrides: Seq
         if what == "networks":
             record |= {"kinds": measures, "baseline": baseline}
             return record | measure_networks(chosen, workload, measures, rounds, memory=config.memory)
-        kind = choose(config.scaling.measure, MEASURES, "measure")
         return record | {"kind": kind, "axes": axes} | measure_scaling(chosen, workload, axes, kind, rounds)
+
+
+def _run_by(config: DictConfig) -> dict[str, Any]:
+    """Return how networks are run, as arguments of `Workload`; a GPU is taken where there is one."""
+    precision = choose(config.precision, PRECISIONS, "precision of networks")
+    device, found = choose(config.device, ("auto", "cpu", "cuda"), "device"), torch.cuda.is_available()
+    if device == "cuda" and not found:
+        raise InputError(
+            f"device=cuda: torch {torch.__version__} finds no GPU here; give device=cpu, or use another machine"
+        )
+    if not 0 <= config.pairs <= 1:
+        raise InputError(f"pairs={config.pairs} is no share of clips: give a number from 0 to 1")
+    device = ("cuda" if found else "cpu") if device == "auto" else device
+    threads = config.threads or int(os.environ.get("OMP_NUM_THREADS", 0)) or available_cores()
+    return {"device": device, "precision": precision, "compile": config.compile, "threads": threads}
 
 
 def _measures(given: Any) -> list[str]:  # noqa: ANN401
@@ -128,32 +143,16 @@ def _axes(given: DictConfig) -> dict[str, list[int]]:
     return {name: sorted(set(sizes)) for name, sizes in axes.items() if sizes}
 
 
-def _workload(config: DictConfig, chosen: Sequence[Candidate], common: Sequence[str]) -> Workload:
-    """Return the clips that all networks are given, and how they are run."""
-    if not 0 <= config.pairs <= 1:
-        raise InputError(f"pairs={config.pairs} is no share of clips: give a number from 0 to 1")
-    precision = choose(config.precision, PRECISIONS, "precision of networks")
-    C, T, joints, M, classes = expected = tuple(compose(PLAINEST, common)[key] for key in CLIP)
+def _clips(chosen: Sequence[Candidate], common: Mapping[str, Any]) -> tuple[tuple[int, int, int, int], int]:
+    """Return (C, T, V, M) of the clips that all networks are given, and the number of classes."""
+    C, T, joints, M, classes = expected = tuple(common[key] for key in CLIP)
     for candidate in chosen:
         if candidate.kind != "module" and (found := tuple(candidate.config[key] for key in CLIP)) != expected:
             raise InputError(
                 f"'{candidate.name}' takes clips and gives classes (C, T, layout, M, classes) = {found}, others "
                 f"{expected}: set what differs for all, with frames=64 or overrides='\"data=nw_ucla\"'"
             )
-    clip_shape = (C, T, layout(joints).num_joints, M)
-    device, threads = _device(config.device), config.threads or int(os.environ.get("OMP_NUM_THREADS", 0))
-    run_by = (device, precision, config.compile, threads or available_cores())
-    return Workload(clip_shape, classes, config.batch, config.pairs, *run_by)
-
-
-def _device(given: str) -> str:
-    """Return `cpu` or `cuda`; `auto` is a GPU where there is one."""
-    chosen, found = choose(given, ("auto", "cpu", "cuda"), "device"), torch.cuda.is_available()
-    if chosen == "cuda" and not found:
-        raise InputError(
-            f"device=cuda: torch {torch.__version__} finds no GPU here; give device=cpu, or use another machine"
-        )
-    return ("cuda" if found else "cpu") if chosen == "auto" else chosen
+    return (C, T, layout(joints).num_joints, M), classes
 
 
 def commit() -> str | None:
@@ -181,20 +180,17 @@ def read(places: Sequence[str]) -> list[Record]:
         InputError: no such file, or one that is no record.
     """
     paths = [path for place in places for path in sorted(Path(place).parent.glob(Path(place).name))]
-    records = [_read(path) for path in paths if not path.name.startswith(".")]  # a dot: written at this moment
-    networks = [record for record in records if record["what"] == "networks"]
+    networks = []
+    for path in (path for path in paths if not path.name.startswith(".")):  # a dot: written at this moment
+        try:
+            record = json.loads(path.read_text())
+        except DAMAGE as error:
+            raise InputError(f"{path} cannot be read as a benchmark's figures: {error}") from None
+        if not isinstance(record, dict) or not {"what", "name", "rows"} <= record.keys():
+            raise InputError(f"{path} holds no figures of src/benchmark.py: name files of outputs/bench")
+        networks += [record] if record["what"] == "networks" else []
     if not networks:
         raise InputError(
             f"from={','.join(places)}: no file with figures of what=networks; measure some with make bench"
         )
     return sorted(networks, key=lambda one: (one["device"], one["clip_shape"][1], one["precision"], one["name"]))
-
-
-def _read(path: Path) -> Record:
-    try:
-        record = json.loads(path.read_text())
-    except DAMAGE as error:
-        raise InputError(f"{path} cannot be read as a benchmark's figures: {error}") from None
-    if not isinstance(record, dict) or not {"what", "name", "rows"} <= record.keys():
-        raise InputError(f"{path} holds no figures of src/benchmark.py: name files of outputs/bench")
-    return record

@@ -8,18 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.benchmark import Measurement
 
-from stgdn.benchmark import user_module
+from stgdn.benchmark import cost, user_module
 from stgdn.benchmark.candidates import Candidate
-from stgdn.benchmark.cost import (
-    clip_flops,
-    free_memory,
-    kept_bytes,
-    limits,
-    operations_and_bytes,
-    peak_memory,
-)
 from stgdn.benchmark.timing import Call, stopwatch, time_in_turn
 from stgdn.benchmark.workload import Batch, Workload, timed_call
 from stgdn.errors import InputError
@@ -29,9 +20,9 @@ MEMORY_MEASURES = ("step", "inference")  # measures of which peak memory is meas
 RESERVE = 2.5  # memory of a step for every byte that is kept for backward, on the safe side
 
 
-def tell(what: str) -> None:
+def tell(message: str) -> None:
     """Print what is being done to stderr, since stdout is for results."""
-    print(what, file=sys.stderr, flush=True)
+    print(message, file=sys.stderr, flush=True)
 
 
 def measure_networks(
@@ -44,26 +35,24 @@ def measure_networks(
         `limits`: the same of what the device can do at best.
     """
     modules = [_build(candidate, workload) for candidate in candidates]  # mistakes come before anything that takes long
-    batches, rows = workload.batches(), {}
-    best, amounts = limits(workload)
+    best, amounts = cost.limits(workload)
     calls: dict[tuple[str, str], Call] = {("limits", name): call for name, call in best.items()}
+    batches, rows = workload.batches(), dict[str, Any]()
     for candidate, module in zip(candidates, modules, strict=True):
         tell(f"{candidate.name}: warming up")
         rows[candidate.name] = _describe(candidate, module, workload)
         for measure in measures:
-            peak = peak_memory(measure, candidate, workload) if memory and measure in MEMORY_MEASURES else None
             used = _build(candidate, workload) if measure == "inference" else module
-            cost, calls[candidate.name, measure] = _prepare(measure, used, workload, batches)
-            rows[candidate.name]["measures"][measure] = cost | {"memory": peak}
+            found, calls[candidate.name, measure] = _prepare(measure, used, workload, batches)
+            with_peak = memory and measure in MEMORY_MEASURES
+            found["memory"] = cost.peak_memory(measure, candidate, workload) if with_peak else None
+            rows[candidate.name]["measures"][measure] = found
     tell(f"{rounds} rounds of {len(calls)} measurements")
-    seconds = _seconds(calls, rounds, workload)
-    for name, row in rows.items():
-        for measure, found in row["measures"].items():
-            found["seconds"] = seconds[name, measure]
-    return {
-        "limits": {name: {"amount": amounts[name], "seconds": seconds["limits", name]} for name in best},
-        "rows": rows,
-    }
+    limits: dict[str, Any] = {name: {"amount": amount} for name, amount in amounts.items()}
+    for (name, measure), seconds in _seconds(calls, rounds, workload).items():
+        place = limits if name == "limits" else rows[name]["measures"]
+        place[measure]["seconds"] = seconds
+    return {"limits": limits, "rows": rows}
 
 
 def _build(candidate: Candidate, workload: Workload) -> nn.Module:
@@ -74,12 +63,11 @@ def _build(candidate: Candidate, workload: Workload) -> nn.Module:
 
 
 def _describe(candidate: Candidate, module: nn.Module, workload: Workload) -> dict[str, Any]:
-    clip = torch.randn(1, *workload.clip_shape, device=workload.device)
     return {
         "kind": candidate.kind,
         "made_of": asdict(candidate),
         "parameters": sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad),
-        "flop_a_clip": clip_flops(module, clip),
+        "flop_a_clip": cost.clip_flops(module, torch.randn(1, *workload.clip_shape, device=workload.device)),
         "measures": {},
     }
 
@@ -87,10 +75,10 @@ def _describe(candidate: Candidate, module: nn.Module, workload: Workload) -> di
 def _prepare(
     measure: str, module: nn.Module, workload: Workload, batches: Sequence[Batch]
 ) -> tuple[dict[str, Any], Call]:
-    """Return the cost of a measure without a compiler, which would hide it from counting, and its call, warm."""
+    """Return the cost of a measure, counted without a compiler that would hide it, and its call, warm."""
     eager = timed_call(measure, module, replace(workload, compile=False), batches)
     eager(0)
-    operations, traffic = operations_and_bytes(lambda: eager(0))
+    operations, traffic = cost.operations_and_bytes(lambda: eager(0))
     call = timed_call(measure, module, workload, batches)
     first = stopwatch(lambda: call(0))
     for n in range(1, len(batches) + 1):
@@ -100,7 +88,7 @@ def _prepare(
 
 def _seconds(calls: Mapping[Any, Call], rounds: int, workload: Workload) -> dict[Any, list[float]]:
     """Return the median seconds of every call in each round."""
-    measured: Mapping[Any, list[Measurement]] = time_in_turn(calls, rounds, workload.threads)
+    measured = time_in_turn(calls, rounds, workload.threads)
     return {name: [turn.median for turn in turns] for name, turns in measured.items()}
 
 
@@ -108,13 +96,6 @@ def measure_scaling(
     candidates: Sequence[Candidate], workload: Workload, axes: Mapping[str, Sequence[int]], measure: str, rounds: int
 ) -> dict[str, Any]:
     """Measure networks at several sizes, one of `frames`, `batch` and `joints` changed at a time.
-
-    Args:
-        candidates: networks of this repository.
-        workload: the sizes that are not changed.
-        axes: sizes in ascending order.
-        measure: one of MEASURES.
-        rounds: turns of each measurement.
 
     Returns:
         `rows`: by candidate and axis the sizes, seconds of each in every round, and the exponent that fits them;
@@ -124,55 +105,49 @@ def measure_scaling(
         raise InputError(
             "what=scaling builds networks for clips of other sizes, which it cannot do for module=...: leave it out"
         )
-    calls, left_out = {}, []
+    calls, left_out, rows = {}, [], {}
     for candidate in candidates:
+        rows[candidate.name] = {axis: {"sizes": [], "seconds": []} for axis in axes}
         for axis, sizes in axes.items():
             tell(f"{candidate.name}: {axis} {', '.join(map(str, sizes))}")
-            fitting, missing = _calls_at(sizes, axis, candidate, workload, measure)
+            fitting, problem = _calls_at(sizes, axis, candidate, workload, measure)
             calls |= {(candidate.name, axis, size): call for size, call in fitting.items()}
-            left_out += missing
-    seconds = _seconds(calls, rounds, workload)
-    rows: dict[str, Any] = {
-        candidate.name: {axis: {"sizes": [], "seconds": []} for axis in axes} for candidate in candidates
-    }
-    for (name, axis, size), taken in seconds.items():
+            left_out += [problem] if problem else []
+    for (name, axis, size), seconds in _seconds(calls, rounds, workload).items():
         rows[name][axis]["sizes"].append(size)
-        rows[name][axis]["seconds"].append(taken)
-    curves = [curve for row in rows.values() for curve in row.values()]
-    for curve in curves:
+        rows[name][axis]["seconds"].append(seconds)
+    for curve in (curve for row in rows.values() for curve in row.values()):
         curve["exponent"] = exponent(curve["sizes"], np.median(curve["seconds"], axis=1))
     return {"rows": rows, "left_out": left_out}
 
 
 def _calls_at(
     sizes: Sequence[int], axis: str, candidate: Candidate, workload: Workload, measure: str
-) -> tuple[dict[int, Call], list[str]]:
-    """Return warm calls for the sizes that memory holds, and a sentence if it does not hold all."""
+) -> tuple[dict[int, Call], str]:
+    """Return warm calls for the ascending sizes that memory holds, and a sentence if it does not hold all."""
     calls, kept = {}, 0.0
     for size in sizes:
         sized, load = at_size(candidate, workload, axis, size)
-        needed, free = RESERVE * kept * size, free_memory(load.device)
+        needed, free = RESERVE * kept * size, cost.free_memory(load.device)
         if needed > free:
-            return calls, [
-                f"{candidate.name}: {axis} from {size} up left out, they need about {needed / 2**30:.1f} GiB and "
-                f"{free / 2**30:.1f} GiB are free."
-            ]
+            needs = f"they need about {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free"
+            return calls, f"{candidate.name}: {axis} from {size} up left out, {needs}."
         module, batches = _build(sized, load), load.batches()
-        kept = kept or kept_bytes(module, batches[0], load) / size
+        kept = kept or cost.kept_bytes(module, batches[0], load) / size
         calls[size] = timed_call(measure, module, load, batches)
         for n in range(len(batches)):
             calls[size](n)
-    return calls, []
+    return calls, ""
 
 
 def at_size(candidate: Candidate, workload: Workload, axis: str, size: int) -> tuple[Candidate, Workload]:
-    """Return the same network for clips of another size, and these clips."""
+    """Return the same network for clips of another size, and these clips; joints are those of a made-up tree."""
     C, T, V, M = workload.clip_shape
+    if axis == "batch":
+        return candidate, replace(workload, batch=size)
     if axis == "frames":
         return candidate.with_config(frames=size), replace(workload, clip_shape=(C, size, V, M))
-    if axis == "joints":
-        return candidate.with_config(layout=tree(size)), replace(workload, clip_shape=(C, T, size, M))
-    return candidate, replace(workload, batch=size)
+    return candidate.with_config(layout=tree(size)), replace(workload, clip_shape=(C, T, size, M))
 
 
 def tree(joints: int) -> dict[str, Any]:

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stgdn.benchmark.cost import proc_bytes
 from stgdn.benchmark.feeding import BATCH, TRAINING
 from stgdn.benchmark.synthetic_clips import synthetic_store
-from stgdn.benchmark.timing import machine, median_seconds, stopwatch, table
+from stgdn.benchmark.timing import machine, median_seconds, proc_bytes, stopwatch, table
 from stgdn.data.batches.transforms import batch
 from stgdn.data.store.store import Store
 from stgdn.errors import InputError
@@ -41,19 +40,24 @@ def scale(folder: Path, clips: int, precision: str, workers: int, rounds: int) -
         raise InputError("what=scale reads memory figures from /proc, as Linux has it: run it there")
     place = folder / "scale"
     writing = stopwatch(lambda: synthetic_store(place, clips, precision))
-    sizes = {path.name: path.stat().st_size for path in place.iterdir()}
+    coordinates, index = (path.stat().st_size for path in (place / "coordinates.bin", place / "clips.npy"))
     opening = median_seconds({"open": lambda _: Store(place)}, 9)["open"]
-    empty, fetched = _read_with_empty_cache(place, rounds)
+    empty_page_cache(place / "coordinates.bin")
+    before = disk_bytes_read(place)
+    single = _read_at_once(place, 1, rounds)
+    fetched = "unknown" if before is None else f"{((disk_bytes_read(place) or before) - before) / 1e6:,.0f} MB"
     each = _read_at_once(place, workers, rounds)
+    store = Store(place)
+    frames, bodies = store.clips["length"].mean(), (store.clips["frames"] > 0).sum(axis=1).mean()
     found = [
-        ("clips, frames a clip, bodies a clip", _content(place)),
-        ("coordinates, index", f"{sizes['coordinates.bin'] / 1e9:.2f} GB, {sizes['clips.npy'] / 1e6:.1f} MB"),
+        ("clips, frames a clip, bodies a clip", f"{clips:,}, {frames:.1f}, {bodies:.2f}"),
+        ("coordinates, index", f"{coordinates / 1e9:.2f} GB, {index / 1e6:.1f} MB"),
         ("the same padded to 300 frames, 2 bodies, float32", f"{clips * 2 * 300 * 300 / 1e9:.1f} GB"),
         ("writing, with making clips up", f"{writing:.0f} s"),
         ("opening", f"{1e3 * opening:.0f} ms"),
-        (f"random batches of {BATCH}, one process, empty page cache", f"{empty['first']:,.0f} clips/s"),
-        ("read from the disk meanwhile", "unknown" if fetched is None else f"{fetched:,.0f} MB"),
-        ("the same batches again, warm page cache", f"{empty['again']:,.0f} clips/s"),
+        (f"random batches of {BATCH}, one process, empty page cache", f"{single['first']:,.0f} clips/s"),
+        ("read from the disk meanwhile", fetched),
+        ("the same batches again, warm page cache", f"{single['again']:,.0f} clips/s"),
         (f"{workers} processes at once, each", f"{each['again']:,.0f} clips/s"),
         ("resident memory of each (RSS)", f"{each['Rss'] / 1e6:.0f} MB"),
         ("its share where pages are shared (PSS)", f"{each['Pss'] / 1e6:.0f} MB"),
@@ -62,34 +66,21 @@ def scale(folder: Path, clips: int, precision: str, workers: int, rounds: int) -
     return f"{machine()}. Coordinates in {precision}, {rounds} batches a process.\n\n{table(('what', 'figure'), found)}"
 
 
-def _content(folder: Path) -> str:
-    clips = Store(folder).clips
-    return f"{len(clips):,}, {clips['length'].mean():.1f}, {(clips['frames'] > 0).sum(axis=1).mean():.2f}"
-
-
-def _read_with_empty_cache(folder: Path, rounds: int) -> tuple[dict[str, float], float | None]:
-    """Read after removing the coordinates from the page cache; also return the megabytes that the disk has read.
-
-    No process may have them mapped meanwhile: then their pages would stay.
-    """
-    path = folder / "coordinates.bin"
+def empty_page_cache(path: Path) -> None:
+    """Remove a file from the page cache; pages that a process has mapped stay."""
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)
         os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
     finally:
         os.close(file)
-    before = _megabytes_read(path)
-    reading = _read_at_once(folder, 1, rounds)
-    after = _megabytes_read(path)
-    return reading, None if before is None or after is None else after - before
 
 
-def _megabytes_read(path: Path) -> float | None:
+def disk_bytes_read(path: Path) -> int | None:
     """Return what the disk of a file has read since the machine started; None if the system does not tell."""
     device = path.stat().st_dev
     statistics = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat")
-    return int(statistics.read_text().split()[2]) * 512 / 1e6 if statistics.exists() else None
+    return int(statistics.read_text().split()[2]) * 512 if statistics.exists() else None
 
 
 def _read_at_once(folder: Path, workers: int, rounds: int) -> dict[str, float]:

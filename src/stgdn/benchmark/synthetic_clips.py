@@ -9,6 +9,7 @@ Glossary of shapes: M people, T frames, V joints of the layout ntu25, C coordina
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,16 +66,10 @@ def synthetic_clips(count: int, seed: int = 1) -> Iterator[Clip]:
     for number, frames in enumerate(lengths(count, rng).tolist()):
         filmed = pairs if rng.random() < PAIRS else single
         joints = varied(filmed[rng.integers(len(filmed))], frames, rng)
-        yield Clip(
-            f"synthetic{number:07}",
-            number % CLASSES,
-            joints,
-            np.ones(joints.shape[:2], np.bool_),
-            subject=1 + number % SUBJECTS,
-            camera=1 + number % 3,
-            setup=1 + number % SETUPS,
-            replication=1 + number % 2,
-        )
+        present = np.ones(joints.shape[:2], np.bool_)
+        counts = {"subject": SUBJECTS, "camera": 3, "setup": SETUPS, "replication": 2}
+        numbers: dict[str, Any] = {name: 1 + number % count for name, count in counts.items()}
+        yield Clip(f"synthetic{number:07}", number % CLASSES, joints, present, **numbers)
 
 
 def synthetic_store(folder: Path, count: int, precision: str = "float32") -> Store:

@@ -64,24 +64,22 @@ def _network_tables(record: Record) -> str:
 
 def _speed_table(record: Record) -> str:
     """Return a row for each network: size, clips a second in every measure, ratio to the baseline, memory."""
-    rows = record["rows"]
-    columns = [
-        ("network", list(rows)),
-        ("parameters", [f"{row['parameters']:,}" for row in rows.values()]),
-        ("GFLOP a clip", [f"{row['flop_a_clip'] / 1e9:.2f}" for row in rows.values()]),
-    ]
+    rows, remembered = record["rows"], measures_with_memory(record)
+    sizes = [(f"{row['parameters']:,}", f"{row['flop_a_clip'] / 1e9:.2f}") for row in rows.values()]
+    headings, cells = ["network", "parameters", "GFLOP a clip"], [list(rows), *zip(*sizes, strict=True)]
     for measure in record["kinds"]:
         taken, baseline = [seconds(record, row, measure) for row in rows], seconds(record, record["baseline"], measure)
-        columns.append((f"{NAMES[measure]}, clips/s", [_spread(record["batch"] / each) for each in taken]))
-        columns.append((f"× {record['baseline']}", [_spread(baseline / each) for each in taken]))
-        if measure in measures_with_memory(record):
+        headings += [f"{NAMES[measure]}, clips/s", f"× {record['baseline']}"]
+        cells += [[_spread(record["batch"] / each) for each in taken], [_spread(baseline / each) for each in taken]]
+        if measure in remembered:
             peaks = [row["measures"][measure]["memory"] for row in rows.values()]
-            cells = [NONE if peak is None else f"{peak / 2**20:,.0f}" for peak in peaks]
-            columns.append((f"MiB, {NAMES[measure]}", cells))
+            headings.append(f"MiB, {NAMES[measure]}")
+            cells.append([NONE if peak is None else f"{peak / 2**20:,.0f}" for peak in peaks])
     if "step" in record["kinds"]:
-        epochs = [EPOCH * float(np.median(seconds(record, row, "step"))) / record["batch"] for row in rows]
-        columns.append((f"epoch of {EPOCH:,} clips", [_duration(epoch) for epoch in epochs]))
-    return _table_of_columns(columns)
+        medians = [float(np.median(seconds(record, row, "step"))) for row in rows]
+        headings.append(f"epoch of {EPOCH:,} clips")
+        cells.append([_duration(EPOCH * median / record["batch"]) for median in medians])
+    return table(headings, zip(*cells, strict=True))
 
 
 def measures_with_memory(record: Record) -> list[str]:
@@ -93,29 +91,26 @@ def measures_with_memory(record: Record) -> list[str]:
 def _use_table(record: Record) -> str:
     """Return the shares of the device's best product and copy that the networks reach."""
     best = {name: limit["amount"] / np.median(limit["seconds"]) / 1e9 for name, limit in record["limits"].items()}
-    columns = [("network", list(record["rows"]))]
+    headings, cells = ["network"], [list(record["rows"])]
     for measure in record["kinds"]:
+        found = [row["measures"][measure] for row in record["rows"].values()]
         for amount, unit, limit in (("flop", "GFLOP/s", "product"), ("bytes", "GB/s", "copy")):
-            found = [row["measures"][measure] for row in record["rows"].values()]
             rates = [each[amount] / np.median(each["seconds"]) / 1e9 for each in found]
-            cells = [f"{_three_digits(rate)} ({rate / best[limit]:.0%})" for rate in rates]
-            columns.append((f"{NAMES[measure]}, {unit}", cells))
-    product, copy = (_three_digits(best[name]) for name in ("product", "copy"))
-    title = f"a matrix product {product} GFLOP/s, a copy {copy} GB/s"
-    return f"Of what this device did at best in the same rounds ({title}):\n\n{_table_of_columns(columns)}"
-
-
-def _table_of_columns(columns: Sequence[tuple[str, list[str]]]) -> str:
-    return table([heading for heading, _ in columns], zip(*(cells for _, cells in columns), strict=True))
+            headings.append(f"{NAMES[measure]}, {unit}")
+            cells.append([f"{_digits(rate)} ({rate / best[limit]:.0%})" for rate in rates])
+    title = f"a matrix product {_digits(best['product'])} GFLOP/s, a copy {_digits(best['copy'])} GB/s"
+    rows = table(headings, zip(*cells, strict=True))
+    return f"Of what this device did at best in the same rounds ({title}):\n\n{rows}"
 
 
 def _spread(values: np.ndarray) -> str:
     """Return the median and the quartiles, `1.52 (1.49-1.55)`."""
-    median, lower, upper = map(_three_digits, quartiles(values))
+    median, lower, upper = map(_digits, quartiles(values))
     return f"{median} ({lower}-{upper})"
 
 
-def _three_digits(number: float) -> str:
+def _digits(number: float) -> str:
+    """Return at least three digits."""
     return f"{number:,.{2 if number < 10 else 1 if number < 100 else 0}f}"
 
 
@@ -129,47 +124,35 @@ def scaling_tables(record: Record) -> str:
     """Return a table for every kind of size: milliseconds at each size, and the exponent that fits them."""
     where = f"{speed(record)}, {record['device']}, {_count(record['threads'], 'thread')}"
     title = f"{NAMES[record['kind']].capitalize()}, {where}. {record['machine']}. {_count(record['rounds'], 'round')}."
-    axes = [_scaling_table(record, axis) for axis in record["axes"]]
+    axes = [_scaling_table(record, axis, sizes) for axis, sizes in record["axes"].items()]
     return "\n\n".join([title, *axes, *record["left_out"], f"`{record['command']}`"])
 
 
-def _scaling_table(record: Record, axis: str) -> str:
-    sizes = record["axes"][axis]
+def _scaling_table(record: Record, axis: str, sizes: Sequence[int]) -> str:
     rows = []
     for name, curves in record["rows"].items():
-        curve = curves[axis]
-        taken = dict(zip(curve["sizes"], curve["seconds"], strict=True))
+        taken, fitted = dict(zip(curves[axis]["sizes"], curves[axis]["seconds"], strict=True)), curves[axis]["exponent"]
         cells = [f"{1e3 * np.median(taken[size]):,.1f}" if size in taken else NONE for size in sizes]
-        rows.append([name, *cells, NONE if curve["exponent"] is None else f"{curve['exponent']:.2f}"])
+        rows.append([name, *cells, NONE if fitted is None else f"{fitted:.2f}"])
     headings = [f"ms, {fixed_sizes(record, axis)}", *(f"{SYMBOLS[axis]} = {size}" for size in sizes), "exponent"]
     return table(headings, rows)
 
 
 def fixed_sizes(record: Record, axis: str) -> str:
     """Return the sizes that are not changed, `N = 4, V = 25`."""
-    _, T, V, _ = record["clip_shape"]
-    sizes = {"frames": T, "batch": record["batch"], "joints": V}
+    sizes = {"frames": record["clip_shape"][1], "batch": record["batch"], "joints": record["clip_shape"][2]}
     return ", ".join(f"{SYMBOLS[other]} = {size}" for other, size in sizes.items() if other != axis)
 
 
 class Target(NamedTuple):
-    """A limit of a ratio of two networks in the same record.
-
-    Attributes:
-        row: the network.
-        against: the network that it is compared with.
-        what: a measure, or `memory`, the peak of a training step.
-        faster: the ratio is how many times as fast, at least `limit`; else the part of the time or memory, at most.
-        limit: on a CPU, or anywhere if no speed is asked for.
-        compiled: the limit on a GPU in bf16, compiled; None: as `limit` for parts, none for speeds.
-    """
+    """A limit of a ratio of two networks in the same record."""
 
     row: str
     against: str
-    what: str
-    faster: bool
-    limit: float
-    compiled: float | None = None
+    what: str  # a measure, or `memory`, the peak of a training step
+    faster: bool  # how many times as fast, at least `limit`; else the part of the time or memory, at most `limit`
+    limit: float  # on a CPU, or anywhere if no speed is asked for
+    compiled: float | None = None  # the limit of a speed on a GPU in bf16, compiled
 
     def ratio(self, record: Record) -> float | None:
         """Return the ratio in a record; None if it was not measured."""

@@ -1,4 +1,7 @@
-"""Timing of several calls in turn with `torch.utils.benchmark`, so that disturbances affect all of them alike."""
+"""Timing of several calls in turn with `torch.utils.benchmark`, so that disturbances affect all of them alike.
+
+Beside it: what the machine tells about itself, and tables in Markdown.
+"""
 
 import itertools
 import os
@@ -64,6 +67,12 @@ def machine(device: str = "cpu") -> str:
         f"{gpu}{datetime.now(UTC):%Y-%m-%d}, {model[1] if model else platform.machine()}, {available_cores()} cores, "
         f"{memory:.0f} GiB; Python {platform.python_version()}, numpy {np.__version__}, torch {torch.__version__}"
     )
+
+
+def proc_bytes(path: str) -> dict[str, int]:
+    """Return the sizes in a file of Linux's /proc by name, nothing on another system."""
+    lines = re.findall(r"^(\w+):\s*(\d+) kB", Path(path).read_text(), re.MULTILINE) if Path(path).exists() else []
+    return {name: int(kilobytes) * 1024 for name, kilobytes in lines}
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

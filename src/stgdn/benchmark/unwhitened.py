@@ -16,10 +16,7 @@ from stgdn.model.temporal import TCN, TDN
 
 
 class Twice(nn.Module):
-    """Repeat the graphs of an adjacency: a GCN becomes Σ_k θ_k (x A_k) + Σ_k θ'_k (x A_k), GDCN with Σ = I, μ = 0.
-
-    One θ could do the work of both, as in `agcn_7l`; they stay two, as where one of them is whitened.
-    """
+    """Repeat the graphs of an adjacency: a GCN becomes Σ_k θ_k (x A_k) + Σ_k θ'_k (x A_k), GDCN with Σ = I, μ = 0."""
 
     def __init__(self, once: Adjacency) -> None:
         super().__init__()

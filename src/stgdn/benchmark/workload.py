@@ -20,8 +20,9 @@ from stgdn.model.network import Network
 
 MEASURES = ("forward", "backward", "step", "inference")
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
-MOMENTUM, WEIGHT_DECAY = 0.9, 5e-4  # the letter's recipe, as in stgdn.training.recognizer
-LEARNING_RATE = 1e-3  # low, so that hundreds of steps on noise stay finite; it costs as much as any other
+# The letter's recipe, as in stgdn.training.recognizer, all parameters in one call. The learning rate is low, so that
+# hundreds of steps on noise stay finite; it costs as much as any other.
+SGD = {"lr": 1e-3, "momentum": 0.9, "nesterov": True, "weight_decay": 5e-4, "fused": True}
 RECOMPILE_LIMIT = 256  # compiled forms of the same line of code, which all networks share
 
 
@@ -66,8 +67,7 @@ class Workload:
         made = []
         for more in (0, 1, -1) if 0 < count < self.batch else (0, 0, 0):
             clips = torch.randn(self.batch, *self.clip_shape, generator=generator)
-            single = torch.randperm(self.batch, generator=generator)[count + more :]
-            clips[single, ..., 1:] = 0
+            clips[torch.randperm(self.batch, generator=generator)[count + more :], ..., 1:] = 0
             labels = torch.randint(self.classes, (self.batch,), generator=generator)
             made.append(Batch(clips.to(self.device), labels.to(self.device)))
         return made
@@ -86,31 +86,15 @@ class Workload:
         return module if isinstance(module, Network) else torch.compile(module)
 
 
-def fused_sgd(module: nn.Module) -> torch.optim.Optimizer:
-    """Return the recipe's optimizer, all parameters in one call."""
-    return torch.optim.SGD(
-        module.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, nesterov=True, weight_decay=WEIGHT_DECAY, fused=True
-    )
-
-
-def folded(module: nn.Module) -> nn.Module:
-    """Return the network as inference uses it: folded if it is this repository's, else unchanged."""
-    module = module.eval()
-    return fold(module) if isinstance(module, Network) else module
-
-
 def timed_call(measure: str, module: nn.Module, workload: Workload, batches: Sequence[Batch]) -> Callable[[int], Any]:
-    """Return a function that does `measure` to a network on batch n modulo their number.
+    """Return a function that does one of MEASURES to a network, given batch n modulo their number.
 
-    Args:
-        measure: one of MEASURES.
-        module: the network; it is left in the mode that the measure needs.
-        workload: how it is run.
-        batches: what it is given, in turn.
+    The network is left in the mode that the measure needs.
     """
     training = measure != "inference"
-    run = workload.compiled(module.train() if training else folded(module))
-    optimizer = fused_sgd(module) if measure == "step" else None
+    module = module.train(training)
+    run = workload.compiled(fold(module) if isinstance(module, Network) and not training else module)
+    optimizer = torch.optim.SGD(module.parameters(), **SGD) if measure == "step" else None
 
     def forward(n: int) -> Tensor:
         with torch.set_grad_enabled(training), workload.autocast():
