@@ -36,8 +36,9 @@ def measure_networks(
     """
     modules = [_build(candidate, workload) for candidate in candidates]  # mistakes come before anything that takes long
     best, amounts = cost.limits(workload)
-    calls: dict[tuple[str, str], Call] = {("limits", name): call for name, call in best.items()}
-    batches, rows = workload.batches(), dict[str, Any]()
+    calls: dict[tuple[str, str], Call] = {("", name): call for name, call in best.items()}  # "": of no network
+    batches = workload.batches()
+    rows: dict[str, dict[str, Any]] = {}
     for candidate, module in zip(candidates, modules, strict=True):
         tell(f"{candidate.name}: warming up")
         rows[candidate.name] = _describe(candidate, module, workload)
@@ -50,7 +51,7 @@ def measure_networks(
     tell(f"{rounds} rounds of {len(calls)} measurements")
     limits: dict[str, Any] = {name: {"amount": amount} for name, amount in amounts.items()}
     for (name, measure), seconds in _seconds(calls, rounds, workload).items():
-        place = limits if name == "limits" else rows[name]["measures"]
+        place = rows[name]["measures"] if name else limits
         place[measure]["seconds"] = seconds
     return {"limits": limits, "rows": rows}
 
