@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
+from tests.conftest import ROOT
 from tests.model.networks import CLASSES, clips, network, scramble
 from torch import nn
 
 from stgdn.benchmark.workload import SGD, Batch, Workload, timed_call
 from stgdn.model.fold import fold
-from stgdn.training.recognizer import Optimisation
 
 WORKLOAD = Workload((3, 9, 20, 2), CLASSES, 3, 0.25)
 GIVEN = [Batch(clips().float(), torch.tensor([0, 3, 1])), Batch(clips(seed=1).float(), torch.tensor([1, 2, 4]))]
@@ -34,10 +35,9 @@ def test_batches_have_the_share_of_pairs(share: float, counts: list[int]) -> Non
 
 
 def test_the_optimizer_is_the_recipes() -> None:
-    recipe = Optimisation()
-    assert (SGD["momentum"], SGD["weight_decay"]) == (recipe.momentum, recipe.weight_decay)
-    assert SGD["nesterov"]
-    assert SGD["fused"]
+    recipe = yaml.safe_load((ROOT / "conf" / "optimizer" / "sgd.yaml").read_text())
+    for name in ("momentum", "nesterov", "weight_decay", "fused"):
+        assert SGD[name] == recipe[name]
 
 
 def test_forward_is_training_mode_with_a_graph() -> None:

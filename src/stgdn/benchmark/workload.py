@@ -20,7 +20,7 @@ from stgdn.model.network import Network
 
 MEASURES = ("forward", "backward", "step", "inference")
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
-# The letter's recipe, as in stgdn.training.recognizer, all parameters in one call. The learning rate is low, so that
+# The letter's recipe, as in conf/optimizer/sgd.yaml, all parameters in one call. The learning rate is low, so that
 # hundreds of steps on noise stay finite; it costs as much as any other.
 SGD = {"lr": 1e-3, "momentum": 0.9, "nesterov": True, "weight_decay": 5e-4, "fused": True}
 RECOMPILE_LIMIT = 256  # compiled forms of the same line of code, which all networks share
