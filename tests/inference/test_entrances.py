@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.data.readers.kinetics.test_kinetics_reader import clip_text, person
 from tests.data.readers.pyskl.test_pyskl_reader import deep, write
+from tests.data.readers.test_kinetics import clip_text, person
 from tests.data.recordings import raw
 from tests.inference.conftest import MakeRun
 
 import stgdn
 from stgdn.data.batches.settings import ClipSettings
-from stgdn.data.clip import UNKNOWN, Clip
+from stgdn.data.clip import UNKNOWN, Clip, ClipFile
 from stgdn.data.readers.detect import Expected
 from stgdn.data.readers.find_clips import find_clips, read_clip
-from stgdn.data.readers.kinetics.kinetics_reader import KineticsReader
+from stgdn.data.readers.kinetics import KineticsReader
 from stgdn.data.store.store import Store
 from stgdn.export.onnx_file import open_onnx, write_onnx
 from stgdn.inference.live.decide import SlidingRecogniser
@@ -253,8 +253,9 @@ class TestKinetics:
 
     def test_a_network_of_kinetics(self, tmp_path: Path) -> None:
         made = Preprocessing(OPENPOSE18, OPENPOSE18, ClipSettings(frames=7), empty_frames=True)
-        joints, present = KineticsReader("").bodies(json.loads(clip_text(*self.FRAMES)))
-        clip = made([Clip("", UNKNOWN, joints, present)])
+        (tmp_path / "clip.json").write_bytes(clip_text(*self.FRAMES))
+        whole = KineticsReader("").read_unlabelled(ClipFile("clip", str(tmp_path / "clip.json")))
+        clip, joints = made([whole]), whole.joints
         array = np.zeros((1, 7, 18, 3), np.float32)
         array[0, [1, 2, 5]] = joints[0, [1, 2, 5]]
         np.testing.assert_allclose(made([array]), clip, atol=1e-6)
@@ -273,8 +274,8 @@ class TestKinetics:
         ((source, file),) = find_clips(str(tmp_path / "clip.json"), "auto", expected).files()
         clip = read_clip(source, file)
         assert clip.present.tolist() == [[True] * 5]
-        bodies, present = KineticsReader("").bodies(json.loads(clip_text(*self.FRAMES)))
-        np.testing.assert_array_equal(clip.joints, bodies[:, present[0]])
+        whole = KineticsReader("").read_unlabelled(file)
+        np.testing.assert_array_equal(clip.joints, whole.joints[:, whole.present[0]])
         assert made([clip]).shape == (1, 3, 7, 18, 2)
 
 

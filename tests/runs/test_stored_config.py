@@ -58,7 +58,7 @@ def network(config: Config, outside: Path) -> None:
 
 def function_of_the_suite(config: Config, outside: Path) -> None:
     config["model"] = {
-        "_target_": "stgdn.data.synthetic.files.write_demo",
+        "_target_": "stgdn.data.synthetic.demo_set.write_demo",
         "folder": str(outside / "marker"),
         "name": "x",
     }

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile, first_of_each_name
 from stgdn.data.readers.detect import Expected, Source
-from stgdn.data.readers.find_clips import FoundClips, read_clip
-from stgdn.data.readers.single_clip import match_label
+from stgdn.data.readers.find_clips import FoundClips, match_label, read_clip
 from stgdn.errors import InputError
 from stgdn.inference.fused import Recogniser
 from stgdn.inference.trained import TrainedNetwork

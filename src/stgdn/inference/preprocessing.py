@@ -19,8 +19,8 @@ from stgdn.data.batches.settings import ClipSettings
 from stgdn.data.batches.transforms import batch
 from stgdn.data.build import clip_settings
 from stgdn.data.clip import UNKNOWN, Clip, ClipError
-from stgdn.data.readers.bodies import clip_bodies, keeps_empty_frames, tracks_of
-from stgdn.data.readers.ntu.denoise import Track
+from stgdn.data.readers.bodies import clip_bodies, keeps_empty_frames
+from stgdn.data.readers.tracks import Track, tracks_of
 from stgdn.data.store.checks import check_bodies, expect_usable
 from stgdn.data.store.in_memory import ClipsInMemory
 from stgdn.data.store.store import Store

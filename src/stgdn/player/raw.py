@@ -5,10 +5,10 @@ from itertools import islice
 from pathlib import Path
 
 from stgdn.data.clip import Clip, ClipError, ClipFile
+from stgdn.data.readers.custom import CustomReader
 from stgdn.data.readers.detect import Source
-from stgdn.data.readers.find_clips import FoundClips, read_clip
-from stgdn.data.readers.single_clip import CustomFiles, match_label
-from stgdn.data.synthetic.files import MANIFEST
+from stgdn.data.readers.find_clips import FoundClips, match_label, read_clip
+from stgdn.data.synthetic.demo_set import MANIFEST
 from stgdn.inference.fused import Recogniser
 from stgdn.inference.trained import TrainedNetwork
 from stgdn.player.scenes import Scene, scene
@@ -46,7 +46,7 @@ def title(network: Recogniser) -> str:
 
 def is_synthetic(source: Source, file: ClipFile) -> bool:
     """Return whether a file is marked as synthetic: by the demo's list beside it, or by `dataset.yaml`."""
-    described = isinstance(source.reader, CustomFiles) and source.reader.dataset.synthetic
+    described = isinstance(source.reader, CustomReader) and source.reader.dataset.synthetic
     return described or Path(file.path).with_name(MANIFEST).exists()
 
 

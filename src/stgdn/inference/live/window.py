@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from stgdn.data.batches.gather import Float
-from stgdn.data.readers.ntu.denoise import Track
+from stgdn.data.readers.tracks import Track
 
 People = Mapping[Any, Float]  # joints (V, C) of the people in a frame, by their ids, of any hashable type
 
