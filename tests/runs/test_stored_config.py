@@ -438,7 +438,7 @@ def test_loading_connects_to_nowhere(trained: object, monkeypatch: pytest.Monkey
     def refuse(place: object) -> None:
         raise AssertionError(f"{place} was opened")
 
-    monkeypatch.setattr("stgdn.inference.trained.open_prepared", refuse)
+    monkeypatch.setattr("stgdn.inference.load.open_prepared", refuse)
     assert stgdn.load(RUN).classes[:2] == ("class 0", "class 1")
 
 

@@ -15,8 +15,9 @@ from stgdn.data.store.shards import open_prepared
 from stgdn.errors import InputError
 from stgdn.export.published_file import digest, read_published
 from stgdn.export.published_names import ORIGINS, Origin
+from stgdn.inference.classifier import TrainedNetwork
+from stgdn.inference.load import class_names
 from stgdn.inference.preprocessing import Preprocessing
-from stgdn.inference.trained import TrainedNetwork, class_names
 from stgdn.model.network import Network
 from stgdn.model.spatial import MaskedGCN
 
