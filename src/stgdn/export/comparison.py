@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from stgdn.benchmark.timing import interleaved, threads
+from stgdn.benchmark.timing import median_seconds
 from stgdn.data.build import build_data
 from stgdn.data.store.shards import is_sharded
 from stgdn.inference.classifier import TrainedNetwork
@@ -65,6 +65,6 @@ def clips_per_second(
     """Return the clips per second of each scorer on one thread, by the median of batches measured in turn."""
     batch = clips[torch.arange(batch_size) % len(clips)]
     calls = {name: lambda _, scorer=scorer: scorer(batch) for name, scorer in scorers.items()}
-    with threads(1), torch.inference_mode():
-        seconds = interleaved(calls, ROUNDS)
+    with torch.inference_mode():
+        seconds = median_seconds(calls, ROUNDS)
     return {name: batch_size / taken for name, taken in seconds.items()}

@@ -1,17 +1,19 @@
-"""What is done while the clock runs is what its name says."""
+"""The call that is timed does what its name says, on batches as described."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
+import yaml
+from tests.conftest import ROOT
 from tests.model.networks import CLASSES, clips, network, scramble
 from torch import nn
 
-from stgdn.benchmark.measures import MOMENTUM, WEIGHT_DECAY, Batch, Setting, batches, folded, fused_sgd, measure
+from stgdn.benchmark.workload import SGD, Batch, Workload, timed_call
 from stgdn.model.fold import fold
-from stgdn.training.recognizer import Optimisation
 
-SETTING = Setting("cpu", "float32", compile=False, threads=1)
+WORKLOAD = Workload((3, 9, 20, 2), CLASSES, 3, 0.25)
 GIVEN = [Batch(clips().float(), torch.tensor([0, 3, 1])), Batch(clips(seed=1).float(), torch.tensor([1, 2, 4]))]
 
 
@@ -23,29 +25,24 @@ def small(name: str = "st_gdn") -> Any:  # noqa: ANN401
 
 @pytest.mark.parametrize(("share", "counts"), [(0.25, [4, 5, 3]), (0.0, [0, 0, 0]), (1.0, [16, 16, 16])])
 def test_batches_have_the_share_of_pairs(share: float, counts: list[int]) -> None:
-    made = batches((3, 8, 25, 2), 16, share, 60, "cpu")
+    workload = Workload((3, 8, 25, 2), 60, 16, share)
+    made = workload.batches()
     assert [int((batch.clips[..., 1] != 0).flatten(1).any(1).sum()) for batch in made] == counts
-    assert all((batch.clips[..., 0] != 0).flatten(1).any(1).all() for batch in made)
+    assert all((batch.clips[..., 0] != 0).all() for batch in made)
     assert all(0 <= int(batch.labels.min()) <= int(batch.labels.max()) < 60 for batch in made)
-    again = batches((3, 8, 25, 2), 16, share, 60, "cpu")
-    assert torch.equal(made[0].clips, again[0].clips)
+    assert torch.equal(made[0].clips, workload.batches()[0].clips)
+    assert (Workload((3, 8, 25, 1), 60, 4, 0.25).batches()[0].clips != 0).all()  # single bodies are whole
 
 
-def test_single_bodies_are_whole() -> None:
-    assert (batches((3, 8, 25, 1), 4, 0.25, 60, "cpu")[0].clips != 0).all()
-
-
-def test_the_optimiser_is_the_recipes() -> None:
-    recipe, group = Optimisation(), fused_sgd(small()).param_groups[0]
-    assert (recipe.momentum, recipe.weight_decay) == (MOMENTUM, WEIGHT_DECAY)
-    assert (group["momentum"], group["weight_decay"]) == (recipe.momentum, recipe.weight_decay)
-    assert group["nesterov"]
-    assert group["fused"]
+def test_the_optimizer_is_the_recipes() -> None:
+    recipe = yaml.safe_load((ROOT / "conf" / "optimizer" / "sgd.yaml").read_text())
+    for name in ("momentum", "nesterov", "weight_decay", "fused"):
+        assert SGD[name] == recipe[name]
 
 
 def test_forward_is_training_mode_with_a_graph() -> None:
     net, twin = small(), small().train()
-    scores = measure("forward", net, GIVEN, SETTING)(1)
+    scores = timed_call("forward", net, WORKLOAD, GIVEN)(1)
     assert scores.requires_grad
     torch.testing.assert_close(scores, twin(GIVEN[1].clips))
 
@@ -53,7 +50,7 @@ def test_forward_is_training_mode_with_a_graph() -> None:
 def test_backward_leaves_gradients_and_weights() -> None:
     net, twin = small(), small().train()
     before = [parameter.clone() for parameter in net.parameters()]
-    call = measure("backward", net, GIVEN, SETTING)
+    call = timed_call("backward", net, WORKLOAD, GIVEN)
     call(1)
     nn.functional.cross_entropy(twin(GIVEN[1].clips), GIVEN[1].labels).backward()
     for own, other, old in zip(net.parameters(), twin.parameters(), before, strict=True):
@@ -67,8 +64,8 @@ def test_backward_leaves_gradients_and_weights() -> None:
 
 
 def test_steps_learn() -> None:
-    net = small()
-    call = measure("step", net, GIVEN[:1], SETTING)
+    net = small("agcn_7l")
+    call = timed_call("step", net, WORKLOAD, GIVEN[:1])
 
     def loss() -> float:
         with torch.no_grad():
@@ -82,21 +79,31 @@ def test_steps_learn() -> None:
 
 def test_inference_is_folded_evaluation() -> None:
     net, twin = small(), small().eval()
-    scores = measure("inference", net, GIVEN, SETTING)(0)
+    scores = timed_call("inference", net, WORKLOAD, GIVEN)(0)
     assert not scores.requires_grad
     torch.testing.assert_close(scores, fold(twin)(GIVEN[0].clips))
     torch.testing.assert_close(scores, twin(GIVEN[0].clips), rtol=1e-3, atol=1e-4)
 
 
-def test_others_are_not_folded() -> None:
-    other = nn.Sequential(nn.Flatten(), nn.Linear(6, CLASSES))
-    assert folded(other) is other
-    assert not other.training
+def test_other_networks_are_evaluated_as_they_are() -> None:
+    other = nn.Sequential(nn.Flatten(), nn.Linear(3 * 9 * 20 * 2, CLASSES), nn.Dropout())
+    scores = timed_call("inference", other, WORKLOAD, GIVEN)(1)
+    torch.testing.assert_close(scores, other[1](GIVEN[1].clips.flatten(1)).detach())
 
 
 def test_bf16_is_autocast() -> None:
-    setting = Setting("cpu", "bf16", compile=False, threads=1)
-    assert measure("forward", small("agcn_7l"), GIVEN, setting)(0).dtype == torch.bfloat16
-    net = small("agcn_7l")
-    measure("backward", net, GIVEN, setting)(0)
+    workload, net = replace(WORKLOAD, precision="bf16"), small("agcn_7l")
+    assert timed_call("forward", net, workload, GIVEN)(0).dtype == torch.bfloat16
+    timed_call("backward", net, workload, GIVEN)(0)
     assert all(parameter.grad.dtype == torch.float32 for parameter in net.parameters())
+
+
+def test_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[nn.Module] = []
+    monkeypatch.setattr(torch, "compile", lambda module: asked.append(module) or module)
+    net, other = small("agcn_7l"), nn.Flatten()
+    for compile in (True, False):
+        assert replace(WORKLOAD, compile=compile).compiled(net) is net  # compiles its layers itself
+        assert net.compiles == compile
+        replace(WORKLOAD, compile=compile).compiled(other)
+    assert asked == [other]

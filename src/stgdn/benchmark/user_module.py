@@ -1,4 +1,4 @@
-"""Networks from somebody else's files. Loading one runs the Python code in it, as importing any package does."""
+"""Networks from a user's file. Loading one runs the Python code in it, as importing any package does."""
 
 import importlib.util
 import inspect
@@ -15,13 +15,9 @@ from stgdn.errors import InputError, choose
 
 
 def split(place: str) -> tuple[Path, str]:
-    """The file and the class of `PATH:CLASS`.
-
-    Raises:
-        InputError: not of this form.
-    """
-    path, colon, name = place.rpartition(":")
-    if not colon or not path or not name.isidentifier():
+    """Return the file and the class of `PATH:CLASS`."""
+    path, _, name = place.rpartition(":")
+    if not path or not name.isidentifier():
         raise InputError(f"module={place} is not PATH:CLASS: give something like module=../other/model.py:Model")
     return Path(path), name
 
@@ -29,37 +25,32 @@ def split(place: str) -> tuple[Path, str]:
 def load(place: str, options: Mapping[str, Any]) -> nn.Module:
     """Make an object of the class at `PATH:CLASS`.
 
-    Its folder and the one above can be imported from meanwhile, before all else; what it has imported from there is
-    forgotten afterwards, since the next one may call its own files the same.
-
-    Args:
-        place: `PATH:CLASS`.
-        options: what the class is called with.
+    The code can import from its folder and the one above, before all others. What it has imported from there is
+    forgotten afterwards, since another repository may have files of the same names.
 
     Raises:
-        InputError: no such file or class, code that fails, or arguments that the class does not take.
+        InputError: no such file or class, code that fails, or options that the class does not take.
     """
     path, name = split(place)
     if not path.is_file():
         raise InputError(f"module={place}: there is no file {path}; give the path of a Python file, then :CLASS")
     with _importing_from(path.resolve().parent, path.resolve().parent.parent):
-        kind = _kind(path.resolve(), name)
+        kind = _network_class(path.resolve(), name)
         try:
             return kind(**options)
         except Exception as error:
+            signature = inspect.signature(kind.__init__).replace(return_annotation=inspect.Signature.empty)
             raise InputError(
                 f"{name} of {path} cannot be made with module_options={dict(options)}: {_reason(error)}; it takes "
-                f"{name}{inspect.signature(kind.__init__).replace(return_annotation=inspect.Signature.empty)}"
+                f"{name}{signature}"
             ) from None
 
 
-def _kind(path: Path, name: str) -> type[nn.Module]:
-    """The class called `name` of a file."""
-    spec = importlib.util.spec_from_file_location(f"foreign_{path.stem}", path)
+def _network_class(path: Path, name: str) -> type[nn.Module]:
+    spec = importlib.util.spec_from_file_location(f"user_module_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise InputError(f"{path} is no Python file: its name must end in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except Exception as error:
@@ -70,21 +61,21 @@ def _kind(path: Path, name: str) -> type[nn.Module]:
 
 @contextmanager
 def _importing_from(*folders: Path) -> Iterator[None]:
-    """Import from these folders before all others, and forget afterwards what was."""
-    before, places = set(sys.modules), list(sys.path)
-    sys.path[:0] = [str(folder) for folder in folders]
+    """Import from these folders before all others, and forget afterwards what was imported from them."""
+    modules, paths = set(sys.modules), list(sys.path)
+    sys.path[:0] = map(str, folders)
     try:
         yield
     finally:
-        sys.path[:] = places
-        for name in set(sys.modules) - before:
+        sys.path[:] = paths
+        for name in set(sys.modules) - modules:
             file = getattr(sys.modules[name], "__file__", None)
             if file is not None and any(Path(file).is_relative_to(folder) for folder in folders):
                 del sys.modules[name]
 
 
 def check(module: nn.Module, name: str, clips: Tensor, classes: int) -> None:
-    """See that a network maps clips (N, C, T, V, M) to (N, classes).
+    """Check that a network maps clips (N, C, T, V, M) to scores (N, classes).
 
     Raises:
         InputError: it fails, or gives something else.
@@ -106,5 +97,4 @@ def check(module: nn.Module, name: str, clips: Tensor, classes: int) -> None:
 
 
 def _reason(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0].removesuffix(": ")

@@ -1,4 +1,4 @@
-"""Networks from other people's files: loaded as they expect it, mistakes as one sentence."""
+"""Networks from users' files: loaded as these files expect it, mistakes as one sentence."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from stgdn.benchmark.foreign import check, load, split
+from stgdn.benchmark.user_module import check, load, split
 from stgdn.errors import InputError
 
 NETWORK = """
@@ -32,7 +32,7 @@ NOT_A_NETWORK = 3
 
 
 def checkout(folder: Path, factor: int = 1) -> str:
-    """Somebody's repository: a network in one folder, what it imports in another. Returns the network's path."""
+    """Write a repository: a network in one folder, what it imports in another; return the network's path."""
     (folder / "model").mkdir(parents=True)
     (folder / "graph").mkdir()
     (folder / "model" / "net.py").write_text(NETWORK)
@@ -58,7 +58,7 @@ def test_two_repositories_whose_files_are_called_the_same(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("place", "options", "told"),
+    ("place", "options", "message"),
     [
         ("nowhere.py:Model", {}, "there is no file nowhere.py"),
         ("{}:Modle", {}, "unknown network class of .*net.py 'Modle', allowed: .*Model.*did you mean 'Model'"),
@@ -68,28 +68,26 @@ def test_two_repositories_whose_files_are_called_the_same(tmp_path: Path) -> Non
         ("{}:Model", {"num_class": 4, "num_point": 20}, "AssertionError: another skeleton"),
     ],
 )
-def test_mistakes_get_one_sentence(tmp_path: Path, place: str, options: dict, told: str) -> None:
+def test_mistakes_get_one_sentence(tmp_path: Path, place: str, options: dict, message: str) -> None:
     path = checkout(tmp_path)
-    with pytest.raises(InputError, match=told) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         load(place.format(path), options)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
-    [("import there_is_no_such_thing", "ModuleNotFoundError: .*there_is_no_such_thing"), ("def :", "SyntaxError")],
+    ("name", "code", "message"),
+    [
+        ("net.py", "import no_such_thing", "net.py cannot be imported: ModuleNotFoundError: .*no_such_thing"),
+        ("net.py", "def :", "net.py cannot be imported: SyntaxError"),
+        ("net.py", "raise ValueError", "net.py cannot be imported: ValueError$"),
+        ("net.txt", "x = 1", r"must end in \.py"),
+    ],
 )
-def test_a_file_that_cannot_be_imported(tmp_path: Path, code: str, told: str) -> None:
-    path = tmp_path / "net.py"
-    path.write_text(code)
-    with pytest.raises(InputError, match=f"net.py cannot be imported: {told}"):
-        load(f"{path}:Model", {})
-
-
-def test_not_python(tmp_path: Path) -> None:
-    (tmp_path / "net.txt").write_text("x = 1")
-    with pytest.raises(InputError, match=r"must end in \.py"):
-        load(f"{tmp_path}/net.txt:Model", {})
+def test_a_file_that_cannot_be_imported(tmp_path: Path, name: str, code: str, message: str) -> None:
+    (tmp_path / name).write_text(code)
+    with pytest.raises(InputError, match=message):
+        load(f"{tmp_path / name}:Model", {})
 
 
 @pytest.mark.parametrize("place", ["net.py", ":Model", "net.py:", "net.py:no class"])

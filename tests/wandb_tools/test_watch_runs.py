@@ -9,9 +9,9 @@ import pytest
 from tests.wandb_tools.test_local import made_up
 
 from stgdn.errors import InputError
-from stgdn.wandb_tools import watch as wandb_watch
+from stgdn.wandb_tools import watch_runs
 from stgdn.wandb_tools.local import find_records
-from stgdn.wandb_tools.watch import link_records, record_name, watch
+from stgdn.wandb_tools.watch_runs import link_records, record_name, watch
 
 RUN = "outputs/demo/st_gdn/joint/letter-seed2+epochs-5/wandb/offline-run-20260101_120000-abcd1234"
 
@@ -19,7 +19,7 @@ RUN = "outputs/demo/st_gdn/joint/letter-seed2+epochs-5/wandb/offline-run-2026010
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Standard input and output that say they are a terminal."""
-    monkeypatch.setattr(wandb_watch.os, "isatty", lambda _: True)
+    monkeypatch.setattr(watch_runs.os, "isatty", lambda _: True)
 
 
 def test_a_name_begins_with_what_differs_in_a_sweep(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_leet_gets_the_newest_under_names_it_can_open(
 @pytest.mark.usefixtures("terminal")
 def test_leet_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made_up(tmp_path, RUN)
-    monkeypatch.setattr(wandb_watch.subprocess, "run", lambda *_args, **_options: SimpleNamespace(returncode=2))
+    monkeypatch.setattr(watch_runs.subprocess, "run", lambda *_args, **_options: SimpleNamespace(returncode=2))
     with pytest.raises(InputError, match="exit code 2"):
         watch(tmp_path, newest=1)
 
@@ -71,6 +71,6 @@ def test_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match=r"none of the 1 newest W&B records"):
         watch(tmp_path, newest=5)
     made_up(tmp_path / "good", RUN)
-    monkeypatch.setattr(wandb_watch.os, "isatty", lambda _: False)
+    monkeypatch.setattr(watch_runs.os, "isatty", lambda _: False)
     with pytest.raises(InputError, match="needs a terminal"):
         watch(tmp_path / "good", newest=5)

@@ -7,14 +7,12 @@ A variant is a network on a stream by a recipe; its line, bar or point is the me
 import json
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import wandb
 from wandb.errors import AuthenticationError, CommError, UsageError
 
 from stgdn.errors import InputError
-from stgdn.files import write_json
 from stgdn.training.callbacks.over_smoothing import MEASURES
 from stgdn.wandb_tools.local import logged_in
 
@@ -54,14 +52,7 @@ def dashboard(
         entity=entity,
         project=project,
         name=f"ST-GDN: {', '.join(shown) or 'all runs'}",
-        sections=[
-            accuracy_section(),
-            over_smoothing_section(),
-            *layer_sections(),
-            throughput_section(),
-            training_section(),
-            picture_section(),
-        ],
+        sections=dashboard_sections(),
         settings=workspaces.WorkspaceSettings(max_runs=50),
         runset_settings=workspaces.RunsetSettings(
             filters=expr.And(*conditions) if conditions else "",
@@ -72,55 +63,41 @@ def dashboard(
     )
 
 
-def accuracy_section() -> workspaces.Section:
-    """Build the panels of test accuracy at the last epoch, in per cent, and of its cost."""
-    top1 = reports.SummaryMetric("test_top1")
-    panels = [
+def dashboard_sections() -> list[workspaces.Section]:
+    """Build the sections; accuracies are those of the last epoch on the test split, in per cent."""
+    top1, speed = reports.SummaryMetric("test_top1"), "train/clips_per_second"
+    accuracy = [
         _bars("test top-1, last epoch", "test_top1"),
         _bars("test top-5, last epoch", "test_top5"),
         reports.ScatterPlot(title="top-1 by parameters", x=reports.SummaryMetric("parameters"), y=top1),
         reports.ScatterPlot(title="top-1 by FLOPs a clip", x=reports.SummaryMetric("flops"), y=top1, log_x=True),
     ]
-    return _section("Accuracy by variant", panels, columns=2)
+    last_layer = [_bars(f"{TITLES[name]}, last layer", f"last_layer/{name}") for name in MEASURES]
+    throughput = [_line("clips a second", speed), _bars("clips a second, last epoch", speed)]
+    training = [_line(key, key) for key in ("train/loss", "train/top1", "train/lr", "val/loss", "val/top1")]
+    pictures = [reports.MediaBrowser(title=key, media_keys=[key], num_columns=2) for key in MEDIA]
+    return [
+        _section("Accuracy by variant", accuracy, columns=2),
+        _section("Over-smoothing, last layer", last_layer, columns=3),
+        *map(_layer_section, MEASURES),
+        _section("Throughput", throughput, columns=2),
+        _section("Training", training, columns=3),
+        _section("Pictures", pictures, columns=1),
+    ]
 
 
-def over_smoothing_section() -> workspaces.Section:
-    """Build a panel of each over-smoothing measure at the last layer."""
-    panels = [_bars(f"{TITLES[name]}, last layer", f"last_layer/{name}") for name in MEASURES]
-    return _section("Over-smoothing, last layer", panels, columns=3)
-
-
-def layer_sections() -> list[workspaces.Section]:
-    """Build a section for each over-smoothing measure during training, with one panel per layer."""
-    sections = []
-    for name in MEASURES:
-        layers = [(layer, f"smoothing/{name}/layer{layer}") for layer in range(1, DEPTH + 1)]
-        panels = [reports.LinePlot(title=f"layer {layer}", y=[metric]) for layer, metric in layers]
-        sections.append(_section(f"Over-smoothing by layer: {TITLES[name]}", panels, columns=5, is_open=name == "mad"))
-    return sections
-
-
-def throughput_section() -> workspaces.Section:
-    """Build the panels of training clips per second, by epoch and at the end."""
-    metric = "train/clips_per_second"
-    panels = [reports.LinePlot(title="clips a second", y=[metric]), _bars("clips a second, last epoch", metric)]
-    return _section("Throughput", panels, columns=2)
-
-
-def training_section() -> workspaces.Section:
-    """Build the panels of loss, accuracy and learning rate."""
-    keys = ("train/loss", "train/top1", "train/lr", "val/loss", "val/top1")
-    return _section("Training", [reports.LinePlot(title=key, y=[key]) for key in keys], columns=3)
-
-
-def picture_section() -> workspaces.Section:
-    """Build the panels of confusion matrices, learned adjacencies and curves of all runs, and of Fig. 2."""
-    panels = [reports.MediaBrowser(title=key, media_keys=[key], num_columns=2) for key in MEDIA]
-    return _section("Pictures", panels, columns=1)
+def _layer_section(name: str) -> workspaces.Section:
+    """Build the section of an over-smoothing measure during training, with one panel per layer."""
+    panels = [_line(f"layer {layer}", f"smoothing/{name}/layer{layer}") for layer in range(1, DEPTH + 1)]
+    return _section(f"Over-smoothing by layer: {TITLES[name]}", panels, columns=5, is_open=name == "mad")
 
 
 def _bars(title: str, metric: str) -> reports.BarPlot:
     return reports.BarPlot(title=title, metrics=[metric], max_bars_to_show=50)
+
+
+def _line(title: str, metric: str) -> reports.LinePlot:
+    return reports.LinePlot(title=title, y=[metric])
 
 
 def _section(title: str, panels: Sequence[Any], columns: int, is_open: bool = True) -> workspaces.Section:
@@ -132,12 +109,6 @@ def specification(workspace: workspaces.Workspace) -> dict[str, Any]:
     """Return the specification that saving sends to W&B, as plain Python."""
     view = workspace._to_model()  # wandb-workspaces has no public way that does without a server
     return json.loads(view.spec.model_dump_json(by_alias=True, exclude_none=True))
-
-
-def write(workspace: workspaces.Workspace, path: Path) -> None:
-    """Write the specification as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, specification(workspace))
 
 
 def save(workspace: workspaces.Workspace) -> str | None:

@@ -22,11 +22,16 @@ from stgdn.data.store.store import Store
 from stgdn.errors import InputError
 from stgdn.inference.load import chosen_device
 from stgdn.model.network import Network
-from stgdn.reports.figures.embedding import JointFeatures, joint_features, time_averages, tsne_positions
-from stgdn.reports.figures.embedding_figure import Panel, embedding_figure, joint_colours
-from stgdn.reports.figures.embedding_page import embedding_page
-from stgdn.reports.figures.figure2 import class_label
-from stgdn.reports.fusion.pairs import open_pair
+from stgdn.reports.figures.embedding import (
+    JointFeatures,
+    Panel,
+    class_label,
+    joint_features,
+    time_averages,
+    tsne_positions,
+)
+from stgdn.reports.figures.embedding_figure import embedding_figure, embedding_page, joint_colours
+from stgdn.reports.figures.run_pair import open_pair
 from stgdn.skeleton import KINECT20, LAYOUTS
 from stgdn.training.callbacks.over_smoothing import MEASURES
 from stgdn.training.trainer import build_recognizer
@@ -178,7 +183,7 @@ def test_command_draws_both_and_prints_the_numbers(
     run_command: RunCommand, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "stgdn.reports.figures.figure2.tsne_positions", lambda features, _: features.values[..., :2]
+        "stgdn.reports.figures.embedding.tsne_positions", lambda features, _: features.values[..., :2]
     )  # t-SNE is slow
     runs = [make_run("st_gcn"), make_run("st_gdn2", "batch_size=16")]
     outcome = run_command("figure2", f"runs=[{','.join(map(str, runs))}]", "class=throw", "clips=4", "logger.wandb=off")

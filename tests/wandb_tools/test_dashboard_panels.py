@@ -15,8 +15,8 @@ from wandb.errors import AuthenticationError, CommError
 
 from stgdn.errors import InputError
 from stgdn.training.callbacks.over_smoothing import MEASURES
-from stgdn.wandb_tools import dashboard as module
-from stgdn.wandb_tools.dashboard import DEPTH, TITLES, dashboard, save, specification
+from stgdn.wandb_tools import dashboard_panels as module
+from stgdn.wandb_tools.dashboard_panels import DEPTH, TITLES, dashboard, save, specification
 from stgdn.wandb_tools.media import sortable_summary
 
 Workspace = module.workspaces.Workspace

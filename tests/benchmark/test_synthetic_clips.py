@@ -1,11 +1,11 @@
-"""Synthetic stores of any size: as long as NTU's clips, plausible people, the same every time."""
+"""Synthetic stores of any size: clips as long as NTU's, plausible people, the same every time."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from stgdn.benchmark.clips import (
+from stgdn.benchmark.synthetic_clips import (
     LONGEST,
     MEAN,
     SHORTEST,
@@ -32,8 +32,8 @@ def test_lengths_are_like_ntu() -> None:
 
 
 def test_bones_keep_their_length_when_a_clip_is_varied() -> None:
-    alone, together = performances(seed=1, per_action=1)
-    for performance in (alone[0], together[0]):
+    single, pairs = performances(seed=1, per_action=1)
+    for performance in (single[0], pairs[0]):
         made = varied(performance, 200, RNG)
         assert made.shape == (len(performance), 200, 25, 3)
         assert made.dtype == np.float32

@@ -12,13 +12,13 @@ from tests.conftest import RunCommand
 from tests.reports.made_up import run
 
 from stgdn.errors import InputError
+from stgdn.files import marks
 from stgdn.reports.tables.comparison import compare
-from stgdn.reports.tables.csv_records import as_csv
-from stgdn.reports.tables.latex import as_latex, escape
-from stgdn.reports.tables.markdown import END, START, check_target, markdown, write_tables
 from stgdn.reports.tables.rows import Comparison, letter
+from stgdn.reports.tables.table_files import SECTION, as_csv, as_latex, as_markdown, check_target, escape, write_tables
 from stgdn.runs.result import collect_runs
 
+START, END = marks(SECTION)
 DOCUMENT = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}%s\end{document}"
 
 
@@ -42,7 +42,7 @@ def comparisons(outputs: Path) -> list[Comparison]:
 
 class TestMarkdown:
     def test_says_synthetic_seeds_cost_and_command(self, comparisons: list[Comparison]) -> None:
-        text = markdown([comparison for comparison in comparisons if comparison.name == "demo"])
+        text = as_markdown([comparison for comparison in comparisons if comparison.name == "demo"])
         lines = [line for line in text.splitlines() if line.startswith("| ") and "network" not in line]
         assert lines
         assert all("demo (synthetic)" in line for line in lines)
@@ -55,7 +55,7 @@ class TestMarkdown:
         assert f"- row {number}: `python src/train.py model=st_gdn data.stream=joint`" in text
 
     def test_difference_and_source(self, comparisons: list[Comparison]) -> None:
-        text = markdown([comparison for comparison in comparisons if comparison.name == "table2"])
+        text = as_markdown([comparison for comparison in comparisons if comparison.name == "table2"])
         (line,) = [line for line in text.splitlines() if "| agcn | joint | letter |" in line]
         assert "| 85.3 | 86.0 [c] | −0.7 † |" in line
         assert "[c] arXiv 2404.07645 table 2 (authors' log" in text
@@ -63,7 +63,7 @@ class TestMarkdown:
 
     def test_every_row_has_as_many_cells_as_its_table(self, comparisons: list[Comparison]) -> None:
         for comparison in comparisons:
-            lines = [line for line in markdown([comparison]).splitlines() if line.startswith("|")]
+            lines = [line for line in as_markdown([comparison]).splitlines() if line.startswith("|")]
             assert len({line.count("|") for line in lines}) == 1
             assert len(lines) == len(comparison.rows) + 2
 
@@ -142,7 +142,7 @@ class TestFiles:
         path = check_target(str(readme))
         assert path is not None
         write_tables(path, comparisons)
-        assert readme.read_text() == f"before\n{START}\n{markdown(comparisons)}\n{END}\nafter\n"
+        assert readme.read_text() == f"before\n{START}\n{as_markdown(comparisons)}\n{END}\nafter\n"
 
     @pytest.mark.parametrize(
         ("name", "content", "told"),

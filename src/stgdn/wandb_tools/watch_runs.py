@@ -21,8 +21,6 @@ def watch(outputs: str | Path, newest: int) -> None:
     if newest < 1:
         raise InputError(f"newest={newest} must be at least 1")
     good, damaged = split_damaged(find_records(outputs)[:newest])
-    for record, reason in damaged.items():
-        print(f"note: left out {record.log}: {reason}", file=sys.stderr)
     if not good:
         raise InputError(f"none of the {len(damaged)} newest W&B records below {outputs} can be read")
     if not (os.isatty(0) and os.isatty(1)):
