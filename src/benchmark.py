@@ -3,15 +3,16 @@
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from stgdn.benchmark.job import measure
 from stgdn.cli.entry import command
 from stgdn.files import insert
-from stgdn.reports.output_file import save_figure
 
 
 @command("benchmark")
 def main(config: DictConfig) -> None:
     """Measure, print the figures as Markdown and put them where `write` says."""
+    from stgdn.benchmark.job import measure
+    from stgdn.reports.output_file import save_figure
+
     found = measure(config, list(HydraConfig.get().overrides.task))
     print(found.text)
     if found.figure is not None and found.picture is not None:
