@@ -1,5 +1,6 @@
 """Options as a user has typed them: unknown ones, choices that are not there, values of another type."""
 
+import argparse
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from stgdn.errors import InputError, choose
@@ -105,17 +107,24 @@ def unknown_option(mistyped: str, folder: Path, config_name: str, words: Sequenc
     """
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(folder), version_base="1.3"):
-        folders = _folders(words)
-        loader = GlobalHydra.instance().config_loader()
-        choices = [
-            word
-            for word in words
-            if "=" in word and "," not in word and loader.get_group_options(option(word), overrides=folders)
-        ]
-        known = list(_dotted(OmegaConf.to_container(hydra.compose(config_name, [*folders, *choices]))))
-    near = get_close_matches(mistyped, known, n=1, cutoff=0.5)
+        try:
+            config = hydra.compose(config_name, _choices(words))
+        except HydraException:  # a choice such as glob(st*), which only a sweep may have
+            config = hydra.compose(config_name)
+    near = get_close_matches(mistyped, list(_dotted(OmegaConf.to_container(config))), n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     return f"unknown option '{mistyped}'{hint} (`--help` lists the options, `--cfg job` prints the config)"
+
+
+def _choices(words: Sequence[str]) -> list[str]:
+    """Return the words that choose a config of a group, after the folders in which configs are."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--config-dir", "-cd", type=Path)
+    own = parser.parse_known_args(words)[0].config_dir
+    folders = _folders(words) or ([] if own is None else [f"hydra.searchpath=['file://{own.absolute()}']"])
+    loader = GlobalHydra.instance().config_loader()
+    single = [word for word in words if "=" in word and "," not in word]
+    return [*folders, *(word for word in single if loader.get_group_options(option(word), overrides=folders))]
 
 
 def _dotted(content: Any, prefix: str = "") -> Iterator[str]:  # noqa: ANN401
