@@ -1,6 +1,5 @@
 """Config folders of a user's own, beside `conf/`: in runs, sweeps and sentences about mistakes."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,7 @@ seed: 7
 
 
 @pytest.fixture
-def folder(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:  # noqa: ARG001
+def folder(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: ARG001
     """A package `my_configs` in the folder in which commands run, with a model, data and an experiment."""
     for name, content in {"model/mine": MODEL, "data/my_demo": DATA, "experiment/my_table": EXPERIMENT}.items():
         path = Path("my_configs") / f"{name}.yaml"
@@ -34,7 +33,7 @@ def folder(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> Iterator
         path.write_text(content)
     Path("my_configs/__init__.py").touch()
     monkeypatch.syspath_prepend(Path.cwd())
-    yield Path("my_configs").absolute()
+    return Path("my_configs").absolute()
 
 
 @pytest.mark.parametrize("scheme", ["file", "pkg"])

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from stgdn.files import replacing
-from stgdn.player import writing as player
 from stgdn.player.html_file import HtmlFile
 from stgdn.reports.page.run_section import page_content
 from stgdn.reports.page.table_section import html_list, html_tables
@@ -18,7 +18,6 @@ FEW = 3
 PARTS = ("dom", "data", "colours", "lists", "chart", "heat_map", "skeleton")
 SECTIONS = ("runs", "curves", "smoothing", "classes", "mistakes", "covariances", "layers", "comparison")
 PAGE = HtmlFile.read("stgdn.reports.page", (*PARTS, *SECTIONS, "page"))
-PLAYING = replace(PAGE, frames=(player.PAGE,))
 
 
 def write_page(
@@ -41,7 +40,7 @@ def write_page(
         Sentences about damaged files that are not in `problems`; the page also shows them.
     """
     content, damaged = page_content(runs, played or {})
-    content["player"] = None if played is None else player.frame()
+    content["player"] = None if played is None else _player().frame()
     new = [sentence for sentence in damaged if not any(known.startswith(sentence) for known in problems)]
     html = page(content, html_tables(tables), [*problems, *new])
     with replacing(path) as temporary:
@@ -56,8 +55,15 @@ def page(content: Mapping[str, Any], tables: str, problems: Sequence[str]) -> st
         "problems": notice(problems),
         "tables": tables or "<p>No tables were asked for.</p>",
     }
-    file = PAGE if content["player"] is None else PLAYING
+    file = PAGE if content["player"] is None else replace(PAGE, frames=(_player().PAGE,))
     return file.text(content, parts)
+
+
+def _player() -> ModuleType:
+    """Import the player, which needs PyTorch: pages without mistakes do not."""
+    from stgdn.player import writing
+
+    return writing
 
 
 def notice(problems: Sequence[str]) -> str:
