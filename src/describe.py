@@ -13,7 +13,6 @@ def main(config: DictConfig) -> None:
     """Read the store that `config.data` names once, print the tables, write the files asked for."""
     from stgdn.data.build import open_store
     from stgdn.data.store.description import describe
-    from stgdn.reports.figures.store_figure import contents_figure
     from stgdn.reports.output_file import output_path, save_figure
     from stgdn.reports.store_tables import print_contents
 
@@ -25,6 +24,8 @@ def main(config: DictConfig) -> None:
     if numbers is not None:
         write_json(numbers, asdict(contents))
     if picture is not None:
+        from stgdn.reports.figures.store_figure import contents_figure
+
         save_figure(contents_figure(contents), picture)
         print(picture)
 

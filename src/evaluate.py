@@ -8,13 +8,14 @@ from stgdn.cli.entry import command
 @command("evaluate")
 def main(config: DictConfig) -> float:
     """Rebuild data and network from the run's own config, write metrics and per-clip scores; returns top-1."""
+    from stgdn.runs.run import Run
+
+    run = Run.open(config.run, config.data_root)
     from stgdn.data.build import build_data
     from stgdn.reports.run_report import report_evaluation
-    from stgdn.runs.run import Run
     from stgdn.training.scoring import score_split
     from stgdn.training.trainer import build_recognizer, build_tester, load_weights
 
-    run = Run.open(config.run, config.data_root)
     data = build_data(run.config, config.store, config.protocol)
     recognizer = build_recognizer(run.config)
     load_weights(recognizer, run.checkpoint(config.checkpoint))

@@ -15,21 +15,21 @@ LIVE = ("run", "checkpoint", "weights", "reader", "layout", "scale")  # options 
 def main(config: DictConfig) -> float | None:
     """Read the clips, print the likeliest classes of each and write them; returns top-1 where labels are known."""
     from stgdn.inference.output import FORMATS, format_predictions
-    from stgdn.player.writing import KINDS, expect_kind, write_scenes
     from stgdn.reports.output_file import output_path
 
     form = choose(config.format, FORMATS, "format")
     path = output_path(config.write, "write", (".json", ".csv", ".txt"))
-    given = "player.html" if config.player is True else config.player
-    expect_kind(given)
-    player = output_path(given, "player", KINDS)
     top, batch_size, shown = (positive_int(config, option) for option in ("top", "batch_size", "player_clips"))
     from stgdn.data.readers.find_clips import find_clips
     from stgdn.inference.accelerator import chosen_device
     from stgdn.inference.fused import load_networks
     from stgdn.inference.predict import expect_complete, expected_of, predict
     from stgdn.player.raw import raw_scenes
+    from stgdn.player.writing import KINDS, expect_kind, write_scenes
 
+    given = "player.html" if config.player is True else config.player
+    expect_kind(given)
+    player = output_path(given, "player", KINDS)
     device = chosen_device(config.accelerator)
     network = load_networks(config.run, config.checkpoint, config.weights).to(device)
     warn_unfinished(network)

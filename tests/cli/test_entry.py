@@ -55,11 +55,34 @@ class TestImports:
         commands = [*(f"{name} nosuch=1" for name in COMMANDS), *choices]
         assert imports(commands) == {command: ["1"] for command in commands}
 
+    @pytest.mark.usefixtures("run_command")
+    def test_mistyped_values_need_pytorch_at_most(self) -> None:
+        heavy = [name for name in HEAVY if name != "torch"]
+        commands = [
+            "train data.stream=bones",
+            "train data=ntu60_xsub",
+            "prepare data=ntu60_xsub data.source=nowhere",
+            "shard data=ntu60_xsub to=shards",
+            "describe picture=store.txt",
+            "models picture=models.txt",
+            "evaluate run=nowhere",
+            "predict run=nowhere clips=clip format=jsn",
+            "predict run=nowhere clips=clip top=0",
+            "live run=nowhere input=clip format=jsn",
+            "fuse runs=nowhere",
+            "compare runs=[a,b] most=0",
+            "figure2 runs=[a,b] class=throw accelerator=gpuu",
+            "report mistakes=some",
+            "report tables=table9",
+        ]
+        assert imports(commands, heavy) == {command: ["1"] for command in commands}
+
     @pytest.mark.usefixtures("trained")
     def test_a_report_needs_no_network(self) -> None:
-        heavy = ("torch", "lightning", "wandb", "matplotlib", "sklearn")
-        commands = ["report", "report write=report.tex", "report page=report.html"]
-        assert imports(commands, heavy) == {command: ["0"] for command in commands}
+        commands = ["report", "report write=report.tex"]
+        assert imports(commands) == {command: ["0"] for command in commands}
+        command = "report page=report.html"
+        assert imports([command], [name for name in HEAVY if name != "torch"]) == {command: ["0"]}
         assert Path("report.html").exists()
 
     @pytest.mark.usefixtures("trained")
@@ -135,15 +158,24 @@ class TestForeignErrors:
             ("mine_needs.Network", ["mine_needs.py", "No module named 'no_such_package'"]),
         ],
     )
-    @pytest.mark.parametrize("sweep", [False, True])
-    def test_a_traceback_shows_where(self, run_command: RunCommand, target: str, shown: list[str], sweep: bool) -> None:
-        outcome = run_command("train", *TINY, f"model._target_={target}", *(["-m"] if sweep else []))
+    def test_a_traceback_shows_where(self, run_command: RunCommand, target: str, shown: list[str]) -> None:
+        outcome = run_command("train", *TINY, f"model._target_={target}")
         assert outcome.code == 1
         assert outcome.err.startswith("Traceback")
         for text in shown:
             assert text in outcome.err
         assert "InstantiationException" not in outcome.err
         assert "HYDRA_FULL_ERROR" not in outcome.err
+
+    def test_a_sweep_shows_where_too(self, run_command: RunCommand) -> None:
+        outcome = run_command("train", "-m", *TINY, "model._target_=mine.InConstructor")
+        assert outcome.code == 1
+        *trace, shown, run, _, last = outcome.err.splitlines()  # one is Hydra's
+        assert trace[0].startswith("Traceback")
+        assert shown == "KeyError: 'missing'"
+        assert run.startswith("error: outputs/")
+        assert run.endswith(": KeyError: 'missing'")
+        assert last.startswith("error: not every run of the sweep has finished")
 
     @pytest.mark.parametrize(
         ("options", "told"),
@@ -164,6 +196,13 @@ class TestForeignErrors:
         assert outcome.err.startswith("error: ")
         assert told in outcome.err
         assert "HYDRA_FULL_ERROR" not in outcome.err
+
+    def test_a_mistake_in_all_jobs_of_a_sweep_is_a_sentence_each(self, run_command: RunCommand) -> None:
+        outcome = run_command("train", "-m", *TINY, "model.blocks.6=gdn_x,gdn_y")
+        assert outcome.code == 1
+        *jobs, _, last = outcome.err.splitlines()  # one is Hydra's
+        assert [line.partition("unknown block ")[2][:7] for line in jobs] == ["'gdn_x'", "'gdn_y'"]
+        assert last.startswith("error: not every run of the sweep has finished")
 
     def test_an_error_while_training_is_raised(self, run_command: RunCommand) -> None:
         with pytest.raises(ValueError, match="clips of this kind are not supported"):

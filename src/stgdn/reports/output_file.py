@@ -1,5 +1,7 @@
 """Output files named by options, checked before a long computation starts."""
 
+from __future__ import annotations
+
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +40,7 @@ def output_path(given: str | None, option: str, suffixes: tuple[str, ...]) -> Pa
     return path
 
 
-def save_figure(figure: "Figure", path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the suffix; a failed write leaves no file."""
     with replacing(path) as temporary, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a name in a script that the font lacks: boxes in the picture

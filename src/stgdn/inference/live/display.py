@@ -1,21 +1,25 @@
 """Output of decisions on a stream: one line that is updated, or a line of JSON each."""
 
+from __future__ import annotations
+
 import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from stgdn.inference.live.decide import Decision, StreamStatistics
+if TYPE_CHECKING:  # commands check the format before they need PyTorch
+    from stgdn.inference.live.decide import Decision, StreamStatistics
 
 FORMATS = ("auto", "json", "line")
 
-Emit = Callable[[Decision, int], None]
+Emit = Callable[["Decision", int], None]
 
 
 @contextmanager
