@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 from stgdn.cli.entry import RunError
 from stgdn.errors import InputError
 from stgdn.runs.folder import SUMMARY
-from stgdn.runs.naming import check_names
+from stgdn.runs.naming import check_names, run_folder
 from stgdn.slurm import HOPELESS, RunJob, ask, check_partition, queue, sbatch_options
 
 PATIENCE = 20  # seconds in which a job's result may come after the job has left the queue
@@ -62,7 +62,7 @@ class SlurmLauncher(Launcher):
         config = self._load(overrides)
         HydraConfig.instance().set_config(config)  # whose values Hydra's resolvers take
         check_names(config)
-        folder = Path(config.folder).absolute()
+        folder = Path(run_folder(config)).absolute()
         if (folder / SUMMARY).exists() and not config.overwrite:
             return self.run(overrides, number)  # it says that it is finished
         name = f"{config.data.name}/{config.model.name}/{config.data.stream}/seed{config.seed}"
