@@ -9,7 +9,6 @@ from stgdn.cli.options import compose_choices
 @command("models")
 def main(config: DictConfig) -> None:
     """Compose every model with the options given, print the table, and draw the picture asked for."""
-    from stgdn.reports.figures.network_figure import layouts_figure
     from stgdn.reports.model_tables import heading, measure_networks, print_layouts
     from stgdn.reports.output_file import output_path, save_figure
 
@@ -18,6 +17,8 @@ def main(config: DictConfig) -> None:
     title = heading(config, networks)
     print_layouts(networks, title)
     if picture is not None:
+        from stgdn.reports.figures.network_figure import layouts_figure
+
         save_figure(layouts_figure(networks, title), picture)
         print(f"written: {picture}")
 
