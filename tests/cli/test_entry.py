@@ -92,7 +92,7 @@ class TestImports:
 
 
 MINE = """\
-import torch
+from lightning.pytorch.callbacks import Callback
 from omegaconf import OmegaConf
 
 from stgdn.data.readers.ntu import NTUReader
@@ -125,6 +125,11 @@ class WithConfig(Network):
 
 class Fine(Network):
     pass
+
+
+class InHook(Callback):
+    def on_train_start(self, trainer, pl_module):
+        {}["missing"]
 
 
 class BrokenReader(NTUReader):
@@ -187,6 +192,7 @@ class TestForeignErrors:
             (["+model.colour=red"], "unexpected keyword argument 'colour'"),
             (["model._target_=mine.Fine", "model.blocks.6=gdn_x"], "unknown block 'gdn_x'"),
             (["model._target_=mine"], "Expected a callable target"),
+            (["+optimizer.colour=red"], "unexpected keyword argument 'colour', which the config gives it"),
         ],
     )
     def test_a_mistake_in_a_config_is_a_sentence(self, run_command: RunCommand, options: list[str], told: str) -> None:
@@ -207,6 +213,10 @@ class TestForeignErrors:
     def test_an_error_while_training_is_raised(self, run_command: RunCommand) -> None:
         with pytest.raises(ValueError, match="clips of this kind are not supported"):
             run_command("train", *TINY, "model._target_=mine.InForward")
+
+    def test_an_error_of_a_callback_is_raised(self, run_command: RunCommand) -> None:
+        with pytest.raises(KeyError, match="missing"):
+            run_command("train", *TINY, "+callbacks.mine._target_=mine.InHook")
 
     def test_a_wrong_use_of_a_config_is_raised(self, run_command: RunCommand) -> None:
         with pytest.raises(ConfigAttributeError, match="wdith"):

@@ -135,6 +135,8 @@ def explanation(error: Exception) -> str | None:
         if isinstance(error.__cause__, InputError):
             return explanation(error.__cause__)
         return None if foreign_cause(error) or _misused(error) else sentence(error)
+    if isinstance(error, TypeError) and _packages(error)[-1:] == ["hydra"]:  # it called with a wrong argument
+        return f"{error}, which the config gives it (`--cfg job` prints the config)"
     if isinstance(error, OSError):
         full = error.errno is None and "written" in str(error)  # as numpy says it
         if full or error.errno in UNWRITABLE:
@@ -165,9 +167,13 @@ def _misused(error: BaseException) -> bool:
 
 def _callers(error: BaseException) -> list[str]:
     """Return the packages in which an error was raised, the outermost first, without Python's, Hydra's, OmegaConf's."""
+    return [package for package in _packages(error) if package not in PLUMBING]
+
+
+def _packages(error: BaseException) -> list[str]:
+    """Return the package of every frame in which an error was raised, the outermost first."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    packages = [str(frame.f_globals.get("__name__")).partition(".")[0] for frame in frames]
-    return [package for package in packages if package not in PLUMBING]
+    return [str(frame.f_globals.get("__name__")).partition(".")[0] for frame in frames]
 
 
 def _exit(message: str, code: int = 1) -> NoReturn:
