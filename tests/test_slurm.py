@@ -19,7 +19,7 @@ from stgdn.errors import InputError
 from stgdn.runs.scores import Scores
 from stgdn.slurm import RunJob, ask, minutes, queue, reason
 from stgdn.training.callbacks.epoch_report import EpochReport
-from stgdn.training.trainer import read_checkpoint
+from stgdn.training.recognizer import read_checkpoint
 from tests.conftest import ROOT, TINY, RunCommand, cancel_jobs
 
 pytestmark = pytest.mark.xdist_group("slurm")  # all jobs at the same time, once
