@@ -362,7 +362,7 @@ def test_jobs_of_a_killed_test_are_cancelled(slurm: None, tmp_path: Path) -> Non
     )
     project = ["-c", str(ROOT / "pyproject.toml"), f"--rootdir={tmp_path}", "-p", "tests.conftest"]
     command = [sys.executable, "-m", "pytest", *project, f"--basetemp={tmp_path / 'base'}", "-n", "1", "test_killed.py"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}
     ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert "crashed while running 'test_killed.py::test_killed'" in ended.stdout
     left = [queued for queued in queue() if Path(queued.comment).is_relative_to(tmp_path)]
