@@ -15,15 +15,14 @@ def main(config: DictConfig) -> int:
     from stgdn.reports.output_file import output_path
 
     page, most = output_path(config.page, "page", (".html",)), positive_int(config, "most")
-    sources = find_sources(config.runs)
-    parts = expect_two([source.part for source in sources])
+    parts = expect_two(find_sources(config.runs))
     found = disagreements(*parts)
     print_disagreements(found, parts, most)
     if page is not None and found:
         from stgdn.reports.fusion.disagreement_page import write_disagreements
 
         with progress(min(most, len(found))) as done:
-            problem = write_disagreements(page, sources, found, most, config.data_root, config.accelerator, done)
+            problem = write_disagreements(page, parts, found, most, config.data_root, config.accelerator, done)
         if problem is not None:
             warn(problem)
         warn(f"written: {page}")

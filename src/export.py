@@ -13,7 +13,7 @@ def main(config: DictConfig) -> float:
     from stgdn.export.clips import clips_for
     from stgdn.export.exporting import chosen_format, export, target
     from stgdn.export.facts import expect_complete
-    from stgdn.inference.trained import load
+    from stgdn.inference.load import load
 
     form = chosen_format(config.format, folded=config.folded)
     count, batch_size = positive_int(config, "clips"), positive_int(config, "batch_size")

@@ -13,7 +13,7 @@ def main(config: DictConfig) -> None:
     """Collect the runs below a folder, print the tables as Markdown, and write the file and the page asked for."""
     from stgdn.reports.output_file import output_path
     from stgdn.reports.tables.comparison import compare, finished_runs
-    from stgdn.reports.tables.markdown import check_target, markdown, write_tables
+    from stgdn.reports.tables.table_files import as_markdown, check_target, write_tables
     from stgdn.runs.result import collect_runs
 
     path, page = check_target(config.write), output_path(config.page, "page", (".html",))
@@ -25,7 +25,7 @@ def main(config: DictConfig) -> None:
     warn(*notes)
     comparisons, more = compare(collection, config.tables, config.only, missing=config.missing)
     warn(*more)
-    print(markdown(comparisons))
+    print(as_markdown(comparisons))
     if path is not None:
         write_tables(path, comparisons)
         print(f"\nwritten: {path}")
@@ -35,7 +35,7 @@ def main(config: DictConfig) -> None:
         runs = finished_runs(comparisons)
         played, problems = None, []
         if most:
-            from stgdn.inference.accelerator import chosen_device
+            from stgdn.inference.load import chosen_device
             from stgdn.reports.page.mistake_section import played_mistakes
 
             device = chosen_device(config.accelerator)

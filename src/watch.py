@@ -8,7 +8,7 @@ from stgdn.cli.entry import command
 @command("watch")
 def main(config: DictConfig) -> None:
     """Open W&B's terminal dashboard on what runs recorded, until the user types `q`."""
-    from stgdn.wandb_tools.watch import watch
+    from stgdn.wandb_tools.watch_runs import watch
 
     watch(config.outputs, config.newest)
 

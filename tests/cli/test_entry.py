@@ -71,7 +71,7 @@ class TestImports:
             "live run=nowhere input=clip format=jsn",
             "fuse runs=nowhere",
             "compare runs=[a,b] most=0",
-            "figure2 runs=[a,b] class=throw accelerator=gpuu",
+            "figure2 runs=[a,b] class=throw picture=figure.txt",
             "report mistakes=some",
             "report tables=table9",
         ]

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:  # commands import this before they need PyTorch
-    from stgdn.inference.fused import Recogniser
+    from stgdn.inference.classifier import Classifier
 
 
 def warn(*sentences: str) -> None:
@@ -19,11 +19,9 @@ def warn(*sentences: str) -> None:
         print(f"note: {sentence}", file=sys.stderr, flush=True)
 
 
-def warn_unfinished(network: "Recogniser") -> None:
+def warn_unfinished(network: "Classifier") -> None:
     """Warn about networks whose training is unfinished."""
-    from stgdn.inference.trained import TrainedNetwork
-
-    for member in [network] if isinstance(network, TrainedNetwork) else network.members:
+    for member in network.members:
         if not member.finished:
             warn(
                 f"{member.checkpoint} is of epoch {member.epoch} of {member.config.epochs}: its training is unfinished"

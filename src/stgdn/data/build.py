@@ -14,7 +14,7 @@ from stgdn.data.protocols import check_counts
 from stgdn.data.store.prepare import available_cores, prepare
 from stgdn.data.store.shards import ShardedStore, is_sharded, open_prepared
 from stgdn.data.store.store import Store
-from stgdn.data.synthetic.files import write_demo
+from stgdn.data.synthetic.demo_set import write_demo
 from stgdn.errors import InputError
 from stgdn.skeleton import layout, plain
 

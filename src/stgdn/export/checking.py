@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from stgdn.benchmark.timing import interleaved, threads
+from stgdn.benchmark.timing import median_seconds
 
 LIMIT = 1e-4  # scores are of size 1 to 10
 ROUNDS = 5
@@ -36,6 +36,6 @@ def clips_per_second(scorers: Mapping[str, Scorer], clips: Tensor, batch_size: i
     """Return the clips per second of each scorer on one thread, by the median of batches measured in turn."""
     batch = clips[torch.arange(batch_size) % len(clips)]
     calls = {name: lambda _, scorer=scorer: scorer(batch) for name, scorer in scorers.items()}
-    with threads(1), torch.inference_mode():
-        seconds = interleaved(calls, ROUNDS)
+    with torch.inference_mode():
+        seconds = median_seconds(calls, ROUNDS)
     return {name: batch_size / taken for name, taken in seconds.items()}

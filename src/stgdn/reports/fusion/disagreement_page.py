@@ -5,18 +5,17 @@ from pathlib import Path
 
 from stgdn.data.store.shards import open_prepared
 from stgdn.errors import InputError
-from stgdn.inference.accelerator import chosen_device
-from stgdn.inference.trained import load
-from stgdn.player.prepared import changed_predictions, prepared_scenes
-from stgdn.player.writing import write_page
+from stgdn.inference.load import chosen_device, load
+from stgdn.player.page import write_page
+from stgdn.player.scenes import changed_predictions, prepared_scenes
 from stgdn.reports.fusion.disagreement import RUNS, Disagreement, disagreement_summary
-from stgdn.reports.fusion.fusion_files import Source
+from stgdn.reports.fusion.score_fusion import StreamScores
 from stgdn.runs.run import Run
 
 
 def write_disagreements(
     page: Path,
-    sources: Sequence[Source],
+    sources: Sequence[StreamScores],
     found: Sequence[Disagreement],
     most: int,
     data_root: str | None,
@@ -44,7 +43,7 @@ def write_disagreements(
     networks = {f"{run}: {net.name}, {net.stream}": net for run, net in zip(RUNS, loaded, strict=True)}
     store = open_prepared(Run.open(str(runs[0].folder), data_root).config.data.store)
     scenes = prepared_scenes(networks, store, [clip.name for clip in found[:most]], done)
-    scores = sources[0].part.scores
+    scores = sources[0].scores
     write_page(scenes, page, "Clips on which two runs disagree", disagreement_summary(found, len(scores.names)))
     predicted = [tuple(str(scores.classes[label]) for label in clip.predicted) for clip in found[:most]]
     return changed_predictions(scenes, predicted)

@@ -8,9 +8,9 @@ import torch
 
 from stgdn.data.store.shards import open_prepared
 from stgdn.errors import InputError
-from stgdn.inference.trained import load
-from stgdn.player.content import page_content
-from stgdn.player.prepared import changed_predictions, prepared_scenes
+from stgdn.inference.load import load
+from stgdn.player.page import page_content
+from stgdn.player.scenes import changed_predictions, prepared_scenes
 from stgdn.reports.mistakes import mistakes
 from stgdn.runs.folder import SCORES
 from stgdn.runs.result import Result
@@ -29,15 +29,14 @@ def played_mistakes(
 ) -> tuple[Mapping[Path, Content], list[str]]:
     """Return the mistakes to play by run folder, and sentences about runs without any to play.
 
+    Each run has its number of `wrong` clips, number of `clips`, and content of the `player`, None without mistakes.
+
     Args:
         runs: finished ones with checkpoints and prepared data.
         most: largest number of clips per run, most confident first.
         data_root: new folder of the data, if it has moved.
         device: to compute on.
         done: called after every run.
-
-    Returns:
-        For each run: number of `wrong` clips, number of `clips`, and content of the `player`, None without mistakes.
     """
     played: dict[Path, Content] = {}
     problems = []
