@@ -3,15 +3,16 @@
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from stgdn.benchmark.job import run
 from stgdn.cli.entry import command
 from stgdn.files import insert
-from stgdn.reports.output_file import save_figure
 
 
 @command("benchmark")
 def main(config: DictConfig) -> None:
     """Measure, print the figures as Markdown and put them where `write` says."""
+    from stgdn.benchmark.job import run
+    from stgdn.reports.output_file import save_figure
+
     results = run(config, list(HydraConfig.get().overrides.task))
     print(results.text)
     if results.figure is not None and results.picture is not None:

@@ -7,12 +7,13 @@ from omegaconf import DictConfig
 from stgdn.cli.entry import command
 from stgdn.errors import InputError
 from stgdn.files import write_json
-from stgdn.reports.output_file import output_path
 
 
 @command("dashboard")
 def main(config: DictConfig) -> None:
     """Build the workspace, write it to a file, and save it where somebody is logged in."""
+    from stgdn.reports.output_file import output_path
+
     path = output_path(config.write, "write", (".json",))
     if find_spec("wandb_workspaces") is None:
         raise InputError("dashboards need wandb-workspaces: type `pip install -e '.[dashboard]'`")

@@ -3,16 +3,18 @@
 from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
-from stgdn.cli.messages import positive_int, warn
-from stgdn.export.comparison import clips_for
-from stgdn.export.exporting import expect_complete, export, target
-from stgdn.export.formats import chosen_format
-from stgdn.inference.load import load
+from stgdn.cli.messages import warn
+from stgdn.cli.options import positive_int
 
 
 @command("export")
 def main(config: DictConfig) -> float:
     """Write the network, compare it with the original, and print the results; returns the largest difference."""
+    from stgdn.export.comparison import clips_for
+    from stgdn.export.exporting import expect_complete, export, target
+    from stgdn.export.formats import chosen_format
+    from stgdn.inference.load import load
+
     form = chosen_format(config.format, folded=config.folded)
     count, batch_size = positive_int(config, "clips"), positive_int(config, "batch_size")
     network = load(config.run, config.checkpoint)

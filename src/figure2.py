@@ -3,19 +3,21 @@
 from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
-from stgdn.inference.load import chosen_device
-from stgdn.reports.figures.embedding import caption, panels
-from stgdn.reports.figures.embedding_figure import embedding_figure, embedding_page, print_smoothing
-from stgdn.reports.figures.run_pair import default_path, open_pair, title
-from stgdn.reports.output_file import output_path, save_figure, save_text
-from stgdn.wandb_tools.media import record_picture
 
 
 @command("figure2")
 def main(config: DictConfig) -> None:
     """Lay the joints of a class's test clips out in the plane, for both runs; print how far apart layers keep them."""
+    from stgdn.reports.output_file import output_path, save_figure, save_text
+
     picture = output_path(config.picture, "picture", (".png", ".pdf", ".svg"))
     page = output_path(config.page, "page", (".html",))
+    from stgdn.inference.load import chosen_device
+    from stgdn.reports.figures.embedding import caption, panels
+    from stgdn.reports.figures.embedding_figure import embedding_figure, embedding_page, print_smoothing
+    from stgdn.reports.figures.run_pair import default_path, open_pair, title
+    from stgdn.wandb_tools.media import record_picture
+
     device, chosen = chosen_device(config.accelerator), str(config["class"])
     pair = open_pair(config.runs, config.data_root)
     drawn = panels(pair, chosen, device, clips=config.clips, seed=config.seed)

@@ -5,13 +5,14 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
-from stgdn.reports.fusion.fusion_files import find_sources, fusion_folder, print_fusion, write_fusion
-from stgdn.reports.fusion.score_fusion import fuse
 
 
 @command("fuse")
 def main(config: DictConfig) -> float:
     """Fuse; print and write the accuracy of each stream and its contribution to the fusion; returns top-1."""
+    from stgdn.reports.fusion.fusion_files import find_sources, fusion_folder, print_fusion, write_fusion
+    from stgdn.reports.fusion.score_fusion import fuse
+
     sources = find_sources(config.runs)
     fusion = fuse(sources, config.weights)
     folder = Path(config.folder or fusion_folder(config.outputs, sources, fusion))

@@ -5,15 +5,16 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
-from stgdn.export.exporting import target
-from stgdn.export.formats import chosen_format
-from stgdn.export.importing import import_weights
 from stgdn.files import replacing_folder
 
 
 @command("import_weights")
 def main(config: DictConfig) -> None:
     """Rename the weights and write them as a folder that `stgdn.load` reads."""
+    from stgdn.export.exporting import target
+    from stgdn.export.formats import chosen_format
+    from stgdn.export.importing import import_weights
+
     form = chosen_format("safetensors", folded=False)
     network = import_weights(Path(config.weights).expanduser(), config)
     path = target(network, form, config.write, overwrite=config.overwrite)

@@ -1,24 +1,30 @@
 """Label the actions in a stream of frames: `python src/live.py run=outputs/... input=CLIP`."""
 
-import torch
 from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
-from stgdn.cli.messages import chosen_layout, positive_int, warn, warn_unfinished
+from stgdn.cli.messages import warn, warn_unfinished
+from stgdn.cli.options import chosen_layout, positive_int
 from stgdn.errors import InputError, choose
-from stgdn.inference.live.display import FORMATS, open_display, summary
-from stgdn.inference.live.follow import follow
-from stgdn.inference.live.frames import open_stream
-from stgdn.inference.live.window import SlidingClassifier
-from stgdn.inference.load import chosen_device, load_networks
 
 
 @command("live")
 def main(config: DictConfig) -> None:
     """Classify a stream of frames until it ends, and print statistics."""
-    form, device = choose(config.format, FORMATS, "format"), chosen_device(config.accelerator)
-    if config.threads is not None:
-        torch.set_num_threads(positive_int(config, "threads"))
+    from stgdn.inference.live.display import FORMATS, open_display, summary
+
+    form = choose(config.format, FORMATS, "format")
+    threads = None if config.threads is None else positive_int(config, "threads")
+    import torch
+
+    from stgdn.inference.live.follow import follow
+    from stgdn.inference.live.frames import open_stream
+    from stgdn.inference.live.window import SlidingClassifier
+    from stgdn.inference.load import chosen_device, load_networks
+
+    device = chosen_device(config.accelerator)
+    if threads is not None:
+        torch.set_num_threads(threads)
     network = load_networks(config.run, config.checkpoint, config.weights).to(device)
     warn_unfinished(network)
     stream = open_stream(config, network, chosen_layout(config.layout), warn)

@@ -3,12 +3,13 @@
 from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
-from stgdn.data.build import prepare_data
 
 
 @command("prepare")
 def main(config: DictConfig) -> None:
     """Prepare and print what was read, skipped and why."""
+    from stgdn.data.build import prepare_data
+
     print(prepare_data(config))
 
 

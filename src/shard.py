@@ -3,13 +3,14 @@
 from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
-from stgdn.data.build import open_store
-from stgdn.data.store.shard_writer import write_shards
 
 
 @command("shard")
 def main(config: DictConfig) -> None:
     """Write the shards and say how to train from them."""
+    from stgdn.data.build import open_store
+    from stgdn.data.store.shard_writer import write_shards
+
     to = config.to  # told to be missing before anything is made
     store = write_shards(open_store(config.data), config.data.protocol, to, config.size, config.overwrite)
     print(f"{len(store):,} clips in {len(store.shards):,} shards, {store.megabytes:,.0f} MB, at {store.location}")

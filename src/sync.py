@@ -3,12 +3,13 @@
 from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
-from stgdn.wandb_tools.upload import upload
 
 
 @command("sync")
 def main(config: DictConfig) -> None:
     """Upload every offline run that has not been uploaded."""
+    from stgdn.wandb_tools.upload import upload
+
     upload(config.outputs, config.project, config.entity)
 
 

@@ -3,12 +3,13 @@
 from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
-from stgdn.wandb_tools.watch_runs import watch
 
 
 @command("watch")
 def main(config: DictConfig) -> None:
     """Open W&B's terminal dashboard on what runs recorded, until the user types `q`."""
+    from stgdn.wandb_tools.watch_runs import watch
+
     watch(config.outputs, config.newest)
 
 

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import submitit
 
 from stgdn.errors import InputError
 from stgdn.runs.scores import Scores
-from stgdn.slurm import ask, minutes, queue, reason
+from stgdn.slurm import RunJob, ask, minutes, queue, reason
 from stgdn.training.callbacks.epoch_report import EpochReport
-from stgdn.training.trainer import read_checkpoint
+from stgdn.training.recognizer import read_checkpoint
 from tests.conftest import ROOT, TINY, RunCommand, cancel_jobs
 
 pytestmark = pytest.mark.xdist_group("slurm")  # all jobs at the same time, once
@@ -76,6 +77,63 @@ def test_a_name_that_is_a_path_makes_no_folder(
     assert outcome.code == 1
     assert "data.name='../../made' cannot be the name of a file or folder" in outcome.err
     assert not list(tmp_path.parent.rglob("made"))
+
+
+class Call:
+    """What a test's job does: fail, or return a number."""
+
+    def __call__(self, number: int) -> int:
+        if number < 0:
+            raise ValueError("no number: it is below zero")
+        return number + 1
+
+    def checkpoint(self, number: int) -> object:
+        return submitit.helpers.DelayedSubmission(self, number)
+
+
+@pytest.fixture
+def sbatch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for jobs; `sbatch` only says that it has taken job 17, or refuses one called `refused`."""
+    script = (
+        "grep -q job-name=refused $1 && echo 'sbatch: error: Nowhere to go' >&2 && exit 1\necho Submitted batch job 17"
+    )
+    for name, line in (("sbatch", script), ("srun", "")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return tmp_path / "slurm"
+
+
+class TestSubmitit:
+    """All that is used of submitit, in the version that is installed."""
+
+    def start(self, folder: Path) -> subprocess.CompletedProcess[str]:
+        """Do what Slurm does with the job."""
+        environment = os.environ | {"SLURM_JOB_ID": "17", "SLURM_PROCID": "0", "SUBMITIT_EXECUTOR": "slurm"}
+        environment["PYTHONPATH"] = f"{ROOT}:{ROOT / 'src'}"
+        command = [sys.executable, "-m", "submitit.core._submit", str(folder)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    def test_a_job_returns_its_result(self, sbatch: Path) -> None:
+        job = RunJob.submit("a/run", sbatch, {"time": 9, "comment": "a comment"}, 1, Call(), 3)
+        assert (job.name, job.number, job.log) == ("a/run", "17", sbatch / "17_0_log.out")
+        script = (sbatch / "17_submission.sh").read_text()
+        for line in ("--job-name=a/run", "--comment='a comment'", "--time=9", "--signal=USR2@"):
+            assert f"#SBATCH {line}" in script
+        assert not job.ended
+        assert self.start(sbatch).returncode == 0
+        found = RunJob("a/run", sbatch, "17")
+        assert (found.ended, found.failure(), found.result()) == (True, None, 4)
+
+    def test_a_job_that_fails_says_why(self, sbatch: Path) -> None:
+        job = RunJob.submit("a/run", sbatch, {}, 1, Call(), -1)
+        assert self.start(sbatch).returncode != 0
+        assert (job.ended, job.failure()) == (True, "no number: it is below zero")
+
+    def test_a_refused_job(self, sbatch: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(InputError, match="Slurm refuses the job of refused: Nowhere to go"):
+            RunJob.submit("refused", sbatch, {}, 1, Call(), 1)
+        assert capfd.readouterr() == ("", "")
 
 
 def test_slurm_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -304,7 +362,7 @@ def test_jobs_of_a_killed_test_are_cancelled(slurm: None, tmp_path: Path) -> Non
     )
     project = ["-c", str(ROOT / "pyproject.toml"), f"--rootdir={tmp_path}", "-p", "tests.conftest"]
     command = [sys.executable, "-m", "pytest", *project, f"--basetemp={tmp_path / 'base'}", "-n", "1", "test_killed.py"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}
     ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert "crashed while running 'test_killed.py::test_killed'" in ended.stdout
     left = [queued for queued in queue() if Path(queued.comment).is_relative_to(tmp_path)]

@@ -1,13 +1,20 @@
-"""Queries to Slurm, and values in its formats."""
+"""Slurm: queries by its own commands, values in its formats, and jobs by submitit."""
 
+import contextlib
+import io
 import re
 import shutil
 import subprocess
-from typing import NamedTuple
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from omegaconf import DictConfig
 
 from stgdn.errors import InputError, choose
 
 DAY = 24 * 60  # minutes
+RULE = 22 * "-"  # around the traceback in the message of submitit's FailedJobError
 
 # Why a job waits that no free node would let start. Many clusters queue such jobs instead of refusing them.
 HOPELESS = {
@@ -98,3 +105,95 @@ def minutes(time: int | str | None) -> int:
     if not total:
         raise InputError(f"launcher.time={time} is no time: give at least a minute")
     return total
+
+
+def sbatch_options(launcher: DictConfig, trainer: DictConfig) -> dict[str, Any]:
+    """Return submitit's options for Slurm, from `config.launcher` and the devices and nodes of `config.trainer`.
+
+    Raises:
+        InputError: a time that is too short, or processes that the config leaves open.
+    """
+    tasks = 1 if trainer.devices == "auto" else trainer.devices
+    if not isinstance(tasks, int) or tasks < 1:
+        raise InputError(f"trainer.devices={trainer.devices} with launcher=slurm: say how many, such as 4")
+    limit = minutes(launcher.time)
+    if 60 * limit <= launcher.notice + 60:
+        raise InputError(
+            f"launcher.time={launcher.time} is too short: a job queues itself again launcher.notice={launcher.notice} "
+            "seconds before that, and Slurm may tell it up to a minute earlier"
+        )
+    gpus = (0 if trainer.accelerator == "cpu" else tasks) if launcher.gpus == "auto" else launcher.gpus
+    options = {
+        "partition": launcher.partition,
+        "account": launcher.account,
+        "qos": launcher.qos,
+        "time": limit,
+        "nodes": trainer.num_nodes,
+        "ntasks_per_node": tasks,
+        "cpus_per_task": launcher.cpus,
+        "mem": f"{launcher.memory}GB" if launcher.memory else None,
+        "gpus_per_node": gpus,
+        "signal_delay_s": launcher.notice,
+        "setup": list(launcher.setup),
+        "srun_args": ["--kill-on-bad-exit=1"],  # no process waits for one that has crashed
+        "stderr_to_stdout": True,
+        "additional_parameters": {"requeue": True, **launcher.options},
+    }
+    return {key: value for key, value in options.items() if value}
+
+
+class RunJob:
+    """A job that makes one call, by submitit; of its processes only the first one is waited for.
+
+    All that is used of submitit is in this class. Not in its public interface are `FailedJobError`, the format of that
+    error's message, and `Job.paths`: `Job.done` would ask `sacct`, which not every cluster has.
+    """
+
+    def __init__(self, name: str, folder: Path, number: str) -> None:
+        import submitit  # takes a second, which only jobs should cost
+
+        self.name, self.number = name, number
+        self._job = submitit.SlurmJob(folder, number)
+        self.log = self._job.paths.stdout
+
+    @classmethod
+    def submit(
+        cls,
+        name: str,
+        folder: Path,
+        options: dict[str, Any],
+        restarts: int,
+        call: Callable[..., Any],
+        *arguments: object,
+    ) -> "RunJob":
+        """Submit a call; if it has a method `checkpoint`, the job queues itself again before its time limit.
+
+        Raises:
+            InputError: Slurm refuses the job.
+        """
+        import submitit
+        from submitit.core.utils import FailedJobError
+
+        executor = submitit.SlurmExecutor(folder, max_num_timeout=restarts)
+        executor.update_parameters(job_name=name, **options)
+        try:
+            with contextlib.redirect_stderr(io.StringIO()):  # submitit prints what it raises
+                return cls(name, folder, executor.submit(call, *arguments).job_id)
+        except FailedJobError as error:
+            raise InputError(f"Slurm refuses the job of {name}: {reason(str(error))}") from None
+
+    @property
+    def ended(self) -> bool:
+        """True if the call has left a result or an error."""
+        return self._job.paths.result_pickle.exists()
+
+    def failure(self) -> str | None:
+        """Return the message of what an ended call raised; None if it succeeded."""
+        if (error := self._job.exception()) is None:
+            return None
+        lines = [line for line in str(error).split(RULE)[1].splitlines() if line and not line[0].isspace()]
+        return lines[-1].split(": ", 1)[-1]
+
+    def result(self) -> Any:  # noqa: ANN401
+        """Return what an ended call returned."""
+        return self._job.result()

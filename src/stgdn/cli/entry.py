@@ -1,4 +1,7 @@
-"""Start of all commands (`src/*.py`): a user's mistake gives one sentence and exit code 1, never a traceback."""
+"""Start of all commands (`src/*.py`): a user's mistake gives one sentence and exit code 1, never a traceback.
+
+An error in code that is not the suite's (a class that a config names, a library) shows where that code raised it.
+"""
 
 import errno
 import functools
@@ -7,25 +10,27 @@ import re
 import sys
 import textwrap
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from stgdn.cli.options import check_kinds
-from stgdn.errors import InputError, choose
+from stgdn.cli.options import check_kinds, unknown_choice, unknown_option
+from stgdn.errors import InputError
 from stgdn.runs import naming
 
 UNWRITABLE = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT, errno.EFBIG)
+MISTYPED = re.compile(r"[Cc]ould not override '([\w.]+)'")  # in Hydra's message
+UNLOCATED = re.compile(r"Error locating target '([^']*)'")  # as above
+SUITE = ("stgdn", "__main__")  # packages of this suite's code
+PLUMBING = {"hydra", "omegaconf", *sys.stdlib_module_names}  # packages that only call what a config names
 
 naming.register()
 
@@ -85,11 +90,14 @@ def _user_errors(folder: Path | None = None, config_name: str = "") -> Iterator[
         sys.exit(141)
     except Exception as error:
         message = explanation(error)
-        if folder is not None and (mistyped := re.search(r"[Cc]ould not override '([\w.]+)'", str(error))):
-            message = unknown_option(mistyped[1], folder, config_name)
-        if message is None:
-            raise
-        _exit(message)
+        if folder is not None and (mistyped := MISTYPED.search(str(error))):
+            message = unknown_option(mistyped[1], folder, config_name, sys.argv[1:])
+        if message is not None:
+            _exit(message)
+        if cause := foreign_cause(error):
+            traceback.print_exception(cause)
+            sys.exit(1)
+        raise
 
 
 @contextmanager
@@ -105,8 +113,9 @@ def _sweep_errors(config: DictConfig, script: str) -> Iterator[None]:
     except Exception as error:
         message = explanation(error)
         if message is None:
-            traceback.print_exc()
-            message = f"{type(error).__name__}: {error}"
+            cause = foreign_cause(error) or error
+            traceback.print_exception(cause)
+            message = f"{type(cause).__name__}: {cause}"
         failure = f"{config.get('folder') or ' '.join(overrides)}: {message}"
         print(f"error: {failure}", file=sys.stderr, flush=True)
         raise RunError(failure) from None
@@ -123,8 +132,11 @@ def explanation(error: Exception) -> str | None:
     if isinstance(error, InputError):
         return str(error)
     if isinstance(error, HydraException | OmegaConfBaseException):
-        cause = error.__cause__
-        return explanation(cause) if isinstance(cause, InputError) else sentence(error)
+        if isinstance(error.__cause__, InputError):
+            return explanation(error.__cause__)
+        return None if foreign_cause(error) or _misused(error) else sentence(error)
+    if isinstance(error, TypeError) and _packages(error)[-1:] == ["hydra"]:  # it called with a wrong argument
+        return f"{error}, which the config gives it (`--cfg job` prints the config)"
     if isinstance(error, OSError):
         full = error.errno is None and "written" in str(error)  # as numpy says it
         if full or error.errno in UNWRITABLE:
@@ -133,43 +145,48 @@ def explanation(error: Exception) -> str | None:
     return None
 
 
+def foreign_cause(error: BaseException) -> BaseException | None:
+    """Return what code outside this suite raised while Hydra imported or called it; None if the config is wrong.
+
+    A class that cannot be found, or one that takes no such argument, is a mistake in the config.
+    """
+    while (cause := error.__cause__) is not None:
+        if isinstance(cause, SyntaxError):
+            return cause
+        if called := _callers(cause):
+            return None if called[0] in SUITE else cause
+        error = cause
+    return None
+
+
+def _misused(error: BaseException) -> bool:
+    """Return whether code outside this suite used a config wrongly, such as a callback that reads an unknown option."""
+    callers = _callers(error)
+    return isinstance(error, OmegaConfBaseException) and bool(callers) and callers[-1] not in SUITE
+
+
+def _callers(error: BaseException) -> list[str]:
+    """Return the packages in which an error was raised, the outermost first, without Python's, Hydra's, OmegaConf's."""
+    return [package for package in _packages(error) if package not in PLUMBING]
+
+
+def _packages(error: BaseException) -> list[str]:
+    """Return the package of every frame in which an error was raised, the outermost first."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return [str(frame.f_globals.get("__name__")).partition(".")[0] for frame in frames]
+
+
 def _exit(message: str, code: int = 1) -> NoReturn:
     print(f"error: {message}", file=sys.stderr)
     sys.exit(code)
 
 
 def sentence(error: Exception) -> str:
-    """Shorten Hydra's several lines about a mistyped option to one sentence."""
+    """Shorten Hydra's several lines about a mistake in a config to one sentence."""
+    if (missing := UNLOCATED.match(str(error))) and error.__cause__ is not None:
+        reason = str(error.__cause__).splitlines()[-1]
+        return f"there is no {missing[1]}, which the config names: {reason} Own modules are found by PYTHONPATH"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     noise = ("full_key", "object_type", "reference_type", "See https", "Config search path", "provider=")
-    text = re.sub(r"\s+", " ", "; ".join(line for line in lines if not line.startswith(noise)))
+    text = re.sub(r"\s+", " ", "; ".join(line for line in lines if not line.startswith(noise))).replace(":;", ":")
     return textwrap.shorten(text, 600) + " (`--help` lists the options, `--cfg job` prints the config)"
-
-
-def unknown_choice(given: str, options: Sequence[str]) -> str | None:
-    """Return the sentence for a choice `GROUP/NAME` that has no file in conf/GROUP."""
-    if given == "hydra/sweeper/optuna":
-        return "a search needs Optuna: type `pip install -e '.[search]'`"
-    group, _, name = given.rpartition("/")
-    try:
-        choose(name, options, group)
-    except InputError as error:
-        return str(error)
-    return None
-
-
-def unknown_option(option: str, folder: Path, config_name: str) -> str:
-    """Return the sentence for an option that `conf/` does not have, with the nearest one that it has."""
-    GlobalHydra.instance().clear()
-    with hydra.initialize_config_dir(str(folder), version_base="1.3"):
-        known = list(_dotted(OmegaConf.to_container(hydra.compose(config_name))))
-    near = get_close_matches(option, known, n=1, cutoff=0.5)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
-    return f"unknown option '{option}'{hint} (`--help` lists the options, `--cfg job` prints the config)"
-
-
-def _dotted(content: Any, prefix: str = "") -> Iterator[str]:  # noqa: ANN401
-    """Yield every dotted key of nested dictionaries, groups included."""
-    for key, value in content.items() if isinstance(content, dict) else ():
-        yield f"{prefix}{key}"
-        yield from _dotted(value, f"{prefix}{key}.")

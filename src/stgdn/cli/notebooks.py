@@ -2,7 +2,6 @@
 
 import io
 import os
-import re
 import shlex
 import subprocess
 import sys
@@ -17,7 +16,8 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
-from stgdn.cli.entry import explanation, unknown_option
+from stgdn.cli.entry import MISTYPED, explanation
+from stgdn.cli.options import unknown_option
 from stgdn.errors import InputError, choose
 from stgdn.runs.naming import run_name
 
@@ -44,9 +44,9 @@ def compose_config(command: str, *options: str) -> DictConfig:
                 config.folder = str(Path(config.folder).with_name(run_name(config.recipe_name, config.seed, options)))
             return config
         except (HydraException, OmegaConfBaseException) as error:
-            mistyped = re.search(r"[Cc]ould not override '([\w.]+)'", str(error))
+            mistyped = MISTYPED.search(str(error))
             reason = explanation(error)
-    raise InputError(unknown_option(mistyped[1], ROOT / "conf", command) if mistyped else reason)
+    raise InputError(unknown_option(mistyped[1], ROOT / "conf", command, options) if mistyped else reason)
 
 
 def run(command: str, *options: str) -> None:

@@ -1,12 +1,20 @@
-"""Check of option types: `epochs=ten` is refused before anything runs."""
+"""Options as a user has typed them: unknown ones, choices that are not there, values of another type."""
 
+import argparse
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
-from hydra import compose
+import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from stgdn.errors import InputError
+from stgdn.errors import InputError, choose
+from stgdn.runs.naming import option
+from stgdn.skeleton import Layout, layout
 
 KINDS = {
     bool: "true or false",
@@ -19,14 +27,14 @@ KINDS = {
 
 
 def check_kinds(config: DictConfig, config_name: str) -> None:
-    """Compare every value with the default that `conf/` has for it.
+    """Compare every value with the default that `conf/` or a folder of `hydra.searchpath` has for it.
 
     Raises:
         InputError: naming the option, what it was given and what it takes.
     """
-    choices = HydraConfig.get().runtime.choices
-    groups = [f"{key}={name}" for key, name in choices.items() if name and "/" not in key and "@" not in key]
-    defaults = compose(config_name, groups)
+    given = HydraConfig.get()
+    choices = [word for word in given.overrides.task if option(word) in given.runtime.choices]
+    defaults = hydra.compose(config_name, [*_folders(given.overrides.hydra), *choices])
     _compare(OmegaConf.to_container(config), OmegaConf.to_container(defaults), "")
 
 
@@ -60,3 +68,89 @@ def fits(value: object, default: object) -> bool:
 
 def _interpolated(value: object) -> bool:
     return isinstance(value, str) and ("${" in value or value == "???")
+
+
+def compose_choices(config_name: str, group: str) -> list[DictConfig]:
+    """Return a command's config, as the user has typed it, with every choice of a group."""
+    given = HydraConfig.get().overrides
+    folders = _folders(given.hydra)
+    names = GlobalHydra.instance().config_loader().get_group_options(group, overrides=folders)
+    words = [*folders, *given.task]
+    return [hydra.compose(config_name, [*words, f"{group}={name}"]) for name in names]
+
+
+def _folders(words: Sequence[str]) -> list[str]:
+    """Return the words with which a user adds config folders."""
+    return [word for word in words if option(word) == "hydra.searchpath"]
+
+
+def unknown_choice(given: str, options: Sequence[str]) -> str | None:
+    """Return the sentence for a choice `GROUP/NAME` that has no file in conf/GROUP."""
+    if given == "hydra/sweeper/optuna":
+        return "a search needs Optuna: type `pip install -e '.[search]'`"
+    group, _, name = given.rpartition("/")
+    try:
+        choose(name, options, group)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def unknown_option(mistyped: str, folder: Path, config_name: str, words: Sequence[str]) -> str:
+    """Return the sentence for an option that no config has, with the nearest one that there is.
+
+    Args:
+        mistyped: the option.
+        folder: of configs, `conf/`.
+        config_name: of the command.
+        words: all that the user has typed: the choices among them decide which options there are.
+    """
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(folder), version_base="1.3"):
+        try:
+            config = hydra.compose(config_name, _choices(words))
+        except HydraException:  # a choice such as glob(st*), which only a sweep may have
+            config = hydra.compose(config_name)
+    near = get_close_matches(mistyped, list(_dotted(OmegaConf.to_container(config))), n=1, cutoff=0.5)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    return f"unknown option '{mistyped}'{hint} (`--help` lists the options, `--cfg job` prints the config)"
+
+
+def _choices(words: Sequence[str]) -> list[str]:
+    """Return the words that choose a config of a group, after the folders in which configs are."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--config-dir", "-cd", type=Path)
+    own = parser.parse_known_args(words)[0].config_dir
+    folders = _folders(words) or ([] if own is None else [f"hydra.searchpath=['file://{own.absolute()}']"])
+    loader = GlobalHydra.instance().config_loader()
+    single = [word for word in words if "=" in word and "," not in word]
+    return [*folders, *(word for word in single if loader.get_group_options(option(word), overrides=folders))]
+
+
+def _dotted(content: Any, prefix: str = "") -> Iterator[str]:  # noqa: ANN401
+    """Yield every dotted key of nested dictionaries, groups included."""
+    for key, value in content.items() if isinstance(content, dict) else ():
+        yield f"{prefix}{key}"
+        yield from _dotted(value, f"{prefix}{key}.")
+
+
+def words_for(options: Sequence[str]) -> list[str]:
+    """Return what the user has typed for some options and those below them, such as `weights.bone=2`."""
+    return [word for word in HydraConfig.get().overrides.task if option(word).split(".")[0] in options]
+
+
+def positive_int(config: DictConfig, key: str) -> int:
+    """Return an option that must be a whole number from 1 up.
+
+    Raises:
+        InputError: the value is something else.
+    """
+    value = config[key]
+    if type(value) is not int or value < 1:
+        raise InputError(f"{key}={value} must be a whole number from 1 up")
+    return value
+
+
+def chosen_layout(name: str | None) -> Layout | None:
+    """Return the joint layout that an option names, None if it names none."""
+    return None if name is None else layout(name)

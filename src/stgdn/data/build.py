@@ -2,16 +2,13 @@
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from stgdn.data.batches.datamodule import SkeletonData
-from stgdn.data.batches.streaming import StreamedData
-from stgdn.data.batches.transforms import ClipSettings
+from stgdn.data.batches.settings import ClipSettings
 from stgdn.data.clip import Reader
 from stgdn.data.protocols import check_counts
 from stgdn.data.store.prepare import available_cores, prepare
@@ -20,6 +17,9 @@ from stgdn.data.store.store import Store
 from stgdn.data.synthetic.demo_set import write_demo
 from stgdn.errors import InputError
 from stgdn.skeleton import layout, plain
+
+if TYPE_CHECKING:  # stores are prepared and checked without PyTorch
+    from stgdn.data.batches.datamodule import SkeletonData
 
 
 def prepare_data(config: DictConfig) -> str:
@@ -160,7 +160,7 @@ def median_frames(store: Store, protocol: str) -> int | None:
 
 def build_data(
     config: DictConfig, other: str | None = None, protocol: str | None = None, *, own: bool = False
-) -> SkeletonData:
+) -> "SkeletonData":
     """Return the data module of the prepared store that `config.data` names.
 
     Args:
@@ -175,11 +175,15 @@ def build_data(
     data = config.data
     opened = open_store if own else read_store
     store = opened(data) if other is None else _with_same_classes(open_prepared(other), data)
+    settings = clip_settings(data)
+    from stgdn.data.batches.datamodule import SkeletonData
+    from stgdn.data.batches.streaming import StreamedData
+
     kind = StreamedData if isinstance(store, ShardedStore) else SkeletonData
     return kind(
         store,
         protocol or data.protocol,
-        clip_settings(data),
+        settings,
         layout=layout(data.input_layout),
         batch_size=config.batch_size,
         holdout=tuple(data.holdout) if isinstance(data.holdout, ListConfig) else (data.holdout,),
@@ -190,6 +194,8 @@ def build_data(
 
 def loader_workers(config: DictConfig) -> int:
     """Return the number of processes that make batches: up to 8 with a GPU; 0 on a CPU, which is busy."""
+    import torch
+
     on_cpu = OmegaConf.select(config, "trainer.accelerator") == "cpu" or not torch.cuda.is_available()
     return 0 if on_cpu else min(8, available_cores() - 1)
 
@@ -228,7 +234,7 @@ def clip_settings(data: DictConfig) -> ClipSettings:
     return ClipSettings(**options)
 
 
-def trivial_accuracy(data: SkeletonData) -> float:
+def trivial_accuracy(data: "SkeletonData") -> float:
     """Return the test accuracy of the nearest class mean of the average pose, without a network and without motion."""
     store, splits = data.store, data.splits
     root = store.layout.centre

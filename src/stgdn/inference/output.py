@@ -1,15 +1,19 @@
 """Predictions as text: a table, JSON or CSV."""
 
+from __future__ import annotations
+
 import csv
 import io
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Column, Table
 
 from stgdn.data.clip import UNKNOWN
-from stgdn.inference.predictions import Prediction, Predictions
+
+if TYPE_CHECKING:  # commands check the format before they need PyTorch
+    from stgdn.inference.predictions import Prediction, Predictions
 
 FORMATS = ("table", "json", "csv")
 MIN_CLASS_WIDTH, MAX_NAME_WIDTH = 20, 32  # columns that a class needs, and that a clip's name gets

@@ -1,18 +1,22 @@
 """Output of decisions on a stream: one line that is updated, or a line of JSON each."""
 
+from __future__ import annotations
+
 import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from stgdn.inference.live.follow import StreamStatistics
-from stgdn.inference.live.window import Decision
+if TYPE_CHECKING:  # commands check the format before they need PyTorch
+    from stgdn.inference.live.follow import StreamStatistics
+    from stgdn.inference.live.window import Decision
 
 FORMATS = ("auto", "json", "line")
 
