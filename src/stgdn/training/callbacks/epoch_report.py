@@ -128,6 +128,7 @@ class EpochReport(Callback):
         logged = [*COLUMNS, *(key for key in metrics if key.startswith(OPTIONAL_PREFIX))]
         rows.append({"epoch": epoch} | {key: f"{metrics[key]:.6g}" for key in logged if key in metrics})
         columns = dict.fromkeys(["epoch", *COLUMNS, *(key for row in rows for key in row)])
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(self.path) as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(columns))
             writer.writeheader()
