@@ -1,6 +1,7 @@
 """From the configs people choose to stores and batches."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -16,11 +17,13 @@ from tests.data.clips import clip, header
 
 import stgdn.cli.entry  # noqa: F401 (registers a resolver that the configs use)
 from stgdn.data import build as building
+from stgdn.data.baseline import trivial_accuracy
 from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.data.batches.transforms import ClipSettings
-from stgdn.data.build import build_data, clip_settings, open_store, prepare_data, summary, trivial_accuracy
+from stgdn.data.build import build_data, clip_settings, open_store, prepare_data
 from stgdn.data.clip import Clip, Reader
 from stgdn.data.protocols import PROTOCOLS, Protocol
+from stgdn.data.store.description import summary
 from stgdn.data.store.store import Header, Store
 from stgdn.data.store.writer import StoreWriter
 from stgdn.data.synthetic.files import write_demo
@@ -234,6 +237,23 @@ class TestBuildData:
         monkeypatch.delattr(building, "write_demo")
         assert len(build_data(composed(*options), own=True).store) == 12
 
+    def test_processes_that_begin_together_prepare_the_demo_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        written: list[Path] = []
+
+        def write(folder: Path) -> None:
+            written.append(folder)
+            write_demo(folder, subjects=(1, 3), replications=1, actions=(1, 6))
+
+        monkeypatch.setattr(building, "write_demo", write)
+        options = ("data=demo", f"data_root={tmp_path}", "data.reader.actions=[1,6]", "data.num_classes=2")
+        configs = [composed(*options).data for _ in range(3)]
+        with ThreadPoolExecutor(3) as pool:
+            assert [len(store) for store in pool.map(open_store, configs)] == [12, 12, 12]
+        assert len(written) == 1
+        assert [path.name for path in (tmp_path / "prepared").iterdir()] == ["demo"]
+
 
 class TestPrepareData:
     def write(self, folder: Path, name: str, label: int) -> None:
@@ -268,9 +288,9 @@ class TestPrepareData:
 def test_summary_compares_with_the_official_lists(tmp_path: Path) -> None:
     store = Store(nw_ucla(tmp_path / "store"))
     store.header.expected = 9
-    assert "official lists" not in summary(store, "nw_ucla", "nw_ucla_xview")
+    assert "official lists" not in summary(store, "nw_ucla_xview")
     store.header.expected = 1484
-    assert "note: 9 clips where the official lists leave 1,484" in summary(store, "nw_ucla", "nw_ucla_xview")
+    assert "note: 9 clips where the official lists leave 1,484" in summary(store, "nw_ucla_xview")
 
 
 def average_pose(one: NDArray[np.float32], root: int) -> list[float]:

@@ -177,8 +177,8 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("clip", "told"),
         [
-            (np.zeros((1, 8, 25, 3)), "nobody in any frame"),
-            (np.zeros((1, 0, 25, 3)), "nobody in any frame"),
+            (np.zeros((1, 8, 25, 3)), "no body in any frame"),
+            (np.zeros((1, 0, 25, 3)), "no body in any frame"),
             (np.ones((1, 8, 24, 3)), "24 joints with 3 numbers, layout ntu25 has 25 with 3"),
             (np.ones((8, 25, 3)), "an array of 3 axes"),
             (np.full((1, 8, 25, 3), np.nan), "NaN"),

@@ -5,14 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from stgdn.data.clip import Clip
-from stgdn.data.store.store import Store
+from stgdn.data.store.store import PreparedStore
 from stgdn.errors import InputError
 from stgdn.inference.fused import Recogniser
 from stgdn.player.scenes import Scene, scene
 
 
 def prepared_scenes(
-    networks: Mapping[str, Recogniser], store: Store, names: Sequence[str], done: Callable[[], None] = lambda: None
+    networks: Mapping[str, Recogniser],
+    store: PreparedStore,
+    names: Sequence[str],
+    done: Callable[[], None] = lambda: None,
 ) -> list[Scene]:
     """Make scenes of clips of a store.
 
@@ -51,7 +54,7 @@ def changed_predictions(scenes: Sequence[Scene], before: Sequence[tuple[str, ...
     return f"{count} of these clips are no longer taken for what scores.npz says: evaluate the run again"
 
 
-def stored_clip(store: Store, index: int) -> Clip:
+def stored_clip(store: PreparedStore, index: int) -> Clip:
     """Return a clip of a store with the bodies that are seen in it."""
     record, joints = store.clips[index], store.joints(index)
     frames = np.arange(joints.shape[1])

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
-from stgdn.data.batches.datamodule import Batch
+from stgdn.data.batches.epochs import Batch
 from stgdn.errors import InputError
 from stgdn.model.network import Network
 
@@ -145,6 +145,10 @@ class Recognizer(lightning.LightningModule):
         """Log the test accuracy."""
         self.log_dict(self.test_metrics.compute())
         self.test_metrics.reset()
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
+        """Return the class scores (N, classes) of a batch, and the indices (N,) of its clips in the store."""
+        return {"scores": self(batch["clips"]), "indices": batch["indices"]}
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the letter's optimiser and schedule: SGD with Nesterov momentum, cosine decay by step."""

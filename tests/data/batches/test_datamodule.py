@@ -14,7 +14,8 @@ from tests.data.epoch_recorder import EpochRecorder, record_epochs
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from stgdn.data.batches.datamodule import Batch, ClipBatches, EpochBatches, EpochLoader, SkeletonData
+from stgdn.data.batches.datamodule import SkeletonData
+from stgdn.data.batches.epochs import Batch, ClipBatches, EpochBatches, EpochLoader
 from stgdn.data.batches.transforms import ClipSettings, batch
 from stgdn.data.store.store import Store
 from stgdn.errors import InputError
@@ -101,7 +102,7 @@ class TestSplits:
         with pytest.raises(
             InputError, match=rf"ntu60_xsub finds no clip for its {split} split among the 12 clips of .*few"
         ):
-            build(few, holdout=holdout)
+            build(few, holdout=holdout).setup()
 
     @pytest.mark.parametrize(
         ("options", "sentence"),
@@ -116,7 +117,7 @@ class TestSplits:
     )
     def test_of_settings_that_make_no_sense(self, folder: Path, options: dict[str, Any], sentence: str) -> None:
         with pytest.raises(InputError, match=sentence):
-            build(folder, **options)
+            build(folder, **options).setup()
 
     @pytest.mark.parametrize("turn", [{"align": "turn"}, {"align": "body"}, {"rotate": (0, 30, 0)}])
     def test_flat_people_are_not_turned_into_depth(self, tmp_path: Path, turn: dict[str, Any]) -> None:

@@ -13,14 +13,14 @@ from stgdn.data.batches.joint_map import JointMap
 from stgdn.data.batches.random_numbers import RandomNumbers
 from stgdn.data.batches.settings import STREAMS, ClipSettings
 from stgdn.data.batches.views import centre_and_rotate, clip_rotations, move_camera
-from stgdn.data.store.store import Store
+from stgdn.data.store.clip_arrays import ClipArrays
 from stgdn.skeleton import Layout
 
 __all__ = ["STREAMS", "ClipSettings", "batch"]
 
 
 def batch(
-    store: Store,
+    store: ClipArrays,
     indices: NDArray[np.integer],
     settings: ClipSettings,
     random_numbers: RandomNumbers | None = None,

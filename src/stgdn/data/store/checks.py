@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError, Reader, valid_runs
-from stgdn.data.store.store import NAME_LENGTH
+from stgdn.data.store.clip_arrays import NAME_LENGTH
 from stgdn.errors import InputError
 from stgdn.files import name_problem
 from stgdn.skeleton import Layout
@@ -44,7 +44,7 @@ def check_bodies(clip: Clip, layout: Layout, max_bodies: int) -> None:
             f"{V} joints with {C} numbers, layout {layout.name} has {layout.num_joints} with {layout.channels}"
         )
     if clip.present.shape != (M, T) or not clip.present[:max_bodies].any():
-        raise ClipError("nobody in any frame")
+        raise ClipError("no body in any frame")
     lengths = [frames for _, frames in valid_runs(clip.present)]
     if lengths != clip.present.sum(axis=1).tolist() or not lengths[0]:
         raise ClipError("a body with gaps, or no first body")

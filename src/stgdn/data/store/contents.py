@@ -45,7 +45,7 @@ class Joint:
     Attributes:
         name: name of the joint.
         missing: share of the rows in which it is at exactly zero.
-        pose: (across, up), its position in the typical pose, see `body_pose.typical_pose`.
+        pose: (across, up), its position in the typical pose, see `scan.typical_pose`.
         parent: number of the joint at the other end of the bone.
         bone, longest, clip: median and greatest length, and the name of the clip that has the latter.
     """
@@ -80,7 +80,7 @@ class Contents:
         body_missing: number of frames in which fewer bodies are seen than the clip has.
         axes: coordinates; the third of a planar layout is the confidence.
         joints: joints and bones.
-        height: height of a body in the unit of the coordinates, see `body_pose.stature`.
+        height: height of a body in the unit of the coordinates, see `scan.stature`.
         stretched: number of clips with a bone longer than 3 m; None for planar ones.
         sampled: number of rows from which medians, percentiles and histograms come.
         skipped, remarks: number of clips left out and of odd clips kept, by reason.
