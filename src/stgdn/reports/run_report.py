@@ -11,8 +11,8 @@ from lightning.pytorch.loggers import WandbLogger
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.data.baseline import trivial_accuracy
+from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.files import replacing, write_json
 from stgdn.model.complexity import Complexity, complexity
 from stgdn.reports.figures.confusion import adjacency_figure, confusion_figure

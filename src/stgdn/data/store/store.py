@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from stgdn.data.protocols import Protocol, training_mask
 from stgdn.data.store.clip_arrays import Clips, clip_dtype, rows_of
 from stgdn.errors import InputError
-from stgdn.skeleton import Layout, layout
+from stgdn.skeleton import layout
 
 FORMAT = 2
 CONTENT = ("clips.npy", "coordinates.bin")
