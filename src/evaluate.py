@@ -6,8 +6,9 @@ from stgdn.cli.entry import command
 from stgdn.data.build import build_data
 from stgdn.reports.run_report import report_evaluation
 from stgdn.runs.run import Run
+from stgdn.training.recognizer import load_recognizer
 from stgdn.training.scoring import score_split
-from stgdn.training.trainer import build_recognizer, build_tester, load_weights
+from stgdn.training.trainer import build_tester
 
 
 @command("evaluate")
@@ -15,8 +16,7 @@ def main(config: DictConfig) -> float:
     """Rebuild data and network from the run's own config, write metrics and per-clip scores; returns top-1."""
     run = Run.open(config.run, config.data_root)
     data = build_data(run.config, config.store, config.protocol)
-    recognizer = build_recognizer(run.config)
-    load_weights(recognizer, run.checkpoint(config.checkpoint))
+    recognizer = load_recognizer(run.config, run.checkpoint(config.checkpoint))
     scores = score_split(build_tester(config.accelerator), recognizer, data, config.split)
     return report_evaluation(run, data, scores, config.checkpoint, other=config.store is not None)
 

@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 from stgdn.cli.entry import command, sweeping
 from stgdn.data.build import build_data
 from stgdn.reports.run_report import print_start, report_run
+from stgdn.runs.naming import run_folder
 from stgdn.runs.run import Run
 from stgdn.training.fit import fit, interruptible, leave_process_group
 from stgdn.training.profiling import profile_summary
@@ -16,13 +17,14 @@ from stgdn.training.trainer import build_recognizer, build_trainer
 @command("train")
 def main(config: DictConfig) -> float:
     """Train, test the last epoch, and write figures and results into the run's folder; returns the run's objective."""
+    config.folder = run_folder(config)
     run = Run(config.folder, config)
     if sweeping() and run.finished and not config.overwrite:
         run.expect_same_config()
         print(f"finished before: {run.folder}", flush=True)
         return run.objective()
     data = build_data(config, own=True)
-    recognizer = build_recognizer(config, own=True)
+    recognizer = build_recognizer(config)
     run = Run.claim(config, ask=not sweeping())
     trainer = build_trainer(config, run.folder)
     if trainer.is_global_zero:

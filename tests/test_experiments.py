@@ -88,9 +88,9 @@ class TestTables:
         assert runs(configs) == list(product(["demo", "demo_xview"], ["st_gdn"], ["joint", "bone"]))
 
     def test_the_command_line_wins(self, launched: Launched) -> None:
-        configs = launched("experiment=table1", "model=st_gdn", "data.stream=joint", "optimisation.lr=0.05")
+        configs = launched("experiment=table1", "model=st_gdn", "data.stream=joint", "optimizer.lr=0.05")
         assert runs(configs) == [("ntu60_xsub", "st_gdn", "joint")]
-        assert configs[0].optimisation.lr == 0.05
+        assert configs[0].optimizer.lr == 0.05
 
     def test_a_run_is_called_the_same_alone(self, launched: Launched) -> None:
         swept = launched("experiment=table1", "data=demo", "epochs=2")[-1].folder
@@ -128,15 +128,15 @@ class TestModern:
         (config,) = launched("-m", f"data={data}", "recipe=modern")
         assert list(config.data.rotate) == turns
         assert (config.data.frames, config.data.sampling, config.data.crop) == (64, "resize", 0.5)
-        assert config.optimisation.warmup * config.epochs == pytest.approx(5, abs=0.01)
-        assert config.optimisation.label_smoothing == 0.1
+        assert config.scheduler.warmup * config.epochs == pytest.approx(5, abs=0.01)
+        assert config.loss.label_smoothing == 0.1
 
 
 def test_started_again_a_sweep_does_only_what_is_missing(run_command: RunCommand) -> None:
-    options = ("-m", *TINY, "oversmoothing=null", "model=agcn_7l", "optimisation.lr=1e30,0.1")
+    options = ("-m", *TINY, "callbacks.over_smoothing=null", "model=agcn_7l", "optimizer.lr=1e30,0.1")
     first = run_command("train", *options)
     assert first.code == 1
-    assert "optimisation.lr-1e+30+width-0.125: the loss is" in first.err
+    assert "optimizer.lr-1e+30+width-0.125: the loss is" in first.err
     assert "error: not every run of the sweep has finished" in first.err
     assert "Traceback" not in first.err
     (summary,) = Path("outputs").rglob("summary.json")  # of the one after the diverging run
@@ -146,7 +146,7 @@ def test_started_again_a_sweep_does_only_what_is_missing(run_command: RunCommand
     assert f"run      {summary.parent}" not in again.out
     weights = (summary.parent / "checkpoints" / "last.ckpt").read_bytes()
     summary.unlink()
-    resumed = run_command("train", *options[:-1], "optimisation.lr=0.1")
+    resumed = run_command("train", *options[:-1], "optimizer.lr=0.1")
     assert resumed.code == 0, resumed.err
     assert f"run      {summary.parent}" in resumed.out
     assert "epoch 1/1" not in resumed.out  # it had trained, only its end was missing
@@ -155,21 +155,21 @@ def test_started_again_a_sweep_does_only_what_is_missing(run_command: RunCommand
 
 
 def test_a_finished_run_of_other_settings_is_not_taken_for_done(run_command: RunCommand) -> None:
-    options = ("-m", *TINY, "oversmoothing=null", "model=agcn_7l")
+    options = ("-m", *TINY, "callbacks.over_smoothing=null", "model=agcn_7l")
     assert run_command("train", *options).code == 0
     (summary,) = Path("outputs").rglob("summary.json")
     config = summary.with_name("config.yaml")
     config.write_text(config.read_text().replace("lr: 0.1", "lr: 0.5"))
     outcome = run_command("train", *options)
     assert outcome.code == 1
-    assert "optimisation.lr was 0.5 and is 0.1" in outcome.err
+    assert "optimizer.lr was 0.5 and is 0.1" in outcome.err
 
 
 @pytest.mark.filterwarnings("ignore")  # Optuna 2.10 has many of its own
 def test_a_search_goes_by_held_out_subjects(run_command: RunCommand) -> None:
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="pip install -e '.[search]'")
-    options = ("data=demo", "data.holdout=[2]", "model=agcn_7l", "hydra.sweeper.n_trials=2", "oversmoothing=null")
-    outcome = run_command("train", "experiment=search", *TINY, *options)
+    options = ("data=demo", "data.holdout=[2]", "model=agcn_7l", "callbacks.over_smoothing=null")
+    outcome = run_command("train", "experiment=search", "hydra.sweeper.n_trials=2", *TINY, *options)
     assert outcome.code == 0, outcome.err
     (results,) = Path("outputs").glob("optimization_results.yaml")
     best = yaml.safe_load(results.read_text())

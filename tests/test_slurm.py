@@ -23,7 +23,7 @@ from tests.conftest import ROOT, TINY, RunCommand, cancel_jobs
 
 pytestmark = pytest.mark.xdist_group("slurm")  # all jobs at the same time, once
 
-SMALL = (*TINY, "oversmoothing=null", "data=demo", "model=agcn_7l")
+SMALL = (*TINY, "callbacks.over_smoothing=null", "data=demo", "model=agcn_7l")
 CLUSTER = ("launcher=slurm", "launcher.cpus=1", "launcher.memory=1")
 LONG = (*(option for option in SMALL if not option.startswith("epochs")), "checkpoint_every=0")
 ENDLESS = (*LONG, "epochs=100000")
@@ -138,8 +138,8 @@ def work(slurm: None, tmp_path_factory: pytest.TempPathFactory, tiny_data: Path)
     work.start("endless", *ENDLESS, *CLUSTER, "launcher.time=2", "launcher.notice=10", "launcher.wait=false")
     if "spare" in ask("sinfo", "--noheader", "--format=%R").split():
         work.start("spare", *LONG, *CLUSTER, "epochs=30", "launcher.partition=spare", f"+launcher.options.{SEAT}")
-    work.start("sweep", *SMALL, *CLUSTER, "optimisation.lr=0.01,1e30")
-    work.start("ranks", *SMALL, *CLUSTER, "trainer=ddp", "trainer.devices=2", "optimisation.lr=0.01")
+    work.start("sweep", *SMALL, *CLUSTER, "optimizer.lr=0.01,1e30")
+    work.start("ranks", *SMALL, *CLUSTER, "trainer=ddp", "trainer.devices=2", "optimizer.lr=0.01")
     yield work
     for process in work.started.values():
         with process:  # closes its pipes
@@ -201,7 +201,7 @@ class TestSweep:
     ) -> None:
         work.end("sweep")
         monkeypatch.chdir(work.folder)
-        outcome = run_command("train", *SMALL, *CLUSTER, "optimisation.lr=0.01", "outputs=sweep")
+        outcome = run_command("train", *SMALL, *CLUSTER, "optimizer.lr=0.01", "outputs=sweep")
         assert outcome.code == 0, outcome.err
         assert "finished before: sweep/demo" in outcome.out
         assert "job " not in outcome.out
@@ -233,7 +233,7 @@ class TestSweep:
 
 
 def test_two_tasks_of_srun_train_the_network_that_one_process_trains(work: Work, run_command: RunCommand) -> None:
-    assert run_command("train", *SMALL, "optimisation.lr=0.01", "outputs=alone").code == 0
+    assert run_command("train", *SMALL, "optimizer.lr=0.01", "outputs=alone").code == 0
     (alone,) = (Scores.load(path) for path in Path("alone").rglob("scores.npz"))
     code, out, err = work.end("ranks")
     logs = work.path("ranks", "*_log.out")

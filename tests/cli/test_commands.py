@@ -78,7 +78,7 @@ class TestTrain:
         config.write_text(config.read_text().replace("lr: 0.1", "lr: 0.5"))
         outcome = run_command("train", *TINY, "resume=true")
         assert outcome.code == 1
-        assert "optimisation.lr was 0.5 and is 0.1" in sentence(outcome.err)
+        assert "optimizer.lr was 0.5 and is 0.1" in sentence(outcome.err)
 
     def test_multirun_trains_every_model(self, run_command: RunCommand) -> None:
         outcome = run_command("train", "-m", "model=agcn_7l,st_gdn2", *TINY)
@@ -99,7 +99,7 @@ class TestTrain:
         assert "held-out top-1" in outcome.out
 
     def test_says_when_it_diverges(self, run_command: RunCommand) -> None:
-        outcome = run_command("train", *TINY, "optimisation.lr=1e30", "epochs=3")
+        outcome = run_command("train", *TINY, "optimizer.lr=1e30", "epochs=3")
         assert outcome.code == 1
         assert "diverged" in sentence(outcome.err)
 

@@ -329,7 +329,7 @@ class TestTrivialAccuracy:
             made.append(clip(f"{number:02}", 6, runs, KINECT20, int(rng.integers(3)), subject=int(rng.integers(1, 9))))
             made[-1].joints[..., 4, 0] += 0.8 * made[-1].label * made[-1].present[..., None].any(-1)
         data = data_of(tmp_path / "store", made, holdout=(1,))
-        store: Store = data.store
+        store = data.store
         poses = [average_pose(store.joints(index), KINECT20.centre) for index in range(60)]
         labels = store.clips["label"].tolist()
         test = set(data.splits["test"].tolist())

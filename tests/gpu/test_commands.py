@@ -28,7 +28,7 @@ def same_scores(found: Scores, expected: Scores, tolerance: float) -> None:
 def test_train_evaluate_and_predict(run_command: RunCommand, tiny_data: Path, device: str, precision: str) -> None:
     where = accelerator(device)
     trainer = (f"trainer.accelerator={where}", "trainer.devices=1", f"trainer.precision={precision}")
-    trained = run_command("train", *TINY, *trainer, "optimisation.lr=0.01")
+    trained = run_command("train", *TINY, *trainer, "optimizer.lr=0.01")
     assert trained.code == 0, trained.err
     assert trained.err == ""
     (folder,) = (path.parent for path in Path("outputs").rglob("summary.json"))

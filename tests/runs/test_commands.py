@@ -33,7 +33,7 @@ def test_seeds_become_a_sweep() -> None:
     ]
     others = [
         f"{train} model=agcn seed=2",
-        f"{train} model=agcn optimisation.lr=0.05 seed=3",  # another option
+        f"{train} model=agcn optimizer.lr=0.05 seed=3",  # another option
         f"{train} model=agcn",  # the default seed is not known here
         f"{train} model=agcn data.seed=4",
         "python src/fuse.py runs=a seed=2",
@@ -51,7 +51,7 @@ def test_there_is_none_outside_a_command(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_command_that_a_run_keeps_makes_the_same_run(run_command: RunCommand) -> None:
     small = ("model=agcn_7l", "model.channels=[8]", "model.strides=[1]", "trainer.limit_train_batches=0.2")
-    options = (*small, "data.rotate=[0,20,0]", "oversmoothing=null", *TINY)
+    options = (*small, "data.rotate=[0,20,0]", "callbacks.over_smoothing=null", *TINY)
     outcome = run_command("train", "-m", "resume=true", *options)
     assert outcome.code == 0, outcome.err
     (path,) = Path("outputs").rglob("summary.json")

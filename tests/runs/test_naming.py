@@ -38,7 +38,7 @@ def test_names_need_no_quoting(overrides: list[str], expected: str) -> None:
             "overwrite=true",
             "logger.wandb=off",
             "logger.project=x",
-            "oversmoothing=null",
+            "callbacks.over_smoothing=null",
         ],
         ["data.classes=[a,b]", "data.median_frames=60"],
         ["outputs=elsewhere", "data_root=/data", "data.source=x.zip", "data.store=y", "data.licence=MIT", "workers=2"],

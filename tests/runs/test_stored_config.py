@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 import torch
@@ -19,12 +19,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from tests.conftest import ROOT, TINY, RunCommand
+from torch.optim.lr_scheduler import LRScheduler
 
 import stgdn
 from stgdn.errors import InputError
 from stgdn.model.network import Network
 from stgdn.runs.scores import Scores
 from stgdn.runs.stored_config import CLASSES, MOST_BYTES, build, read_config, stored_config
+from stgdn.training.loss import CrossEntropy
+from stgdn.training.recognizer import Recognizer
 
 RUN = Path("outputs/demo/st_gdn/joint/demo-seed1+batch_size-16+data.frames-16+epochs-1+width-0.125")
 BONES = Path(str(RUN).replace("/joint/", "/bone/"))
@@ -69,7 +72,7 @@ def nested(config: Config, outside: Path) -> None:
     config["model"]["whitening"] |= {"eps": command(outside / "marker")}
 
 
-def optimiser(config: Config, outside: Path) -> None:
+def optimisation(config: Config, outside: Path) -> None:
     config["optimisation"] = command(outside / "marker")
 
 
@@ -89,7 +92,7 @@ def model_name(config: Config, outside: Path) -> None:
     config["model"]["name"] = str(outside / "marker")
 
 
-READ_BY_ALL = (optimiser, elsewhere, environment, data_name, model_name)
+READ_BY_ALL = (optimisation, elsewhere, environment, data_name, model_name)
 BUILT_BY_ALL = (network, function_of_the_suite, block, nested)
 COMMANDS: dict[str, list[str]] = {
     "evaluate": [f"run={RUN}"],
@@ -107,7 +110,6 @@ NEED_STORE = ("evaluate", "figure2", "compare")
 def planted(config: Config, plant: Plant, outside: Path) -> Config:
     """A copy of a config with something put into it."""
     copy = json.loads(json.dumps(config))
-    copy.setdefault("optimisation", {})
     plant(copy, outside)
     return copy
 
@@ -210,6 +212,27 @@ def test_a_reader_that_is_not_ours_is_not_made(stranger: Stranger, run_command: 
         outcome = run_command(name, *COMMANDS[name])
         assert outcome.code == 0, outcome.err
         assert files(stranger.outside) == set()
+
+
+@pytest.mark.parametrize("group", ["optimizer", "loss", "scheduler", "callbacks", "logger", "trainer"])
+def test_what_only_training_needs_is_not_made(stranger: Stranger, run_command: RunCommand, group: str) -> None:
+    """People train by an optimizer of their own, and the network can be used anywhere; nothing of it is made there."""
+
+    def plant(config: Config, outside: Path) -> None:
+        config[group] = command(outside / "marker")
+
+    stranger.plant(plant)
+    for name in ("predict", "evaluate"):
+        outcome = run_command(name, *COMMANDS[name])
+        assert outcome.code == 0, outcome.err
+        assert files(stranger.outside) == set()
+    path = RUN / "checkpoints" / "last.ckpt"
+    if group in CLASSES:
+        with pytest.raises(InputError, match=f"as its {group}, which is none of this suite's"):
+            Recognizer.load_from_checkpoint(path)
+    else:
+        Recognizer.load_from_checkpoint(path)
+    assert files(stranger.outside) == set()
 
 
 def test_data_that_are_not_there_are_not_made(
@@ -336,19 +359,27 @@ class TestBuild:
         assert made.clip_shape == (3, 4, 25, 2)
         assert isinstance(build(OmegaConf.create(SMALL | {"frames": 4}), "network"), Network)
 
-    def test_an_optimiser(self) -> None:
+    @pytest.mark.parametrize("partial", [True, False])
+    def test_an_optimizer(self, partial: bool) -> None:
         parameters = [torch.nn.Parameter(torch.zeros(2))]
-        made = build({"_target_": "torch.optim.SGD", "lr": 0.5}, "optimiser", parameters)
+        config = {"_target_": "torch.optim.SGD", "lr": 0.5}
+        made = build(config | {"_partial_": True}, "optimizer")(parameters) if partial else None
+        made = made or build(config, "optimizer", parameters)
         assert isinstance(made, torch.optim.SGD)
         assert made.param_groups[0]["lr"] == 0.5
 
+    def test_a_partial_optimizer_with_options_of_another(self) -> None:
+        with pytest.raises(InputError, match=r"torch\.optim\.SGD cannot be made as the config says.*betas"):
+            build({"_target_": "torch.optim.SGD", "_partial_": True, "betas": [0.9, 0.9]}, "optimizer")
+
     def test_the_table_names_classes_only(self) -> None:
-        kinds = {"network": Network, "optimiser": torch.optim.Optimizer}
+        kinds = {"network": Network, "loss": CrossEntropy, "optimizer": torch.optim.Optimizer, "scheduler": LRScheduler}
         assert kinds.keys() == CLASSES.keys()
         for kind, names in CLASSES.items():
             for name in names:
                 module, _, attribute = name.rpartition(".")
-                assert issubclass(getattr(import_module(module), attribute), kinds[kind])
+                made = getattr(import_module(module), attribute)
+                assert issubclass(made if isinstance(made, type) else get_type_hints(made)["return"], kinds[kind])
 
     @pytest.mark.parametrize(
         "target",

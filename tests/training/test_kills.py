@@ -29,7 +29,7 @@ EPOCHS = 4
 # Dropout, running covariances and statistics, over-smoothing: whatever a resumed run could go on from wrongly.
 OPTIONS = (
     *("model=st_gdn", "model.dropout=0.5", "width=0.125", "data.frames=16", "batch_size=12"),
-    *(f"epochs={EPOCHS}", "checkpoint_every=2", "oversmoothing.clips=8", "trainer.limit_train_batches=3"),
+    *(f"epochs={EPOCHS}", "checkpoint_every=2", "callbacks.over_smoothing.clips=8", "trainer.limit_train_batches=3"),
     *("trainer.accelerator=cpu", "logger.wandb=off", "resume=true"),
 )
 # What else is on the command line, and its share of all kills: two processes import everything anew each time.

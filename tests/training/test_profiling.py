@@ -10,7 +10,7 @@ from stgdn.training.profiling import build_profiler, profile_summary
 
 
 def test_a_profile_lies_in_the_run_folder(run_command: RunCommand) -> None:
-    outcome = run_command("train", *TINY, "model=agcn_7l", "trainer.profiler=simple", "oversmoothing=null")
+    outcome = run_command("train", *TINY, "model=agcn_7l", "trainer.profiler=simple", "callbacks.over_smoothing=null")
     assert outcome.code == 0, outcome.err
     (path,) = Path("outputs").rglob("fit-profile-simple.txt")
     text = path.read_text()

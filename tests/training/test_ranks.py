@@ -12,7 +12,7 @@ from tests.conftest import DEVICES, ROOT, TINY, RunCommand
 
 from stgdn.runs.scores import Scores
 
-SMALL = (*TINY, "oversmoothing=null", "model=agcn_7l", "optimisation.lr=0.01")
+SMALL = (*TINY, "callbacks.over_smoothing=null", "model=agcn_7l", "optimizer.lr=0.01")
 
 
 def scores(folder: str) -> dict[str, Scores]:
@@ -44,9 +44,9 @@ def test_a_sweep_of_two_processes_a_run_trains_what_one_process_does(
 def test_joblib_trains_several_at_a_time(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     outcome = run_command(
-        "train", "launcher=joblib", "launcher.jobs=2", *SMALL[:-1], "optimisation.lr=0.01,1e30", "outputs=several"
+        "train", "launcher=joblib", "launcher.jobs=2", *SMALL[:-1], "optimizer.lr=0.01,1e30", "outputs=several"
     )
     assert outcome.code == 1
     assert len(scores("several")) == 1
-    assert "optimisation.lr-1e+30+width-0.125: the loss is" in outcome.err
+    assert "optimizer.lr-1e+30+width-0.125: the loss is" in outcome.err
     assert "not every run of the sweep has finished" in outcome.err

@@ -1,4 +1,4 @@
-"""Optimiser, schedule and learning-rate scaling against closed forms."""
+"""Optimizer, schedule and learning-rate scaling against closed forms, and checkpoints."""
 
 import math
 from typing import Any
@@ -10,28 +10,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from stgdn.model.network import Network
-from stgdn.training.recognizer import Optimisation, Recognizer
+from stgdn.training.recognizer import Recognizer
 
 
 def tiny_network(**options: object) -> Network:
     return Network([8, 8], [1, 2], "gcn", num_classes=7, frames=8, bodies=1, layout="kinect20", **options)  # pyright: ignore
-
-
-class TestSchedule:
-    def test_letter_is_a_cosine_from_the_first_step(self) -> None:
-        settings = Optimisation()
-        for progress in (0.0, 0.25, 0.5, 1.0):
-            assert settings.rate(progress) == pytest.approx(math.cos(progress * math.pi / 2) ** 2)
-
-    def test_warm_up_rises_linearly_then_meets_the_cosine(self) -> None:
-        settings = Optimisation(warmup=0.2)
-        assert settings.rate(0.1) == pytest.approx(0.5)
-        assert settings.rate(0.2) == pytest.approx(1.0)
-        assert settings.rate(0.6) == pytest.approx(0.5)
-        assert settings.rate(1.0) == pytest.approx(0.0)
-
-    def test_defaults_are_the_letter(self) -> None:
-        assert Optimisation() == Optimisation(0.1, 0.9, 5e-4, 0.0, 0.0)
 
 
 class RecordedRates(lightning.Callback):
@@ -75,14 +58,14 @@ def random_batches(count: int) -> list[dict[str, Tensor]]:
 )
 class TestTraining:
     def test_rates_follow_cosine_over_all_steps_scaled_with_the_batch(self) -> None:
-        recognizer = Recognizer(tiny_network(), 7, Optimisation(lr=0.1), batch_size=32)
+        recognizer = Recognizer(tiny_network(), 7, batch_size=32)
         rates = train(recognizer, random_batches(3)).rates
         expected = [0.05 * (1 + math.cos(math.pi * (step + 0.5) / 6)) / 2 for step in range(6)]
         assert rates == pytest.approx(expected)
 
     def test_one_step_is_nesterov_with_weight_decay(self) -> None:
         torch.manual_seed(0)
-        recognizer = Recognizer(tiny_network(), 7, Optimisation(lr=0.1, momentum=0.9), batch_size=64)
+        recognizer = Recognizer(tiny_network(), 7, batch_size=64)
         (batch,) = random_batches(1)
         before = recognizer.network.classifier.weight.detach().clone()
         loss = torch.nn.functional.cross_entropy(recognizer.network(batch["clips"]), batch["labels"])
@@ -97,7 +80,7 @@ class TestTraining:
         outputs = []
         for disturbance in (1, 2):
             torch.manual_seed(0)
-            recognizer = Recognizer(tiny_network(dropout=0.5), 7, Optimisation(), seed=5)
+            recognizer = Recognizer(tiny_network(dropout=0.5), 7, seed=5)
             torch.manual_seed(disturbance)
             train(recognizer, random_batches(2))
             outputs.append(recognizer.network.classifier.weight.detach().clone())

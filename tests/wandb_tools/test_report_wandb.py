@@ -63,5 +63,5 @@ def test_pictures_of_confusion_adjacency_and_curves(records: dict) -> None:
 def test_config_is_nested_and_resolved(records: dict) -> None:
     config = records["config"]
     assert config["model"]["num_classes"] == 14
-    assert config["optimisation"]["lr"] == pytest.approx(0.1)
+    assert config["optimizer"]["lr"] == pytest.approx(0.1)
     assert config["variant"].startswith("st_gdn/joint/demo+")

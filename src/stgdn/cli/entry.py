@@ -46,12 +46,22 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
         @functools.wraps(main)
         def program() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come here instead of being printed there
+            sys.argv[1:] = [_renamed(argument) for argument in sys.argv[1:]]
             with _user_errors(folder, config_name):
                 hydra.main(version_base="1.3", config_path=str(folder), config_name=config_name)(job)()
 
         return program
 
     return decorate
+
+
+def _renamed(argument: str) -> str:
+    """Return an argument with the present name of its option, and say so if the given one is a former name."""
+    override = naming.renamed(argument)
+    if override != argument:
+        old, new = naming.option(argument), naming.option(override)
+        print(f"note: the option {old} is now called {new}", file=sys.stderr, flush=True)
+    return override
 
 
 class RunError(InputError):

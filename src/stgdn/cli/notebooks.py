@@ -19,13 +19,14 @@ from PIL import Image
 
 from stgdn.cli.entry import explanation, unknown_option
 from stgdn.errors import InputError, choose
+from stgdn.runs.naming import run_name
 
 ROOT = Path(__file__).resolve().parents[3]  # the folder that has src/ and conf/
 COLOURS = 256  # of a picture, so that a byte a dot is enough
 
 
 def compose_config(command: str, *options: str) -> DictConfig:
-    """Return the config of `python src/COMMAND.py OPTIONS`, without what only a run knows, such as its `folder`.
+    """Return the config of `python src/COMMAND.py OPTIONS`; `train` has the `folder` that its run would have.
 
     Args:
         command: name of a script, `train`.
@@ -38,7 +39,10 @@ def compose_config(command: str, *options: str) -> DictConfig:
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         try:
-            return hydra.compose(command, list(options))
+            config = hydra.compose(command, list(options))
+            if command == "train":
+                config.folder = str(Path(config.folder).with_name(run_name(config.recipe_name, config.seed, options)))
+            return config
         except (HydraException, OmegaConfBaseException) as error:
             mistyped = re.search(r"[Cc]ould not override '([\w.]+)'", str(error))
             reason = explanation(error)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from stgdn.data.protocols import PROTOCOLS
+from stgdn.export.facts import TRAINING
 from stgdn.inference.weights_folder import METADATA_FILE, WEIGHTS
 
 RANDOM_SETTINGS = ("crop", "jitter", "rotate", "moving_camera")
@@ -98,8 +99,11 @@ def _training(metadata: dict[str, Any]) -> str:
         f"- recipe: {config.get('recipe_name')}, {metadata['epoch']} of {config.get('epochs')} epochs, "
         f"batches of {config.get('batch_size')}, seed {config.get('seed')}"
     ]
-    if settings := config.get("optimisation"):
-        lines.append("- optimiser: SGD, " + ", ".join(f"{key} {value}" for key, value in settings.items()))
+    for part in TRAINING:
+        if settings := config.get(part):
+            name = settings["_target_"].rpartition(".")[2]
+            options = (f"{key} {value}" for key, value in settings.items() if not key.startswith("_"))
+            lines.append(f"- {part}: {', '.join([name, *options])}")
     if command := results.get("command"):
         lines.append(f"- command: `{command}`")
     return "\n".join(lines)

@@ -14,7 +14,8 @@ from stgdn.model.network import Network
 from stgdn.runs.folder import SUMMARY
 
 # Entries of a run's config that describe the network and not the machine that trained it.
-KEPT = ("seed", "recipe_name", "epochs", "batch_size", "width", "optimisation", "data", "model", "origin")
+TRAINING = ("loss", "optimizer", "scheduler")
+KEPT = ("seed", "recipe_name", "epochs", "batch_size", "width", *TRAINING, "data", "model", "origin")
 PATHS = ("source", "store")
 
 

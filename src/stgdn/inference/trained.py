@@ -22,8 +22,7 @@ from stgdn.runs.folder import FUSION, expect_run
 from stgdn.runs.folder import checkpoint as checkpoint_of
 from stgdn.runs.stored_config import stored_config
 from stgdn.skeleton import Layout
-from stgdn.training.recognizer import Optimisation, Recognizer
-from stgdn.training.trainer import read_checkpoint, set_weights, stored_network
+from stgdn.training.recognizer import Recognizer, read_checkpoint, set_weights, stored_network
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,7 @@ class TrainedNetwork:
         config: the run's config.
         checkpoint: the file that the weights are from.
         epoch: number of epochs that the weights were trained for.
+        stopped: a callback ended training before its last epoch.
     """
 
     network: nn.Module
@@ -45,6 +45,7 @@ class TrainedNetwork:
     config: DictConfig
     checkpoint: Path
     epoch: int
+    stopped: bool = False
 
     @property
     def name(self) -> str:
@@ -63,8 +64,8 @@ class TrainedNetwork:
 
     @property
     def finished(self) -> bool:
-        """Return whether the run was trained to its last epoch."""
-        return self.epoch >= self.config.epochs
+        """Return whether the run was trained to its last epoch, or to where a callback has ended it."""
+        return self.stopped or self.epoch >= self.config.epochs
 
     @property
     def median_frames(self) -> int | None:
@@ -138,15 +139,16 @@ def _assembled(content: dict[str, Any], path: Path) -> TrainedNetwork:
     try:
         with torch.random.fork_rng(devices=[]):
             network = stored_network(config.model)
-        recognizer = Recognizer(network, config.data.num_classes, Optimisation())
+        recognizer = Recognizer(network, config.data.num_classes)
         preprocessing = Preprocessing.of(config.data)
     except (AttributeError, ImportError, TypeError, ValueError, KeyError) as error:
         raise InputError(f"{path} has a config that this version cannot use: {error}") from None
     if content.get("folded"):
-        recognizer.network = fold(recognizer.network)
+        recognizer.network = fold(network)
     set_weights(recognizer, content["state_dict"], path)
     classes = class_names(config.data)
-    return TrainedNetwork(recognizer.network.eval(), classes, preprocessing, config, path, _epochs(content))
+    stopped = bool(content.get("stopped", False))
+    return TrainedNetwork(recognizer.network.eval(), classes, preprocessing, config, path, _epochs(content), stopped)
 
 
 def class_names(data: DictConfig) -> tuple[str, ...]:

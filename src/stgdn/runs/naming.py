@@ -2,8 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from stgdn.files import file_name
@@ -14,14 +16,27 @@ MAX_NAME_LENGTH = 200  # characters of a folder's name; file systems take 255
 # Options, with all below them, that do not change the result of a run.
 NEUTRAL_OPTIONS = (
     "resume", "overwrite", "workers", "checkpoint_every", "outputs", "folder", "experiment", "experiment_name",
-    "launcher", "logger", "oversmoothing", "compile", "model.compile", "model.checkpointing",
+    "launcher", "logger", "tags", "callbacks.over_smoothing", "oversmoothing",
+    "compile", "model.compile", "model.checkpointing",
     "data_root", "data.source", "data.store", "data.reader.source", "data.classes", "data.median_frames",
     "data.obtain", "data.licence",
     "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy",
     "trainer.profiler", "trainer.progress_bar", "trainer.log_every_n_steps",
 )  # fmt: skip
 # Values that runs had before these options existed.
-VALUES_OF_OLD_RUNS = {"model.empty_bodies": "dedup", "model.whitening.sample_every": 1}
+VALUES_OF_OLD_RUNS = {
+    "model.empty_bodies": "dedup", "model.whitening.sample_every": 1,
+    "trainer.limit_val_batches": 1.0, "trainer.limit_test_batches": 1.0, "trainer.overfit_batches": 0.0,
+}  # fmt: skip
+# Options of version 0.1, with all below them, and what they are called now.
+RENAMED = {
+    "optimisation.lr": "optimizer.lr",
+    "optimisation.momentum": "optimizer.momentum",
+    "optimisation.weight_decay": "optimizer.weight_decay",
+    "optimisation.warmup": "scheduler.warmup",
+    "optimisation.label_smoothing": "loss.label_smoothing",
+    "oversmoothing": "callbacks.over_smoothing",
+}
 # Options that become names of folders.
 FOLDER_OPTIONS = ("data.name", "model.name", "data.stream", "recipe_name")
 # Options that are already part of a run's folder.
@@ -83,7 +98,38 @@ def turns(joints: str | None, degrees: float) -> ListConfig:
     return ListConfig([0.0 if flat else float(degrees)] * 3)
 
 
+def renamed(override: str, names: Mapping[str, str] = RENAMED) -> str:
+    """Return an override under the present name of its option: `optimizer.lr=1` for `optimisation.lr=1`."""
+    given = option(override)
+    for old, new in names.items():
+        if given == old or given.startswith(f"{old}."):
+            return override.replace(old, new, 1)
+    return override
+
+
+def run_folder(config: DictConfig) -> str:
+    """Return the folder of the run of a command: the config's, or the one it had under former names of its options."""
+    former = [renamed(override, {new: old for old, new in RENAMED.items()}) for override in _overrides()]
+    folder = Path(config.folder)
+    before = folder.with_name(run_name(config.recipe_name, config.seed, former))
+    return str(before if folder.name == _resolve_name(config.recipe_name, config.seed) and before.exists() else folder)
+
+
+def _overrides() -> list[str]:
+    """Return the overrides of the present run; none outside a command."""
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+
+
+def _resolve_name(recipe: str, seed: int) -> str:
+    return run_name(recipe, seed, _overrides())
+
+
+def _chosen_experiment(_: str) -> str | None:
+    return HydraConfig.get().runtime.choices.get("experiment") if HydraConfig.initialized() else None
+
+
 def register() -> None:
-    """Let configs call `run_name` and `turns`."""
-    OmegaConf.register_new_resolver("run_name", run_name, replace=True)
-    OmegaConf.register_new_resolver("turns", turns, replace=True)
+    """Let configs call `run_name`, `chosen_experiment` and `turns`, also outside a command."""
+    resolvers = {"run_name": _resolve_name, "chosen_experiment": _chosen_experiment, "turns": turns}
+    for name, resolver in resolvers.items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)

@@ -6,6 +6,8 @@ called. Interpolations are refused, as they could read environment variables, an
 files are checked. `data.reader` is never built from a stored config: it only says how its store was read.
 """
 
+import functools
+import inspect
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,19 +24,30 @@ from stgdn.runs.naming import check_names
 
 MOST_BYTES = 1 << 20
 SPECIAL = re.compile(r"_\w+_")  # keys by which Hydra makes objects: _target_, _args_, _partial_, _recursive_, ...
-TARGETS = (("model",), ("data", "reader"))  # where a run's config names classes
+# Where a run's config names classes.
+TARGETS = (
+    ("model",), ("data", "reader"), ("loss",), ("optimizer",), ("scheduler",),
+    ("callbacks",), ("logger",), ("trainer",),
+)  # fmt: skip
 
-OPTIMISERS = (
+OPTIMIZERS = (
     *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "ASGD", "LBFGS", "Muon", "NAdam", "RAdam"),
     *("RMSprop", "Rprop", "SGD", "SparseAdam"),
 )
 # Classes that a stored config may name, by kind.
 CLASSES: Mapping[str, frozenset[str]] = {
     "network": frozenset({"stgdn.model.network.Network"}),
-    "optimiser": frozenset(f"torch.optim.{name}" for name in OPTIMISERS),
+    "loss": frozenset({"stgdn.training.loss.CrossEntropy"}),
+    "optimizer": frozenset(f"torch.optim.{name}" for name in OPTIMIZERS),
+    "scheduler": frozenset(f"stgdn.training.schedulers.{name}" for name in ("cosine", "step")),
 }
+PARTIAL = ("optimizer", "scheduler")  # kinds that are completed with parameters later
 
-
+# What version 0.1 had no names for: it trained by the letter's optimizer, schedule and loss only.
+LETTER_SGD = {"_target_": "torch.optim.SGD", "_partial_": True, "fused": True}
+LETTER_SCHEDULE = {"_target_": "stgdn.training.schedulers.cosine", "_partial_": True}
+LETTER_LOSS = {"_target_": "stgdn.training.loss.CrossEntropy", "class_weights": None}
+OVER_SMOOTHING = {"_target_": "stgdn.training.callbacks.over_smoothing.OverSmoothing"}
 # Where classes that stored configs name have moved to.
 MOVED = {
     "stgdn.data.readers.agcn_arrays.AGCNArrayReader": "stgdn.data.readers.arrays.AGCNArrayReader",
@@ -80,14 +93,29 @@ def stored_config(content: object, place: Path, needed: Iterable[str] = ()) -> D
     content = {key: value for key, value in content.items() if key != "launcher"}  # shell commands, with ${NAME}
     try:
         _expect_plain(content, ())
-        config = OmegaConf.create(content)
+        config = OmegaConf.create(upgraded(content))
         check_names(config)
-        reader = OmegaConf.select(config, "data.reader._target_")
-        if reader in MOVED:
-            config.data.reader._target_ = MOVED[reader]
     except (InputError, RecursionError, OmegaConfBaseException) as error:
         raise InputError(f"the config in {place} is not used: {' '.join(str(error).split())[:300]}") from None
     return config
+
+
+def upgraded(content: dict[str, Any]) -> dict[str, Any]:
+    """Return a stored config under the names of this version: options of version 0.1, and a reader that has moved."""
+    content = dict(content)
+    settings = content.pop("optimisation", None)
+    if isinstance(settings, dict):
+        sgd = {key: settings[key] for key in ("lr", "momentum", "weight_decay") if key in settings}
+        content["optimizer"] = LETTER_SGD | sgd | {"nesterov": bool(settings.get("momentum", True))}
+        content["scheduler"] = LETTER_SCHEDULE | {"warmup": settings.get("warmup", 0.0)}
+        content["loss"] = LETTER_LOSS | {"label_smoothing": settings.get("label_smoothing", 0.0)}
+    if "oversmoothing" in content:
+        measured = content.pop("oversmoothing")
+        content["callbacks"] = {"over_smoothing": (isinstance(measured, dict) and OVER_SMOOTHING | measured) or None}
+    reader = content["data"].get("reader") if isinstance(content.get("data"), dict) else None
+    if isinstance(reader, dict) and reader.get("_target_") in MOVED:
+        content["data"] = content["data"] | {"reader": reader | {"_target_": MOVED[reader["_target_"]]}}
+    return content
 
 
 def _expect_plain(content: object, keys: tuple[str, ...]) -> None:
@@ -120,6 +148,8 @@ def _interpolates(value: object) -> bool:
 def build(config: Mapping[Any, Any], kind: str, *arguments: Any) -> Any:  # noqa: ANN401
     """Build the object that a stored config names: `_target_` is one of `CLASSES`, other entries are its options.
 
+    With `_partial_: true` an optimizer or scheduler is a `functools.partial`, as by Hydra.
+
     Args:
         config: a part of what `stored_config` returned.
         kind: a key of `CLASSES`.
@@ -131,17 +161,21 @@ def build(config: Mapping[Any, Any], kind: str, *arguments: Any) -> Any:  # noqa
     plain = OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else config
     assert isinstance(plain, Mapping)
     options = {str(key): value for key, value in plain.items()}
-    target = options.pop("_target_", None)
+    target, partial = options.pop("_target_", None), kind in PARTIAL and options.pop("_partial_", False)
     if not isinstance(target, str) or target not in CLASSES[kind]:
         raise InputError(
             f"the config names {target!r} as its {kind}, which is none of this suite's: nothing of it is made; other "
-            "classes are made by src/train.py only, of a config that you have typed"
+            "classes are made by src/train.py only, of a config that you have typed, or by you: "
+            f"Recognizer.load_from_checkpoint(path, {kind}=...)"
         )
     if key := next(_special(options), None):
         raise InputError(f"the config of its {kind} says {key}: no part of it may name a class or a call")
     module, _, name = target.rpartition(".")
     build_class = getattr(import_module(module), name)
     try:
+        if partial:
+            inspect.signature(build_class).bind_partial(*arguments, **options)
+            return functools.partial(build_class, *arguments, **options)
         return build_class(*arguments, **options)
     except InputError:
         raise

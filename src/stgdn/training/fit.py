@@ -17,8 +17,7 @@ from lightning.pytorch.callbacks import Callback
 
 from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.errors import InputError
-from stgdn.training.recognizer import Recognizer
-from stgdn.training.trainer import read_checkpoint, set_weights
+from stgdn.training.recognizer import Recognizer, read_checkpoint, set_weights
 
 STARTED_BY = "STGDN_STARTED_BY"  # variable with the id of the process that started this one
 # Variables that Lightning and this module leave in the environment of the process that started the others.

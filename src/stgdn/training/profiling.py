@@ -13,7 +13,7 @@ def build_profiler(kind: str | None, folder: Path) -> Profiler | None:
     """Build a profiler that writes files `profile-KIND...` into `folder`; None if `kind` is None.
 
     Args:
-        kind: `simple` (a line per step of the loop, data and optimiser apart), `advanced` (Python's functions) or
+        kind: `simple` (a line per step of the loop, data and optimizer apart), `advanced` (Python's functions) or
             `pytorch` (operations of a few steps, and a trace for chrome://tracing).
         folder: of the run.
 

@@ -1,48 +1,43 @@
-"""A network, its loss and its optimiser, for Lightning."""
+"""A network, its loss, its optimizer and its schedule, for Lightning; checkpoints of them."""
 
-import math
-from dataclasses import dataclass
-from typing import Any
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypedDict, cast
 
 import lightning
+import numpy as np
 import torch
 import torch.nn.functional as F
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor
-from torch.optim.lr_scheduler import LambdaLR
+from omegaconf import DictConfig
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
+from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.data.batches.epochs import Batch
 from stgdn.errors import InputError
 from stgdn.model.network import Network
+from stgdn.runs.stored_config import build, stored_config
+from stgdn.runs.weights_file import read_weights
+from stgdn.training import schedulers
+from stgdn.training.loss import CrossEntropy
 
 CHECK_EVERY = 20  # steps
+LR_BATCH = 64  # clips in the batches that an optimizer's learning rate is for
+
+letter_sgd = functools.partial(torch.optim.SGD, lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4, fused=True)
 
 
-@dataclass(frozen=True)
-class Optimisation:
-    """Hold the settings of the optimiser; the defaults are the letter's.
+class Prediction(TypedDict):
+    """Hold class scores (N, classes), before the softmax, and indices (N,) of the clips in their store."""
 
-    Attributes:
-        lr: learning rate for batches of 64, scaled linearly with the batch.
-        momentum: Nesterov's.
-        weight_decay: on all parameters.
-        warmup: share of training in which the rate rises linearly; the rest is a cosine to zero.
-        label_smoothing: of the cross-entropy.
-    """
-
-    lr: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    warmup: float = 0.0
-    label_smoothing: float = 0.0
-
-    def rate(self, progress: float) -> float:
-        """Return the factor on the learning rate at `progress` from 0 to 1."""
-        if progress < self.warmup:
-            return progress / self.warmup
-        return (1 + math.cos(math.pi * (progress - self.warmup) / (1 - self.warmup))) / 2
+    scores: Tensor
+    indices: Tensor
 
 
 class Recognizer(lightning.LightningModule):
@@ -51,46 +46,66 @@ class Recognizer(lightning.LightningModule):
     Args:
         network: the network.
         num_classes: entries of its scores.
-        optimisation: loss, optimiser and schedule.
-        batch_size: clips in a step over all devices, for the learning rate.
+        loss: scores (N, classes) and labels (N,) to a number; None for the letter's, plain cross-entropy.
+        optimizer: made of parameters; its learning rate is for batches of 64 clips and scaled linearly with the batch.
+            None for the letter's: SGD with Nesterov momentum 0.9, learning rate 0.1, weight decay 5e-4.
+        scheduler: made of the optimizer, and of `total_steps` if it takes that; it is stepped after every step. None
+            for the letter's, `schedulers.cosine`.
+        batch_size: clips in a step over all devices.
         seed: seeds dropout together with the step, so that a resumed run continues exactly.
-        config: plain dictionaries that the checkpoint carries.
+        config: of a run, plain dictionaries: the hyperparameters, which checkpoints carry.
+
+    Attributes:
+        lr: learning rate for batches of `batch_size`, in place of the optimizer's; set by Lightning's `lr_find`.
     """
 
     def __init__(
         self,
-        network: Network,
+        network: nn.Module,
         num_classes: int,
-        optimisation: Optimisation,
         *,
-        batch_size: int = 64,
+        loss: nn.Module | None = None,
+        optimizer: Callable[..., Optimizer] | None = None,
+        scheduler: Callable[..., LRScheduler] | None = None,
+        batch_size: int = LR_BATCH,
         seed: int = 1,
-        config: dict[str, Any] | None = None,
+        config: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.network, self.optimisation, self.config = network, optimisation, config or {}
-        self.batch_size, self.seed = batch_size, seed
+        self.save_hyperparameters(dict(config or {}))
+        self.network = cast(Network, network)  # reports look into the suite's own; to train, any will do
+        self.loss = loss or CrossEntropy()
+        self.optimizer, self.scheduler = optimizer or letter_sgd, scheduler or schedulers.cosine
+        self.num_classes, self.batch_size, self.seed = num_classes, batch_size, seed
+        self.lr: float | None = None
         accuracies = {"top1": MulticlassAccuracy(num_classes, top_k=1, average="micro")}
         if num_classes > 5:
             accuracies["top5"] = MulticlassAccuracy(num_classes, top_k=5, average="micro")
         metrics = MetricCollection(dict(accuracies))
         self.train_metrics, self.val_metrics = metrics.clone(prefix="train/"), metrics.clone(prefix="val/")
         self.test_metrics = metrics.clone(prefix="test/")
-        self.scores: list[tuple[Tensor, Tensor]] = []
+        self.scores: list[Prediction] = []
         self.finite = torch.tensor(True)
 
     def forward(self, clips: Tensor) -> Tensor:
         """Return class scores (N, classes)."""
         return self.network(clips)
 
+    def setup(self, stage: str) -> None:
+        """Count the training clips of each class for the loss; Lightning calls this after the data's `setup`."""
+        data = getattr(self.trainer, "datamodule", None)
+        if stage == "fit" and isinstance(data, SkeletonData) and isinstance(self.loss, CrossEntropy):
+            labels = data.store.clips["label"][data.splits["train"]]
+            self.loss.set_class_counts(np.bincount(labels, minlength=self.num_classes).tolist())
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Seed dropout by seed, step and rank."""
         torch.manual_seed(hash((self.seed, self.global_step, self.global_rank)))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
-        """Return the cross-entropy of one batch."""
+        """Return the loss of one batch."""
         scores = self(batch["clips"])
-        loss = F.cross_entropy(scores, batch["labels"], label_smoothing=self.optimisation.label_smoothing)
+        loss = self.loss(scores, batch["labels"])
         self.finite = self.finite.to(loss.device) & loss.detach().isfinite()
         size = len(batch["labels"])
         self.train_metrics.update(scores, batch["labels"])
@@ -117,7 +132,7 @@ class Recognizer(lightning.LightningModule):
         if not bool(self.finite):
             raise InputError(
                 f"the loss is no finite number in epoch {self.current_epoch + 1}: training has diverged; lower "
-                "optimisation.lr or raise model.whitening.eps, and start again with overwrite=true"
+                "optimizer.lr or raise model.whitening.eps, and start again with overwrite=true"
             )
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
@@ -135,36 +150,131 @@ class Recognizer(lightning.LightningModule):
         """Delete scores of an earlier test."""
         self.scores = []
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Update the accuracy and keep the scores of the test clips."""
-        scores = self(batch["clips"])
-        self.test_metrics.update(scores, batch["labels"])
-        self.scores.append((batch["indices"].cpu(), scores.float().cpu()))
+        predicted = self.predict_step(batch, batch_idx)
+        self.test_metrics.update(predicted["scores"], batch["labels"])
+        self.scores.append(Prediction(scores=predicted["scores"].float().cpu(), indices=batch["indices"].cpu()))
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Prediction:  # noqa: ARG002
+        """Return the scores of one batch, for `Trainer.predict`."""
+        return Prediction(scores=self(batch["clips"]), indices=batch["indices"])
 
     def on_test_epoch_end(self) -> None:
         """Log the test accuracy."""
         self.log_dict(self.test_metrics.compute())
         self.test_metrics.reset()
 
-    def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
-        """Return the class scores (N, classes) of a batch, and the indices (N,) of its clips in the store."""
-        return {"scores": self(batch["clips"]), "indices": batch["indices"]}
-
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return the letter's optimiser and schedule: SGD with Nesterov momentum, cosine decay by step."""
-        settings = self.optimisation
-        optimizer = torch.optim.SGD(
-            self.parameters(),
-            lr=settings.lr * self.batch_size / 64,
-            momentum=settings.momentum,
-            nesterov=settings.momentum > 0,
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
-        steps = max(int(self.trainer.estimated_stepping_batches), 1)
-        schedule = LambdaLR(optimizer, lambda step: settings.rate(min((step + 0.5) / steps, 1)))
+        """Return the optimizer and its schedule by step."""
+        optimizer = self.optimizer(self.parameters())
+        for group in optimizer.param_groups:
+            group["lr"] = self.lr or group["lr"] * self.batch_size / LR_BATCH
+        options: dict[str, Any] = {}
+        if "total_steps" in inspect.signature(self.scheduler).parameters:
+            options["total_steps"] = max(int(self.trainer.estimated_stepping_batches), 1)
+        schedule = self.scheduler(optimizer, **options)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store the config as plain Python, so that `weights_only` loading works."""
-        checkpoint["config"] = self.config
+        """Store the config as plain Python, and whether a callback has ended training before its last epoch."""
+        checkpoint["config"] = dict(self.hparams)
+        checkpoint["stopped"] = self.trainer.should_stop
+
+    @classmethod
+    def load_from_checkpoint(  # pyright: ignore[reportIncompatibleMethodOverride]
+        cls,
+        checkpoint_path: str | Path,
+        map_location: torch.device | str = "cpu",
+        **parts: Any,  # noqa: ANN401
+    ) -> "Recognizer":
+        """Return the recognizer of a checkpoint with its weights: its config makes classes of this suite only.
+
+        Nothing in the file is run (`weights_only=True`). Unlike `stgdn.load` it brings no preprocessing of raw clips,
+        and it can be trained on.
+
+        Args:
+            checkpoint_path: of a file `.ckpt`.
+            map_location: device of the weights.
+            parts: arguments of `Recognizer` in place of what the config says, such as a network of your own.
+
+        Raises:
+            InputError: no checkpoint, one of another network, or a config that is refused, see `stored_config`.
+        """
+        path = Path(checkpoint_path)
+        content = read_checkpoint(path)
+        config = content.get("config") or {}
+        if config or not {"network", "num_classes"} <= parts.keys():
+            stored = stored_config(config, path, ("data", "model"))
+            parts = _network_parts(stored, parts) | _training_parts(stored, parts) | {"config": config} | parts
+        recognizer = cls(**parts)
+        set_weights(recognizer, content["state_dict"], path)
+        return recognizer.to(map_location)
+
+
+def load_recognizer(config: DictConfig, path: Path) -> Recognizer:
+    """Return the recognizer of a stored config with the weights of a checkpoint, for tests: with the letter's training.
+
+    Raises:
+        InputError: the config names a network that is not of this suite, no checkpoint, or one of another network.
+    """
+    recognizer = Recognizer(**_network_parts(config, {}))
+    set_weights(recognizer, read_checkpoint(path)["state_dict"], path)
+    return recognizer
+
+
+def _network_parts(config: DictConfig, given: Mapping[str, Any]) -> dict[str, Any]:
+    network = {} if "network" in given else {"network": stored_network(config.model)}
+    return network | {"num_classes": config.data.num_classes}
+
+
+def _training_parts(config: DictConfig, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that a stored config has for training on; those that are given are not built."""
+    plain = {key: config[key] for key in ("batch_size", "seed") if key in config}
+    kinds = (kind for kind in ("loss", "optimizer", "scheduler") if kind in config and kind not in given)
+    return plain | {kind: build(config[kind], kind) for kind in kinds}
+
+
+def stored_network(model: Mapping[Any, Any]) -> Network:
+    """Return the network of a stored config, with random weights, not compiled: that takes longer than most tests.
+
+    Raises:
+        InputError: the config names something other than a network of this suite, or settings that do not fit.
+    """
+    compiled = {"compile": False} if "compile" in model else {}
+    return build({**model, **compiled}, "network")
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint without running anything in it.
+
+    Raises:
+        InputError: missing, damaged, or holding more than plain Python and weights.
+    """
+    content = read_weights(path)
+    if not isinstance(content, dict) or "state_dict" not in content:
+        raise InputError(f"{path} is not a checkpoint of this suite: it has no weights under 'state_dict'")
+    return content
+
+
+def set_weights(recognizer: Recognizer, state: Mapping[str, Tensor], path: Path) -> None:
+    """Set a recognizer's weights to those that were read from a file.
+
+    Raises:
+        InputError: the weights are of another network.
+    """
+    own = recognizer.state_dict()
+    differing = [
+        key
+        for key in sorted(own.keys() | state.keys())
+        if key not in own or key not in state or own[key].shape != state[key].shape
+    ]
+    if differing:
+        key = differing[0]
+        shapes = [tuple(part[key].shape) if key in part else "missing" for part in (state, own)]
+        name = getattr(recognizer.network, "name", type(recognizer.network).__name__)
+        raise InputError(
+            f"{path} is a checkpoint of another network: {len(differing)} of {len(own)} entries differ, the first is "
+            f"{key} ({shapes[0]} in the file, {shapes[1]} in {name}); give the run it belongs to"
+        )
+    recognizer.load_state_dict(state)

@@ -24,12 +24,12 @@ def score_split(trainer: lightning.Trainer, recognizer: Recognizer, data: Skelet
         parts: list[list] = [[] for _ in range(trainer.world_size)]
         torch.distributed.all_gather_object(parts, collected)
         collected = [piece for part in parts for piece in part]
-    indices = torch.cat([piece[0] for piece in collected]).numpy()
+    indices = torch.cat([piece["indices"] for piece in collected]).numpy()
     order = np.argsort(indices)
     clips = data.store.clips[indices[order]]
-    scores = torch.cat([piece[1] for piece in collected]).numpy()[order]
+    scores = torch.cat([piece["scores"] for piece in collected]).numpy()[order]
     if not np.isfinite(scores).all():
-        raise InputError("the network's scores are not finite: it has diverged; train it with a lower optimisation.lr")
+        raise InputError("the network's scores are not finite: it has diverged; train it with a lower optimizer.lr")
     return Scores(
         clips["name"],
         clips["label"].astype(np.int64),

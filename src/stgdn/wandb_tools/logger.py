@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import wandb
+from hydra.utils import instantiate
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers import Logger, WandbLogger
 from omegaconf import DictConfig, OmegaConf
@@ -20,7 +21,7 @@ LONGEST_TAG = 64  # characters that W&B takes
 
 
 class RunLogger(WandbLogger):
-    """Log by optimiser steps, and close the record of a run that fails.
+    """Log by optimizer steps, and close the record of a run that fails.
 
     The same step has the same number before and after a run was resumed, so that all parts of its record fit together.
     """
@@ -39,7 +40,7 @@ class RunLogger(WandbLogger):
 
 
 def build_loggers(config: DictConfig, folder: Path) -> list[Logger]:
-    """Build the loggers of a run: W&B unless it is off, offline without a login; the trainer writes `metrics.csv`.
+    """Build the loggers of a run: W&B unless it is off, offline without a login, and those with a `_target_`.
 
     Args:
         config: of the run.
@@ -48,12 +49,22 @@ def build_loggers(config: DictConfig, folder: Path) -> list[Logger]:
     Raises:
         InputError: an unknown mode, or `online` where W&B cannot be reached or there is no login.
     """
+    entries = ((name, settings) for name, settings in config.logger.items() if OmegaConf.is_dict(settings))
+    loggers = [_other_logger(str(name), settings) for name, settings in entries]
     if config.logger.wandb == "off":
-        return []
+        return loggers
     if getattr(rank_zero_only, "rank", 0):
-        return [RunLogger(experiment=open_wandb_run(config, folder, "disabled"), save_dir=folder)]
-    run = start_wandb_run(config.logger.wandb, lambda mode: open_wandb_run(config, folder, mode))
-    return [RunLogger(experiment=run, save_dir=folder)]
+        run = open_wandb_run(config, folder, "disabled")
+    else:
+        run = start_wandb_run(config.logger.wandb, lambda mode: open_wandb_run(config, folder, mode))
+    return [RunLogger(experiment=run, save_dir=folder), *loggers]
+
+
+def _other_logger(name: str, settings: DictConfig) -> Logger:
+    logger = instantiate(settings)
+    if not isinstance(logger, Logger):
+        raise InputError(f"logger.{name} is no logger of Lightning: name its class with _target_")
+    return logger
 
 
 def start_wandb_run(wanted: str, start: Callable[[str], Any]) -> Any:  # noqa: ANN401
@@ -93,7 +104,7 @@ def open_wandb_run(config: DictConfig, folder: Path, mode: str) -> Any:  # noqa:
     before = records_of_run(folder) if resumed else []
     content: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # pyright: ignore[reportAssignmentType]
     recipe = re.sub(r"-seed\d+", "", Path(config.folder).name)  # with whatever else was changed
-    tags = [data, config.model.name, stream, config.recipe_name, experiment]
+    tags = [data, config.model.name, stream, config.recipe_name, experiment, *config.tags]
     return wandb.init(
         id=before[0].run_id if before else None,
         resume="allow" if before else None,

@@ -26,7 +26,7 @@ from stgdn.data.store.store import Store
 from stgdn.errors import InputError
 from stgdn.model.network import Network
 from stgdn.skeleton import COCO17, KINECT20
-from stgdn.training.recognizer import Optimisation, Recognizer
+from stgdn.training.recognizer import Recognizer
 
 TRAINING = 30  # clips of the protocol; 18 test
 
@@ -82,7 +82,7 @@ def build(place: Path, **options: Any) -> SkeletonData:  # noqa: ANN401
 
 def recognizer() -> Recognizer:
     network = Network([8], 1, "gcn", num_classes=3, frames=6, bodies=1, layout="kinect20")
-    return Recognizer(network, 3, Optimisation(lr=0.01), batch_size=10)
+    return Recognizer(network, 3, batch_size=10)
 
 
 def orders(recorder: EpochRecorder) -> list[list[list[int]]]:
@@ -250,8 +250,9 @@ class TestTuner:
         module = recognizer()
         before = {key: value.clone() for key, value in module.state_dict().items()}
         found: Any = Tuner(trainer(max_epochs=20)).lr_find(
-            module, datamodule=build(place), num_training=20, update_attr=False, early_stop_threshold=None
+            module, datamodule=build(place), num_training=20, early_stop_threshold=None
         )
+        assert module.lr == found.suggestion()
         assert len(found.results["lr"]) == 20
         assert np.isfinite(found.results["loss"]).all()
         torch.testing.assert_close(module.state_dict(), before)

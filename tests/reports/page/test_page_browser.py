@@ -31,8 +31,8 @@ DEMO, OTHER = "demo (synthetic), st_gdn, joint", "demo (synthetic), agcn_7l, joi
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four runs: two that compare, one without layers, one of other classes whose names are markup."""
     outputs = tmp_path_factory.mktemp("runs")
-    run(outputs, layers=arrays(layers=3), config={"optimisation": {"lr": 0.1}, "model": {"blocks": ["gdn2", "gcn"]}})
-    run(outputs, layers=arrays(layers=2, seed=1), model="agcn_7l", config={"optimisation": {"lr": 0.2}})
+    run(outputs, layers=arrays(layers=3), config={"optimizer": {"lr": 0.1}, "model": {"blocks": ["gdn2", "gcn"]}})
+    run(outputs, layers=arrays(layers=2, seed=1), model="agcn_7l", config={"optimizer": {"lr": 0.2}})
     run(outputs, stream="bone")
     folder = run(outputs, data="nw_ucla", synthetic=False)
     made_up.scores(classes=np.asarray([f"{EVIL}{number}" for number in range(7)])).save(folder / "scores.npz")

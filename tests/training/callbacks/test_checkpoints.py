@@ -18,7 +18,8 @@ from tests.training import checkpoint_writer, killed
 from stgdn.errors import InputError
 from stgdn.training.callbacks.checkpoints import checkpoints
 
-OPTIONS = (*(option for option in TINY if not option.startswith("epochs")), "model=agcn_7l", "oversmoothing=null")
+SHORT = [option for option in TINY if not option.startswith("epochs")]
+OPTIONS = (*SHORT, "model=agcn_7l", "callbacks.over_smoothing=null")
 
 
 def folder() -> Path:

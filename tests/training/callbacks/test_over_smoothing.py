@@ -231,7 +231,7 @@ class TestCallback:
 
     @pytest.mark.parametrize("options", [{"clips": 0}, {"every": -1}])
     def test_numbers_out_of_range(self, options: dict[str, int]) -> None:
-        with pytest.raises(InputError, match=f"oversmoothing.{next(iter(options))}=.*oversmoothing=null"):
+        with pytest.raises(InputError, match=rf"over_smoothing\.{next(iter(options))}=.*over_smoothing=null measures"):
             OverSmoothing(**options)
 
 
@@ -250,7 +250,7 @@ def rows(folder: Path) -> Iterator[dict[str, str]]:
 
 
 def test_a_run_keeps_the_numbers_of_every_epoch(run_command: RunCommand) -> None:
-    options = ("epochs=2", "trainer.limit_train_batches=1", "oversmoothing.clips=8", "optimisation.warmup=0")
+    options = ("epochs=2", "trainer.limit_train_batches=1", "callbacks.over_smoothing.clips=8", "scheduler.warmup=0")
     outcome = run_command("train", "model=st_gdn2", *TINY, *options)
     assert outcome.code == 0, outcome.err
     assert outcome.err == ""

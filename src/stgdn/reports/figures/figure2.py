@@ -19,7 +19,7 @@ from stgdn.reports.fusion.pairs import Pair, names, other_differences
 from stgdn.runs.result import Result
 from stgdn.runs.run import Run
 from stgdn.training.callbacks.over_smoothing import MEASURES, measure, sample_clips
-from stgdn.training.trainer import build_recognizer, load_weights
+from stgdn.training.recognizer import load_recognizer
 
 
 def panels(pair: Pair, chosen: str, device: torch.device, *, clips: int, seed: int) -> list[Panel]:
@@ -55,8 +55,7 @@ def panels(pair: Pair, chosen: str, device: torch.device, *, clips: int, seed: i
 def _panel(run: Run, result: Result, name: str, chosen: str, device: torch.device, clips: int, seed: int) -> Panel:
     data = build_data(run.config)
     label = class_label(data, chosen)
-    recognizer = build_recognizer(run.config)
-    load_weights(recognizer, run.last_checkpoint)
+    recognizer = load_recognizer(run.config, run.last_checkpoint)
     features = joint_features(recognizer.network, data, label, device)
     bodies, joints = features.values.shape[:2]
     print(f"{name}: {len(set(features.clips.tolist()))} clips, {bodies} bodies, {bodies * joints:,} joints to lay out")

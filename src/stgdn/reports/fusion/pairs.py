@@ -43,7 +43,7 @@ def open_pair(folders: object, data_root: str | None = None) -> Pair:
 
 
 def other_differences(pair: Pair) -> list[str]:
-    """Return all differences of two runs except their networks: `optimisation.lr 0.1 and 0.05`."""
+    """Return all differences of two runs except their networks: `optimizer.lr 0.1 and 0.05`."""
     first, second = (result.settings for _, result in pair)
     return [
         f"{key} {first[key]} and {second[key]}"

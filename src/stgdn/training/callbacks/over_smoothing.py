@@ -158,7 +158,8 @@ class OverSmoothing(Callback):
         for name, value in (("clips", clips), ("every", every)):
             if value < 1:
                 raise InputError(
-                    f"oversmoothing.{name}={value} must be at least 1; oversmoothing=null measures nothing"
+                    f"callbacks.over_smoothing.{name}={value} must be at least 1; "
+                    "callbacks.over_smoothing=null measures nothing"
                 )
         self.clips, self.every = clips, every
         self._sample: Tensor | None = None

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,7 @@ class KineticsReader:
     layout: Layout = field(default=OPENPOSE18, init=False)
     classes: tuple[str, ...] = field(init=False)
     max_bodies: int = field(default=2, init=False)
+    keeps_empty_frames: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         self.classes = names("actions_kinetics400")
