@@ -26,8 +26,8 @@ class SkeletonData(lightning.LightningDataModule):
 
         data = SkeletonData("data/prepared/demo", "ntu60_xsub", frames=64, sampling="resize")
 
-    The constructor reads the store's header only. `setup` opens the store: Lightning calls it in every process, and
-    without Lightning the first use of `store`, `splits` or a loader does.
+    The constructor reads the store's header, of shards nothing. `setup` opens the store: Lightning calls it in every
+    process, and without Lightning the first use of `store`, `splits` or a loader does.
 
     Args:
         store: the folder of a prepared store, the folder or URL of shards, or the opened store.
@@ -73,7 +73,8 @@ class SkeletonData(lightning.LightningDataModule):
         self._store = store if isinstance(store, PreparedStore) else None
         self.location = store.location if isinstance(store, PreparedStore) else store
         self._splits: dict[str, NDArray[np.int64]] | None = None
-        if prepare is None or is_prepared(self.location):
+        missing = prepare is not None and not is_prepared(self.location)
+        if self._store is not None or not (missing or is_sharded(self.location)):
             self._expect_fitting()
 
     def prepare_data(self) -> None:
@@ -85,7 +86,7 @@ class SkeletonData(lightning.LightningDataModule):
         """Open the store and split its clips."""
         if self._splits is not None:
             return
-        store = self._store = self._store or open_prepared(self.location)
+        store = self._store = open_prepared(self.location) if self._store is None else self._store
         self._expect_fitting()
         training = store.training(self.protocol)
         held_out = training & np.isin(store.clips["subject"], self.holdout)
@@ -114,10 +115,10 @@ class SkeletonData(lightning.LightningDataModule):
 
     @property
     def header(self) -> Header:
-        """Return the store's header: data set, classes, layout, ...; a store in one piece is not opened for it."""
+        """Return the store's header: data set, classes, layout, ...; only shards are opened for it."""
         if self._store is None and not is_sharded(self.location):
             return read_header(Path(self.location))
-        return (self._store or open_prepared(self.location)).header
+        return self.store.header if self._store is None else self._store.header
 
     @property
     def classes(self) -> list[str]:

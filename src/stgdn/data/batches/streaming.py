@@ -36,12 +36,7 @@ Streamed = tuple[int, NDArray[np.floating]]  # index of a clip, and its (rows, V
 class EpochStreams(EpochBatches):
     """Yield (epoch, [stream, number of the batch in its stream]); streams alternate, as worker processes do.
 
-    Args:
-        size: number of clips.
-        batch_size: clips in a batch over all ranks.
-        seed: None for evaluation: all clips, in batches of nearly the same size.
-        rank, ranks: index of this process and number of processes.
-        streams: number of streams that this process reads at the same time.
+    `streams` is the number of streams that this process reads at the same time, the others are those of `EpochBatches`.
     """
 
     def __init__(
@@ -64,14 +59,6 @@ class EpochStreams(EpochBatches):
         sizes = [least + (step < over) for step in range(len(self))]
         before = sum(sum(sizes[other :: self.streams]) for other in range(stream))
         return first + before, sizes[stream :: self.streams]
-
-
-def clips_in_memory(store: ShardedStore, streamed: list[Streamed]) -> ClipsInMemory:
-    """Return streamed clips in memory, in their order."""
-    clips = store.clips[[index for index, _ in streamed]]
-    frames = clips["frames"].astype(np.int64)
-    clips["row"] = np.where(frames > 0, frames.cumsum().reshape(frames.shape) - frames, 0)
-    return ClipsInMemory(clips, np.concatenate([rows for _, rows in streamed]), store.layout)
 
 
 class StreamedBatches(Dataset[Batch]):
@@ -102,11 +89,7 @@ class StreamedBatches(Dataset[Batch]):
         return len(self.indices)
 
     def __getitem__(self, key: tuple[int, list[int]]) -> Batch:
-        """Return the batch that `EpochStreams` names.
-
-        Raises:
-            StorageError: a shard cannot be read, or is damaged.
-        """
+        """Return the batch that `EpochStreams` names."""
         epoch, (stream, number) = key
         if self._next != (epoch, stream, number):
             self._batches = islice(self._stream(epoch, stream), number, None)
@@ -150,8 +133,11 @@ class StreamedBatches(Dataset[Batch]):
 
     def _batch(self, epoch: int, streamed: list[Streamed]) -> Batch:
         chosen = np.array([index for index, _ in streamed], np.int64)
-        clips = clips_in_memory(self.store, streamed)
+        records = self.store.clips[chosen]
+        frames = records["frames"].astype(np.int64)
+        records["row"] = np.where(frames > 0, frames.cumsum().reshape(frames.shape) - frames, 0)
+        clips = ClipsInMemory(records, np.concatenate([rows for _, rows in streamed]), self.store.layout)
         random_numbers = None if self.seed is None else random_numbers_at(self.seed, epoch, chosen)
         made = batch(clips, np.arange(len(chosen)), self.settings, random_numbers, self.mapping)
-        labels = torch.from_numpy(clips.clips["label"].astype(np.int64))
+        labels = torch.from_numpy(records["label"].astype(np.int64))
         return Batch(clips=torch.from_numpy(made), labels=labels, indices=torch.from_numpy(chosen), epoch=epoch)

@@ -6,6 +6,7 @@ once (`stgdn.data.store.scan`); medians, percentiles and the typical pose come f
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from stgdn.errors import InputError, choose
 
 BARS = 50  # of a histogram, about
 SMALLEST, TALLEST = 0.5, 2.5  # metres: typical bodies outside are not people, or in another unit
+
+OF_HEADER = ("dataset", "synthetic", "source", "scale", "precision", "rows", "classes", "skipped", "remarks")
 
 Masks = Mapping[str, NDArray[np.bool_]]
 
@@ -56,28 +59,25 @@ def describe(store: PreparedStore, protocol: str | None, sample: int = SAMPLE) -
     bones = median(bone_lengths(scanned.sample.transpose(2, 1, 0), store.layout), axis=1)
     height = _number(stature(bones, pose, store.layout))
     axes = ("x", "y", "confidence") if store.layout.planar else ("x", "y", "z")
+    copied: dict[str, Any] = {name: getattr(header, name) for name in OF_HEADER}
     return Contents(
-        dataset=header.dataset,
-        synthetic=header.synthetic,
-        source=header.source,
-        scale=header.scale,
+        **copied,
         folder=str(store.folder),
         megabytes=sum(path.stat().st_size for path in store.folder.iterdir()) / 1e6,
         layout=store.layout.name,
         planar=store.layout.planar,
-        precision=header.precision,
         clips=len(store),
         frames=int(clips["length"].sum(dtype=np.int64)),
-        rows=header.rows,
         protocol=protocol,
         split=split,
         official=dict(zip(("train", "test"), counts, strict=True)) if counts else None,
-        classes=header.classes,
         per_class={
             name: np.bincount(clips["label"][mask], minlength=len(header.classes)).tolist()
             for name, mask in masks.items()
         },
-        **{f"{field}s": _tally(clips[field]) for field in ("subject", "camera", "setup")},
+        subjects=_tally(clips["subject"]),
+        cameras=_tally(clips["camera"]),
+        setups=_tally(clips["setup"]),
         lengths=_lengths(clips["length"], masks),
         bodies=_tally((clips["frames"] > 0).sum(axis=1)),
         seen=seen,
@@ -87,8 +87,6 @@ def describe(store: PreparedStore, protocol: str | None, sample: int = SAMPLE) -
         height=height,
         stretched=None if store.layout.planar else int(scanned.stretched.sum()),
         sampled=len(scanned.sample),
-        skipped=header.skipped,
-        remarks=header.remarks,
         notes=[*misfit, *_notes(store, protocol, split, height)],
     )
 

@@ -62,9 +62,6 @@ def prepare(
         workers: number of processes that parse; None for one a core.
         overwrite: replace an existing store.
         bad_share: the largest share of unusable files that is accepted.
-
-    Raises:
-        InputError: too many bad files, or no usable clip.
     """
     if (Path(folder) / "store.json").exists() and not overwrite:
         return Store(folder)

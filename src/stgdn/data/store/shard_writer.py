@@ -42,7 +42,7 @@ def write_shards(
         overwrite: replace existing shards.
 
     Raises:
-        InputError: WebDataset is missing, `to` has shards or other files, or `to` cannot be written.
+        InputError: a size that is not above 0.
     """
     if not 0 < megabytes < float("inf"):
         raise InputError(f"size={megabytes} must be megabytes of a shard, above 0")
@@ -112,11 +112,7 @@ def _write_metadata(
 
 @contextmanager
 def _target(to: str, overwrite: bool) -> Iterator[tuple[fsspec.AbstractFileSystem, str]]:
-    """Yield the file system and path to write to. Old shards are removed: in a folder afterwards, elsewhere before.
-
-    Raises:
-        InputError: the location holds files that must not be replaced.
-    """
+    """Yield the file system and path to write to. Old shards are removed: in a folder afterwards, elsewhere before."""
     files, root = file_system(to)
     local = is_local(files)
     with as_storage_error(to, "written", OSError if local else Exception):

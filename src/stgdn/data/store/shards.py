@@ -70,7 +70,6 @@ class ShardedStore(PreparedStore):
     """Hold a store with its coordinates in shards; it opens without reading any shard.
 
     Attributes:
-        location: a path or URL.
         folder: the folder of the metadata; for a URL a copy in the user's cache.
         shards: the entries of `shards.json`.
         locations: (clips,) records of dtype `LOCATION`.

@@ -35,44 +35,25 @@ PREPARE_AGAIN = "prepare it again with `python src/prepare.py data=... overwrite
 
 @dataclass
 class Header:
-    """Hold the content of `store.json`.
+    """Hold the content of `store.json`."""
 
-    Attributes:
-        dataset: name of the data set, without a protocol.
-        layout: name of the joint layout, or its definition if the data set brings its own.
-        classes: class names in the order of the labels.
-        max_bodies: M, the most bodies of a clip.
-        source: path of the raw files.
-        synthetic: the clips are synthetic.
-        expected: the official number of clips if the source seemed complete.
-        precision: type of the coordinates, one of `PRECISIONS`.
-        reader: settings of the reader, without its source.
-        scale: factor from the source's unit to metres.
-        protocols: the data set's own protocols by name, the usual one first.
-        clips, rows: numbers of clips and rows.
-        checksums: CRC-32 of the other files.
-        skipped: number of clips left out, by reason.
-        remarks: number of odd clips kept, by remark.
-        format: version of this layout of files.
-    """
-
-    dataset: str
-    layout: str | dict[str, Any]
-    classes: list[str]
-    max_bodies: int
-    source: str
+    dataset: str  # name, without a protocol
+    layout: str | dict[str, Any]  # name of the joint layout, or its definition if the data set brings its own
+    classes: list[str]  # names in the order of the labels
+    max_bodies: int  # M, the most bodies of a clip
+    source: str  # path of the raw files
     synthetic: bool = False
-    expected: int | None = None
-    precision: str = "float32"
-    reader: dict[str, Any] = field(default_factory=dict)
-    scale: float = 1.0
-    protocols: dict[str, dict[str, Any]] = field(default_factory=dict)
+    expected: int | None = None  # official number of clips, if the source seemed complete
+    precision: str = "float32"  # of the coordinates, one of `PRECISIONS`
+    reader: dict[str, Any] = field(default_factory=dict)  # settings of the reader, without its source
+    scale: float = 1.0  # factor from the source's unit to metres
+    protocols: dict[str, dict[str, Any]] = field(default_factory=dict)  # the data set's own, the usual one first
     clips: int = 0
-    rows: int = 0
-    checksums: dict[str, int] = field(default_factory=dict)
-    skipped: dict[str, int] = field(default_factory=dict)
-    remarks: dict[str, int] = field(default_factory=dict)
-    format: int = FORMAT
+    rows: int = 0  # of the coordinates: bodies in frames
+    checksums: dict[str, int] = field(default_factory=dict)  # CRC-32 of the other files
+    skipped: dict[str, int] = field(default_factory=dict)  # number of clips left out, by reason
+    remarks: dict[str, int] = field(default_factory=dict)  # number of odd clips kept, by remark
+    format: int = FORMAT  # version of this layout of files
 
 
 def checksum(path: Path) -> int:
@@ -113,11 +94,7 @@ class PreparedStore(Clips):
         return _damaged(self.location, what)
 
     def _read_index(self, folder: Path) -> None:
-        """Read `store.json` and `clips.npy`.
-
-        Raises:
-            InputError: a file is missing, damaged or of another version.
-        """
+        """Read `store.json` and `clips.npy`."""
         self.folder, self.header = folder, read_header(folder)
         try:
             if self.header.precision not in PRECISIONS:
@@ -142,13 +119,10 @@ class PreparedStore(Clips):
 
 
 class Store(PreparedStore):
-    """Hold a prepared data set in one piece, opened without reading its coordinates.
-
-    Attributes:
-        coordinates: (rows, V, C), mapped from the file.
+    """Hold a prepared data set in one piece, opened without reading its coordinates (rows, V, C).
 
     Raises:
-        InputError: no store at `folder`, or one that is damaged or of another version.
+        InputError: the store is damaged.
     """
 
     def __init__(self, folder: str | Path) -> None:
