@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "benchmark": PLAIN | {"data", "model", "runs"},
     "cli": PLAIN | {"runs", "inference"},
     "slurm": {"errors"},
-    "__init__": {"inference", "model"},
+    "__init__": {"data", "inference", "model", "training"},
 }
 
 

@@ -1,22 +1,38 @@
-"""ST-GDN: spatial temporal graph deconvolutional networks for skeleton-based action recognition."""
+"""ST-GDN: spatial temporal graph deconvolutional networks for skeleton-based action recognition.
 
+The public names are imported when they are asked for: `import stgdn` alone brings no PyTorch. See docs/python.md.
+"""
+
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stgdn.data.batches.datamodule import SkeletonData
     from stgdn.inference.trained import load
     from stgdn.model.fold import fold
+    from stgdn.model.network import Network
+    from stgdn.model.whitening import Whitening
+    from stgdn.training.recognizer import Recognizer
 
-__all__ = ["fold", "load"]
+__all__ = ["Network", "Recognizer", "SkeletonData", "Whitening", "fold", "load"]
+
+MODULES = {
+    "Network": "stgdn.model.network",
+    "Recognizer": "stgdn.training.recognizer",
+    "SkeletonData": "stgdn.data.batches.datamodule",
+    "Whitening": "stgdn.model.whitening",
+    "fold": "stgdn.model.fold",
+    "load": "stgdn.inference.trained",
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
-    """Import what is asked for and not before: `import stgdn` alone brings no PyTorch."""
-    if name == "load":
-        from stgdn.inference.trained import load
+    """Return a public name, imported now."""
+    if name not in MODULES:
+        raise AttributeError(f"module 'stgdn' has no attribute '{name}'; it has {', '.join(MODULES)}")
+    return getattr(import_module(MODULES[name]), name)
 
-        return load
-    if name == "fold":
-        from stgdn.model.fold import fold
 
-        return fold
-    raise AttributeError(f"module 'stgdn' has no attribute '{name}'")
+def __dir__() -> list[str]:
+    """Return the public names beside what is imported."""
+    return sorted({*globals(), *MODULES})

@@ -144,6 +144,7 @@ def silence_lightning() -> None:
         "number of training batches .* is smaller than the logging interval",
         "treespec, LeafSpec",
         r"It is recommended to use `self.log\(.*sync_dist=True",  # what is logged is of all processes already
+        "PyTorch Profiler default schedule will be overridden",  # few test batches: all of them are recorded
         "Total length of `list` across ranks is zero",  # no held-out subjects
     ):
         warnings.filterwarnings("ignore", f".*{message}.*")
