@@ -105,7 +105,7 @@ class TestConstruction:
         data = SkeletonData(folder, "ntu60_xsub")
         assert data.classes == ["walk", "run", "sit"]
         assert (data.layout, data.mapping, data.header.dataset) == (KINECT20, None, "made_up")
-        mapped = SkeletonData(folder, "ntu60_xsub", layout=COCO17).mapping
+        mapped = SkeletonData(folder, "ntu60_xsub", layout="coco17").mapping
         assert mapped is not None
         assert (mapped.source, mapped.target) == (KINECT20, COCO17)
 

@@ -1,6 +1,6 @@
 """Clips of a prepared store for Lightning."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from stgdn.data.protocols import PROTOCOLS
 from stgdn.data.store.shards import ShardedStore, in_one_piece, is_prepared, is_sharded, open_prepared
 from stgdn.data.store.store import Header, PreparedStore, read_header
 from stgdn.errors import InputError, choose
-from stgdn.skeleton import Layout, layout
+from stgdn.skeleton import Layout
+from stgdn.skeleton import layout as joint_layout
 
 
 class SkeletonData(lightning.LightningDataModule):
@@ -37,7 +38,7 @@ class SkeletonData(lightning.LightningDataModule):
         holdout: subjects of the training split that do not train, for choosing hyperparameters.
         workers: processes that make batches; 0 makes them in the main process.
         seed: of order and augmentation.
-        layout: joints that the network sees; None for the store's.
+        layout: joints that the network sees, a layout or what `stgdn.skeleton.layout` takes; None for the store's.
         prepare: makes the store; `prepare_data` calls it if there is none. It must be picklable for `ddp_spawn`.
         changes: single values of `settings`, such as `frames=64`.
 
@@ -56,7 +57,7 @@ class SkeletonData(lightning.LightningDataModule):
         holdout: tuple[int, ...] = (),
         workers: int = 0,
         seed: int = 1,
-        layout: Layout | None = None,
+        layout: str | Mapping[str, Any] | Layout | None = None,
         prepare: Callable[[], object] | None = None,
         **changes: Any,  # noqa: ANN401
     ) -> None:
@@ -69,7 +70,8 @@ class SkeletonData(lightning.LightningDataModule):
         self.settings = replace(settings or ClipSettings(), **changes)
         self.protocol, self.holdout, self.seed = protocol, holdout, seed
         self.batch_size, self.workers = batch_size, workers
-        self._input_layout, self._prepare = layout, prepare
+        self._input_layout = None if layout is None else joint_layout(layout)
+        self._prepare = prepare
         self._store = store if isinstance(store, PreparedStore) else None
         self.location = store.location if isinstance(store, PreparedStore) else store
         self._splits: dict[str, NDArray[np.int64]] | None = None
@@ -128,12 +130,12 @@ class SkeletonData(lightning.LightningDataModule):
     @property
     def layout(self) -> Layout:
         """Return the joints that the network sees."""
-        return self._input_layout or layout(self.header.layout)
+        return self._input_layout or joint_layout(self.header.layout)
 
     @property
     def mapping(self) -> JointMap | None:
         """Return the map from the store's joints to the network's; None if they are the same."""
-        source = layout(self.header.layout)
+        source = joint_layout(self.header.layout)
         return None if self.layout == source else JointMap(source, self.layout)
 
     def train_dataloader(self) -> DataLoader[Batch]:
