@@ -41,7 +41,7 @@ def make_run(tmp_path: Path, tiny_data: Path) -> MakeRun:
         recognizer(batch["clips"])  # the running averages of the norms
         (folder / "checkpoints").mkdir(parents=True)
         OmegaConf.save(given, folder / "config.yaml", resolve=True)
-        content = {"state_dict": recognizer.state_dict(), "config": recognizer.config, "epoch": epoch}
+        content = {"state_dict": recognizer.state_dict(), "config": dict(recognizer.hparams), "epoch": epoch}
         torch.save(content, folder / "checkpoints" / "last.ckpt")
         return folder
 
