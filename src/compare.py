@@ -6,10 +6,9 @@ from stgdn.cli.entry import command
 from stgdn.cli.messages import positive_int, progress, warn
 from stgdn.data.store.shards import open_prepared
 from stgdn.errors import InputError
-from stgdn.inference.accelerator import chosen_device
-from stgdn.inference.trained import load
-from stgdn.player.prepared import changed_predictions, prepared_scenes
-from stgdn.player.writing import write_page
+from stgdn.inference.load import chosen_device, load
+from stgdn.player.page import write_page
+from stgdn.player.scenes import changed_predictions, prepared_scenes
 from stgdn.reports.fusion.disagreement import RUNS, disagreement_summary, disagreements, expect_two, print_disagreements
 from stgdn.reports.fusion.fusion_files import find_sources
 from stgdn.reports.output_file import output_path

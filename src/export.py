@@ -7,7 +7,7 @@ from stgdn.cli.messages import positive_int, warn
 from stgdn.export.clips import clips_for
 from stgdn.export.exporting import chosen_format, export, target
 from stgdn.export.facts import expect_complete
-from stgdn.inference.trained import load
+from stgdn.inference.load import load
 
 
 @command("export")

@@ -3,7 +3,7 @@
 from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
-from stgdn.inference.accelerator import chosen_device
+from stgdn.inference.load import chosen_device
 from stgdn.reports.figures.embedding_figure import embedding_figure
 from stgdn.reports.figures.embedding_page import embedding_page, write_page
 from stgdn.reports.figures.figure2 import caption, default_path, panels, print_smoothing, title

@@ -8,12 +8,11 @@ from stgdn.cli.messages import chosen_layout, positive_int, progress, warn, warn
 from stgdn.data.readers.find_clips import find_clips
 from stgdn.errors import choose
 from stgdn.files import replacing
-from stgdn.inference.accelerator import chosen_device
-from stgdn.inference.fused import load_networks
+from stgdn.inference.load import chosen_device, load_networks
 from stgdn.inference.output import FORMATS, format_predictions
-from stgdn.inference.predict import expect_complete, expected_of, predict
-from stgdn.player.raw import raw_scenes
-from stgdn.player.writing import KINDS, expect_kind, write_scenes
+from stgdn.inference.predictions import expected_of, predict
+from stgdn.player.pictures import KINDS, expect_kind, write_scenes
+from stgdn.player.scenes import raw_scenes
 from stgdn.reports.output_file import output_path
 from stgdn.runs.naming import option
 
@@ -55,7 +54,7 @@ def main(config: DictConfig) -> float | None:
             write_scenes(raw_scenes(network, found, most=shown, scale=config.scale, done=done), player)
         left = len(predictions.clips) - shown
         warn(f"written: {player}" + (f", the first {shown} clips (player_clips=N for more)" if left > 0 else ""))
-    expect_complete(predictions.unusable, len(predictions.clips) + len(predictions.unusable))
+    predictions.expect_all_usable()
     return predictions.accuracy()
 
 

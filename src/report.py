@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from stgdn.cli.entry import command
 from stgdn.cli.messages import positive_int, progress, warn
 from stgdn.errors import InputError
-from stgdn.inference.accelerator import chosen_device
+from stgdn.inference.load import chosen_device
 from stgdn.reports.output_file import output_path
 from stgdn.reports.page.mistake_section import played_mistakes
 from stgdn.reports.page.write_page import write_page

@@ -17,7 +17,7 @@ from hydra.core.global_hydra import GlobalHydra
 from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.store.prepare import prepare
 from stgdn.data.store.store import Store
-from stgdn.data.synthetic.files import DEMO_ACTIONS, write_demo
+from stgdn.data.synthetic.demo_set import DEMO_ACTIONS, write_demo
 from stgdn.errors import InputError
 from stgdn.slurm import queue
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stgdn.data.batches.datamodule import SkeletonData
-    from stgdn.inference.trained import load
+    from stgdn.inference.load import load
     from stgdn.model.fold import fold
     from stgdn.model.network import Network
     from stgdn.model.whitening import Whitening
@@ -22,7 +22,7 @@ MODULES = {
     "SkeletonData": "stgdn.data.batches.datamodule",
     "Whitening": "stgdn.model.whitening",
     "fold": "stgdn.model.fold",
-    "load": "stgdn.inference.trained",
+    "load": "stgdn.inference.load",
 }
 
 

@@ -97,13 +97,13 @@ def flush(path: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files and folders whose writers were killed."""
+    """Remove the temporary files and folders that killed writers have left."""
     for path in folder.iterdir() if folder.is_dir() else ():
         if (name := TEMPORARY.fullmatch(path.name)) and not _is_written(path, name["host"], int(name["process"])):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
-                with suppress(OSError):  # somebody else's, in a folder that is everybody's
+                with suppress(OSError):  # of another user, in a shared folder
                     path.unlink()
 
 
@@ -134,7 +134,7 @@ def _is_written(path: Path, host: str, process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # it is somebody else's
+    except PermissionError:  # a process of another user
         pass
     return True
 
@@ -200,7 +200,7 @@ def file_name(name: object, what: str) -> str:
 
     Args:
         name: without folders.
-        what: the option, or whose name it is, for errors.
+        what: the option, or what the name is for, for errors.
 
     Raises:
         InputError: it cannot, see `name_problem`.

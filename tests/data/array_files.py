@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from stgdn.data.readers.raw_files import CACHES
 from stgdn.data.store.store import Store
 
 FRAMES = 300
@@ -85,3 +86,9 @@ def write_ctr_gcn_store(path: Path, store: Store, training: NDArray[np.bool_], c
         arrays[f"y_{split}"] = np.eye(classes)[store.clips["label"][rows]]
     np.savez(path, **arrays)
     return path
+
+
+def forget_files() -> None:
+    """Forget files that readers have loaded: a file of the same time and size would not be loaded again."""
+    for cache in CACHES:
+        cache.cache_clear()

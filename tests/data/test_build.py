@@ -26,7 +26,7 @@ from stgdn.data.protocols import PROTOCOLS, Protocol
 from stgdn.data.store.description import summary
 from stgdn.data.store.store import Header, Store
 from stgdn.data.store.writer import StoreWriter
-from stgdn.data.synthetic.files import write_demo
+from stgdn.data.synthetic.demo_set import write_demo
 from stgdn.errors import InputError
 from stgdn.model.network import Network
 from stgdn.skeleton import KINECT20, LAYOUTS, define, layout, plain

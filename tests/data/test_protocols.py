@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stgdn.data.facts import names
+from stgdn.data.official_lists import official_list
 from stgdn.data.protocols import (
     COUNTS,
     NTU60_SUBJECTS,
@@ -90,7 +90,7 @@ def test_a_protocol_needs_what_it_splits_by() -> None:
 def test_official_counts_are_what_is_recorded_less_what_is_missing(
     dataset: str, protocol: str, recorded: tuple[int, int]
 ) -> None:
-    missing = [name for text in names(f"missing_{dataset}") if (name := parse_name(text))]
+    missing = [name for text in official_list(f"missing_{dataset}") if (name := parse_name(text))]
     mask = training_mask(
         protocol, [m.subject for m in missing], [m.camera for m in missing], [m.setup for m in missing]
     )
@@ -112,21 +112,21 @@ def test_check_counts() -> None:
 
 
 def test_lists_of_names() -> None:
-    actions = names("actions_ntu120")
+    actions = official_list("actions_ntu120")
     assert len(actions) == len(set(actions)) == 120
     assert (actions[0], actions[59], actions[60]) == (
         "drink water",
         "walking apart from each other",
         "put on headphone",
     )
-    assert len(names("actions_nw_ucla")) == 10
-    assert len(set(names("actions_kinetics400"))) == 400
+    assert len(official_list("actions_nw_ucla")) == 10
+    assert len(set(official_list("actions_kinetics400"))) == 400
     with pytest.raises(FileNotFoundError):
-        names("actions_elsewhere")
+        official_list("actions_elsewhere")
 
 
 def test_missing_lists() -> None:
-    small, large = set(names("missing_ntu60")), set(names("missing_ntu120"))
+    small, large = set(official_list("missing_ntu60")), set(official_list("missing_ntu120"))
     assert (len(small), len(large)) == (302, 535)
     assert small < large
     assert all(parse_name(name) for name in large)

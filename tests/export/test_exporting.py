@@ -21,7 +21,7 @@ from stgdn.data.store.store import Store
 from stgdn.errors import InputError
 from stgdn.export import exporting
 from stgdn.export.tracing import Padded, folded, trace
-from stgdn.inference.trained import TrainedNetwork
+from stgdn.inference.classifier import TrainedNetwork
 
 
 def first_clips(run: Path, count: int = 6) -> Tensor:

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from tests.conftest import DEVICES, TINY, RunCommand
 
-from stgdn.inference.probabilities import softmax
-from stgdn.runs.scores import Scores
+from stgdn.runs.scores import Scores, softmax
 
 CLOSE = 2e-2  # of the largest score: on a GPU convolutions are in TF32, on a CPU in float32
 

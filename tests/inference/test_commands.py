@@ -104,6 +104,17 @@ class TestPredict:
         assert last_line(outcome.err) == "error: 1 of 4 clips cannot be used, they are named above"
         assert [row["clip"] for row in csv.DictReader(io.StringIO(outcome.out))] == [path.stem for path in whole]
 
+    def test_a_file_for_clips_of_which_none_is_whole(self, run_command: RunCommand, run: Path, raw: Path) -> None:
+        content = sorted(raw.glob("*.skeleton"))[0].read_bytes()
+        Path("some").mkdir()
+        for name in ("one", "two"):
+            Path("some", f"{name}.skeleton").write_bytes(content[:5000])
+        for form in ("txt", "json", "csv"):
+            outcome = run_command("predict", f"run={run}", "clips=some", f"write=found.{form}")
+            assert outcome.code == 1
+            assert last_line(outcome.err) == "error: 2 of 2 clips cannot be used, they are named above"
+            assert Path(f"found.{form}").exists()
+
     def test_files_beside_their_zip_are_all_read(
         self, run_command: RunCommand, run: Path, raw: Path, tmp_path: Path
     ) -> None:

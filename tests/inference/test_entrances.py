@@ -9,25 +9,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.data.readers.kinetics.test_kinetics_reader import clip_text, person
 from tests.data.readers.pyskl.test_pyskl_reader import deep, write
+from tests.data.readers.test_kinetics import clip_text, person
 from tests.data.recordings import raw
 from tests.inference.conftest import MakeRun
 
 import stgdn
 from stgdn.data.batches.settings import ClipSettings
-from stgdn.data.clip import UNKNOWN, Clip
+from stgdn.data.clip import UNKNOWN, Clip, ClipFile
 from stgdn.data.readers.detect import Expected
 from stgdn.data.readers.find_clips import find_clips, read_clip
-from stgdn.data.readers.kinetics.kinetics_reader import KineticsReader
+from stgdn.data.readers.kinetics import KineticsReader
 from stgdn.data.store.store import Store
 from stgdn.export.onnx_file import open_onnx, write_onnx
-from stgdn.inference.live.decide import SlidingRecogniser
+from stgdn.inference.classifier import TrainedNetwork
 from stgdn.inference.live.frames import JsonFrames
-from stgdn.inference.live.window import People
-from stgdn.inference.predict import expected_of, predict
+from stgdn.inference.live.window import People, SlidingClassifier
+from stgdn.inference.predictions import predict
 from stgdn.inference.preprocessing import Preprocessing
-from stgdn.inference.trained import TrainedNetwork
 from stgdn.skeleton import OPENPOSE18, Layout
 
 Float = NDArray[np.float32]
@@ -54,7 +53,7 @@ def by_onnx(network: TrainedNetwork, recording: Recording, folder: Path) -> Floa
 
 
 def by_file(network: TrainedNetwork, path: Path) -> Float:
-    predictions = predict(network, find_clips(str(path), "auto", expected_of(network)))
+    predictions = predict(network, str(path))
     assert not predictions.unusable
     return predictions.clips[0].probabilities
 
@@ -85,7 +84,7 @@ def by_pickle(network: TrainedNetwork, recording: Recording, folder: Path) -> Fl
 
 
 def by_frames(network: TrainedNetwork, recording: Sequence[People], folder: Path) -> Float:  # noqa: ARG001
-    live = SlidingRecogniser(network, fps=1, window=len(recording), every=len(recording))
+    live = SlidingClassifier(network, fps=1, window=len(recording), every=len(recording))
     decision = [live(people) for people in recording][-1]
     assert decision is not None
     assert decision.probabilities is not None
@@ -207,7 +206,7 @@ def test_inputs_of_exported_graphs_are_made_alike(network: TrainedNetwork, tiny_
 
 def test_a_window_in_which_nobody_is_seen_decides_nothing(network: TrainedNetwork, tiny_store: Store) -> None:
     poses = alone(tiny_store)[:8]
-    live = SlidingRecogniser(network, fps=1, window=4, every=4)
+    live = SlidingClassifier(network, fps=1, window=4, every=4)
     recording: Recording = [*({1: pose} for pose in poses[:4]), *({} for _ in range(4)), *({2: p} for p in poses[4:])]
     made = [decision for people in recording if (decision := live(people))]
     assert [decision.people for decision in made] == [1, 0, 1]
@@ -253,8 +252,9 @@ class TestKinetics:
 
     def test_a_network_of_kinetics(self, tmp_path: Path) -> None:
         made = Preprocessing(OPENPOSE18, OPENPOSE18, ClipSettings(frames=7), empty_frames=True)
-        joints, present = KineticsReader("").bodies(json.loads(clip_text(*self.FRAMES)))
-        clip = made([Clip("", UNKNOWN, joints, present)])
+        (tmp_path / "clip.json").write_bytes(clip_text(*self.FRAMES))
+        whole = KineticsReader("").read_unlabelled(ClipFile("clip", str(tmp_path / "clip.json")))
+        clip, joints = made([whole]), whole.joints
         array = np.zeros((1, 7, 18, 3), np.float32)
         array[0, [1, 2, 5]] = joints[0, [1, 2, 5]]
         np.testing.assert_allclose(made([array]), clip, atol=1e-6)
@@ -273,8 +273,8 @@ class TestKinetics:
         ((source, file),) = find_clips(str(tmp_path / "clip.json"), "auto", expected).files()
         clip = read_clip(source, file)
         assert clip.present.tolist() == [[True] * 5]
-        bodies, present = KineticsReader("").bodies(json.loads(clip_text(*self.FRAMES)))
-        np.testing.assert_array_equal(clip.joints, bodies[:, present[0]])
+        whole = KineticsReader("").read_unlabelled(file)
+        np.testing.assert_array_equal(clip.joints, whole.joints[:, whole.present[0]])
         assert made([clip]).shape == (1, 3, 7, 18, 2)
 
 
@@ -315,7 +315,7 @@ class TestLongRecordings:
         poses = alone(tiny_store)
         np.savez(tmp_path / "long.npz", joints=np.tile(poses, (6, 1, 1)))
         remarks: list[str] = []
-        predict(network, find_clips(str(tmp_path / "long.npz"), "auto", expected_of(network)), remark=remarks.append)
+        predict(network, str(tmp_path / "long.npz"), remark=remarks.append)
         (told,) = remarks
         assert self.live(told) == [f"run={network.checkpoint}", f"input={tmp_path / 'long.npz'}", "pace=fast"]
 
@@ -323,5 +323,5 @@ class TestLongRecordings:
         del network.config.data["median_frames"]
         np.savez(tmp_path / "long.npz", joints=np.tile(alone(tiny_store), (6, 1, 1)))
         remarks: list[str] = []
-        predict(network, find_clips(str(tmp_path / "long.npz"), "auto", expected_of(network)), remark=remarks.append)
+        predict(network, str(tmp_path / "long.npz"), remark=remarks.append)
         assert remarks == []

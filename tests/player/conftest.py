@@ -10,9 +10,8 @@ from tests.inference.conftest import make_run, run  # noqa: F401 (fixtures)
 import stgdn
 from stgdn.data.clip import Clip
 from stgdn.data.store.store import Store
-from stgdn.inference.trained import TrainedNetwork
-from stgdn.player.prepared import stored_clip
-from stgdn.player.scenes import Reading, Scene
+from stgdn.inference.classifier import TrainedNetwork
+from stgdn.player.scenes import Explanation, Scene, stored_clip
 from stgdn.skeleton import NTU25, Layout
 
 
@@ -52,11 +51,11 @@ def made_up(
     joints = joints_of(layout, bodies, frames, seed) * present[..., None, None]
     joints[1:] += present[1:, :, None, None] * np.float32(0.3)
     ends = np.array([1, frames // 2, frames])
-    readings = []
+    explanations = []
     for network in networks:
         course = generator.dirichlet(np.ones(len(classes)), len(ends)).astype(np.float32)
         saliency = generator.uniform(0, 1, (bodies, frames, layout.num_joints)) * present[..., None]
         saliency /= saliency.max()
-        readings.append(Reading(network, ends, course, saliency.astype(np.float32)))
+        explanations.append(Explanation(network, ends, course, saliency.astype(np.float32)))
     clip = Clip(name, label, joints, present)
-    return Scene(clip, layout, classes, label, synthetic, tuple(readings))
+    return Scene(clip, layout, classes, label, synthetic, tuple(explanations))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.player.conftest import made_up
 
-from stgdn.player.writing import write_page
+from stgdn.player.page import write_page
 from stgdn.skeleton import COCO17
 
 pytest.importorskip("playwright.sync_api", reason="playwright drives the browser: make install-dev")
@@ -129,7 +129,7 @@ def test_answers_follow_the_frame(opened: Opener) -> None:
     scene = made_up("wave", frames=24, networks=("A: st_gdn, joint", "B: agcn, joint"))
     for number, row in ((0, 0), (10, 0), (11, 1), (22, 1), (23, 2)):
         page.locator("input[type=range]").fill(str(number))
-        for name, reading in zip(("A: st_gdn, joint", "B: agcn, joint"), scene.readings, strict=True):
+        for name, reading in zip(("A: st_gdn, joint", "B: agcn, joint"), scene.explanations, strict=True):
             best = reading.top(1)[0]
             cells = page.get_by_label(name).locator("tbody tr").first.locator("td")
             assert cells.first.inner_text().startswith(scene.classes[best])

@@ -12,8 +12,7 @@ from tests.player.conftest import joints_of
 
 import stgdn
 from stgdn.data.clip import Clip
-from stgdn.inference.fused import fuse_networks
-from stgdn.inference.trained import TrainedNetwork
+from stgdn.inference.classifier import TrainedNetwork, fuse_networks
 from stgdn.player.saliency import saliency
 from stgdn.skeleton import COCO17, NTU25
 

@@ -6,14 +6,13 @@ from tests.inference.conftest import MakeRun
 import stgdn
 from stgdn.data.clip import Clip
 from stgdn.data.store.store import Store
-from stgdn.inference.trained import TrainedNetwork
-from stgdn.player.prepared import prepared_scenes
-from stgdn.player.scenes import Reading, beginning, beginnings, read
+from stgdn.inference.classifier import TrainedNetwork
+from stgdn.player.scenes import Explanation, beginning, beginnings, explain, prepared_scenes
 from stgdn.skeleton import NTU25
 
 
 def test_the_course_is_that_of_cut_clips(network: TrainedNetwork, clip: Clip) -> None:
-    found = read(network, clip, NTU25, "it")
+    found = explain(network, clip, NTU25, "it")
     length = clip.present.shape[1]
     assert found.ends[-1] == length
     assert len(found.ends) == 20
@@ -38,8 +37,8 @@ def test_beginnings_begin_when_somebody_is_seen() -> None:
 
 def test_before_the_first_beginning_the_first_counts() -> None:
     course = np.array([[1, 0], [0.5, 0.5], [0, 1]], np.float32)
-    reading = Reading("", np.array([4, 7, 10]), course, np.zeros((1, 10, 25), np.float32))
-    answers = [float(reading.at(frame)[1]) for frame in range(10)]
+    explanation = Explanation("", np.array([4, 7, 10]), course, np.zeros((1, 10, 25), np.float32))
+    answers = [float(explanation.at(frame)[1]) for frame in range(10)]
     assert answers == [0, 0, 0, 0, 0, 0, 0.5, 0.5, 0.5, 1]
 
 
@@ -49,7 +48,7 @@ def test_scenes_of_a_store_compare_networks(make_run: MakeRun, tiny_store: Store
     (scene,) = prepared_scenes(networks, tiny_store, [name])
     assert scene.clip.name == name
     assert scene.synthetic
-    assert scene.truth == tiny_store.header.classes[tiny_store.clips["label"][5]]
-    assert [reading.network for reading in scene.readings] == ["joint", "bone"]
+    assert scene.true_class == tiny_store.header.classes[tiny_store.clips["label"][5]]
+    assert [explanation.network for explanation in scene.explanations] == ["joint", "bone"]
     expected = networks["bone"].probabilities([tiny_store.joints(5)])[0]
-    np.testing.assert_allclose(scene.readings[1].probabilities, expected, atol=1e-6)
+    np.testing.assert_allclose(scene.explanations[1].probabilities, expected, atol=1e-6)

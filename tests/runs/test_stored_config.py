@@ -58,7 +58,7 @@ def network(config: Config, outside: Path) -> None:
 
 def function_of_the_suite(config: Config, outside: Path) -> None:
     config["model"] = {
-        "_target_": "stgdn.data.synthetic.files.write_demo",
+        "_target_": "stgdn.data.synthetic.demo_set.write_demo",
         "folder": str(outside / "marker"),
         "name": "x",
     }
@@ -438,7 +438,7 @@ def test_loading_connects_to_nowhere(trained: object, monkeypatch: pytest.Monkey
     def refuse(place: object) -> None:
         raise AssertionError(f"{place} was opened")
 
-    monkeypatch.setattr("stgdn.inference.trained.open_prepared", refuse)
+    monkeypatch.setattr("stgdn.inference.load.open_prepared", refuse)
     assert stgdn.load(RUN).classes[:2] == ("class 0", "class 1")
 
 

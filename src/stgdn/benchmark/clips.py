@@ -18,7 +18,7 @@ from stgdn.data.batches.transforms import rotations
 from stgdn.data.clip import Clip
 from stgdn.data.store.store import Header, Store
 from stgdn.data.store.writer import StoreWriter
-from stgdn.data.synthetic.files import DEMO_ACTIONS, DEMO_SUBJECTS, view
+from stgdn.data.synthetic.demo_set import DEMO_ACTIONS, DEMO_SUBJECTS, view
 from stgdn.data.synthetic.people import perform, setup_of
 
 Float = NDArray[np.float32]

@@ -14,7 +14,7 @@ from stgdn.data.readers.ntu import ntu_text
 from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.store.prepare import available_cores, prepare
 from stgdn.data.store.store import Store
-from stgdn.data.synthetic.files import write_demo
+from stgdn.data.synthetic.demo_set import write_demo
 
 BATCH = 64
 CHOICES = 100  # batches of other clips

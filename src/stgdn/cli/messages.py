@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stgdn.errors import InputError
-from stgdn.inference.fused import Recogniser
-from stgdn.inference.trained import TrainedNetwork
+from stgdn.inference.classifier import Classifier
 from stgdn.skeleton import Layout, layout
 
 
@@ -20,9 +19,9 @@ def warn(sentence: str) -> None:
     print(f"note: {sentence}", file=sys.stderr, flush=True)
 
 
-def warn_unfinished(network: Recogniser) -> None:
+def warn_unfinished(network: Classifier) -> None:
     """Warn about networks whose training is unfinished."""
-    for member in [network] if isinstance(network, TrainedNetwork) else network.members:
+    for member in network.members:
         if not member.finished:
             warn(
                 f"{member.checkpoint} is of epoch {member.epoch} of {member.config.epochs}: its training is unfinished"

@@ -17,7 +17,7 @@ from stgdn.data.store.prepare import available_cores, prepare
 from stgdn.data.store.shards import is_prepared, open_prepared
 from stgdn.data.store.store import PreparedStore, Store
 from stgdn.data.store.writer import lock_file
-from stgdn.data.synthetic.files import write_demo
+from stgdn.data.synthetic.demo_set import write_demo
 from stgdn.errors import InputError
 from stgdn.skeleton import layout, plain
 

@@ -83,6 +83,13 @@ class Survey:
     described: Mapping[str, str | int] = field(default_factory=dict)
     synthetic: bool = False
 
+    def add(self, file: ClipFile, reason: str = "") -> None:
+        """Add a clip to `files`, or to `skipped` if there is a reason why it is unusable."""
+        if reason:
+            self.skipped.append((file.name, reason))
+        else:
+            self.files.append(file)
+
 
 class Reader(typing.Protocol):
     """Read one kind of raw source as clips. Picklable: `prepare` sends it to worker processes."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from stgdn.data.protocols import PROTOCOLS
 from stgdn.export.facts import TRAINING
-from stgdn.inference.weights_folder import METADATA_FILE, WEIGHTS
+from stgdn.inference.load import METADATA_FILE, WEIGHTS
 
 RANDOM_SETTINGS = ("crop", "jitter", "rotate", "moving_camera")
 HEADER = """---

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from stgdn.data.build import build_data
 from stgdn.data.store.shards import is_sharded
-from stgdn.inference.trained import TrainedNetwork
+from stgdn.inference.classifier import TrainedNetwork
 from stgdn.model.network import Network
 
 

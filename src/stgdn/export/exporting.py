@@ -15,8 +15,8 @@ from stgdn.export.onnx_file import open_onnx, write_onnx
 from stgdn.export.torch_file import open_torch, write_torch
 from stgdn.export.weights_files import open_folder, write_folder
 from stgdn.files import file_name, replacing, replacing_folder
-from stgdn.inference.trained import TrainedNetwork
-from stgdn.inference.weights_folder import is_weights_folder
+from stgdn.inference.classifier import TrainedNetwork
+from stgdn.inference.load import is_weights_folder
 
 
 class Format(NamedTuple):

@@ -8,8 +8,8 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from stgdn.errors import InputError
-from stgdn.inference.trained import TrainedNetwork
-from stgdn.inference.weights_folder import WEIGHTS, read_metadata
+from stgdn.inference.classifier import TrainedNetwork
+from stgdn.inference.load import WEIGHTS, read_metadata
 from stgdn.model.network import Network
 from stgdn.runs.folder import SUMMARY
 

@@ -10,13 +10,14 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from stgdn.data.build import complete
-from stgdn.data.facts import names as listed
+from stgdn.data.official_lists import official_list
 from stgdn.data.store.shards import open_prepared
 from stgdn.errors import InputError
 from stgdn.export.published_file import digest, read_published
 from stgdn.export.published_names import ORIGINS, Origin
+from stgdn.inference.classifier import TrainedNetwork
+from stgdn.inference.load import class_names
 from stgdn.inference.preprocessing import Preprocessing
-from stgdn.inference.trained import TrainedNetwork, class_names
 from stgdn.model.network import Network
 from stgdn.model.spatial import MaskedGCN
 
@@ -137,8 +138,8 @@ def known_classes(data: DictConfig) -> list[str]:
     names = class_names(data)
     if names[0] == "class 0":
         lists = {"ntu60": "actions_ntu120", "ntu120": "actions_ntu120", "kinetics": "actions_kinetics400"}
-        if data.dataset in lists and len(listed(lists[data.dataset])) >= data.num_classes:
-            return list(listed(lists[data.dataset])[: data.num_classes])
+        if data.dataset in lists and len(official_list(lists[data.dataset])) >= data.num_classes:
+            return list(official_list(lists[data.dataset])[: data.num_classes])
     return list(names)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from stgdn.export.facts import as_strings, metadata_of
 from stgdn.export.tracing import quiet, trace
-from stgdn.inference.trained import TrainedNetwork
+from stgdn.inference.classifier import TrainedNetwork
 
 OPSET = 18
 

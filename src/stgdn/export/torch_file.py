@@ -10,8 +10,8 @@ from torch import Tensor
 
 from stgdn.export.facts import metadata_of
 from stgdn.export.tracing import quiet, trace
-from stgdn.inference.trained import TrainedNetwork
-from stgdn.inference.weights_folder import METADATA_FILE
+from stgdn.inference.classifier import TrainedNetwork
+from stgdn.inference.load import METADATA_FILE
 
 
 def write_torch(network: TrainedNetwork, path: Path) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from stgdn.inference.trained import TrainedNetwork
+from stgdn.inference.classifier import TrainedNetwork
 from stgdn.model.empty_bodies import seen_frames
 from stgdn.model.fold import Affine, fold
 from stgdn.model.network import Network

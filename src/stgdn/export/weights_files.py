@@ -10,8 +10,8 @@ from torch import Tensor
 from stgdn.export.card import model_card
 from stgdn.export.facts import metadata_of
 from stgdn.export.tracing import folded as without_statistics
-from stgdn.inference.trained import TrainedNetwork, load
-from stgdn.inference.weights_folder import METADATA_FILE, WEIGHTS
+from stgdn.inference.classifier import TrainedNetwork
+from stgdn.inference.load import METADATA_FILE, WEIGHTS, load
 
 
 def write_folder(network: TrainedNetwork, folder: Path, *, folded: bool) -> None:

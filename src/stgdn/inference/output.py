@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from stgdn.data.clip import UNKNOWN
-from stgdn.inference.predict import Prediction, Predictions
+from stgdn.inference.predictions import Prediction, Predictions
 
 FORMATS = ("table", "json", "csv")
 MIN_CLASS_WIDTH, MAX_NAME_WIDTH = 20, 32  # columns that a class needs, and that a clip's name gets
@@ -26,11 +26,11 @@ def as_table(predictions: Predictions, top: int) -> str:
     """Format a row per clip with the classes side by side; the right one, where it is known, is marked with ✓."""
     top = min(top, len(predictions.classes))
     known = predictions.labelled > 0
-    longest = min(max(len(clip.name) for clip in predictions.clips), MAX_NAME_WIDTH)
+    longest = min(max((len(clip.name) for clip in predictions.clips), default=0), MAX_NAME_WIDTH)
     name = Column("clip", min_width=longest, overflow="fold")
     table = Table(name, *(["is"] if known else []), *map(str, range(1, top + 1)))
     for clip in predictions.clips:
-        label = [predictions.classes[clip.label] if clip.label != UNKNOWN else "–"] if known else []
+        label = [_class_name(predictions, clip) or "–"] if known else []
         table.add_row(clip.name, *label, *(_cell(predictions, clip, number) for number in clip.top(top)))
     console = Console(markup=False, emoji=False, highlight=False)
     console.width = max(console.width, longest + MIN_CLASS_WIDTH * (top + known))
@@ -65,9 +65,13 @@ def as_json(predictions: Predictions, top: int) -> str:
         }
         for clip in predictions.clips
     ]
-    content: dict[str, Any] = {"clips": clips, "labelled": predictions.labelled}
-    content |= {"top1": predictions.accuracy(), "top5": predictions.accuracy(5)}
-    content["unusable"] = [{"clip": name, "reason": reason} for name, reason in predictions.unusable]
+    content = {
+        "clips": clips,
+        "labelled": predictions.labelled,
+        "top1": predictions.accuracy(),
+        "top5": predictions.accuracy(5),
+        "unusable": [{"clip": name, "reason": reason} for name, reason in predictions.unusable],
+    }
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -18,17 +18,19 @@ from stgdn.data.batches.settings import ClipSettings
 from stgdn.data.batches.transforms import batch
 from stgdn.data.build import clip_settings
 from stgdn.data.clip import UNKNOWN, Clip, ClipError
-from stgdn.data.readers.bodies import clip_bodies, keeps_empty_frames, tracks_of
-from stgdn.data.readers.ntu.denoise import Track
+from stgdn.data.readers.bodies import clip_bodies, keeps_empty_frames
+from stgdn.data.readers.tracks import Track, tracks_of
 from stgdn.data.store.checks import check_bodies, expect_usable
 from stgdn.data.store.clip_arrays import ClipsInMemory
 from stgdn.errors import InputError
 from stgdn.skeleton import Layout, layout
 
+joint_map = lru_cache(maxsize=16)(JointMap)  # from one layout to another, computed once
+
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Prepares clips as the run's test did: sampling, alignment, stream, bodies; nothing is random.
+    """Prepare clips as the run's test did: sampling, alignment, stream, bodies; nothing is random.
 
     Attributes:
         layout: joints of the run's data, and of clips that name no layout.
@@ -52,7 +54,7 @@ class Preprocessing:
         """Return the network's input (N, C, T, V, M) for clips, or arrays (M, T, V, C), of the layout `joints`.
 
         Raises:
-            InputError: no clip, one that cannot be used (see `clip`), or joints that the network's cannot be made of.
+            InputError: no clip, or one that cannot be used.
         """
         joints = joints or self.layout
         mapping = self.mapping(joints)
@@ -63,24 +65,18 @@ class Preprocessing:
         return batch(store, np.arange(len(made)), self.settings, None, mapping)
 
     def mapping(self, joints: Layout) -> JointMap | None:
-        """Return the map from `joints` to the network's joints; None if they are the same.
-
-        Raises:
-            InputError: a joint that cannot be computed from the given ones.
-        """
+        """Return the map from `joints` to the network's joints; None if they are the same."""
         return None if joints == self.input_layout else joint_map(joints, self.input_layout)
 
-    def clip(self, joints: ArrayLike, of: Layout | None = None, name: str = "") -> Clip:
-        """Make an array a clip without a label, with bodies and frames chosen as for a file.
+    def clip(self, joints: ArrayLike, of: Layout | None = None) -> Clip:
+        """Make an array a clip without name and label, with bodies and frames chosen as for a file.
 
         Args:
             joints: (M, T, V, C), zeros where a body is not seen.
             of: their layout, `self.layout` if None.
-            name: of the clip, for messages.
 
         Raises:
-            ClipError: another shape, no frame, no body, or values that are not finite.
-            InputError: a body that does not measure 0.1 to 10 metres.
+            ClipError: not an array of numbers.
         """
         try:
             array = np.asarray(joints, dtype=np.float32)
@@ -88,21 +84,20 @@ class Preprocessing:
             raise ClipError("is no array of numbers (bodies, frames, joints, coordinates)") from None
         if array.ndim == 4:
             array = array[array.any(axis=(1, 2, 3))]
-        made = Clip(name, UNKNOWN, array, presence(array) if array.ndim == 4 else np.zeros((0, 0), np.bool_))
+        made = Clip("", UNKNOWN, array, _presence(array) if array.ndim == 4 else np.zeros((0, 0), np.bool_))
         expect_usable(made, of or self.layout)
-        return self.select(tracks_of(array), array.shape[1], of, name)
+        return self.select(tracks_of(array), array.shape[1], of)
 
-    def select(self, tracks: Sequence[Track], length: int, of: Layout | None = None, name: str = "") -> Clip:
+    def select(self, tracks: Sequence[Track], length: int, of: Layout | None = None) -> Clip:
         """Choose and lay out bodies as a file's, see `stgdn.data.readers.bodies`.
 
         Args:
             tracks: of all bodies, at least one.
             length: frames of the recording.
             of: layout of the joints, `self.layout` if None.
-            name: of the clip, for messages.
         """
         kept = clip_bodies(tracks, self.settings.bodies, of or self.layout, length if self.empty_frames else None)
-        return Clip(name, UNKNOWN, *kept)
+        return Clip("", UNKNOWN, *kept)
 
     def _made(self, given: Clip | ArrayLike, number: int, joints: Layout) -> Clip:
         try:
@@ -114,13 +109,7 @@ class Preprocessing:
             raise InputError(f"clip {number} cannot be used: {error}") from None
 
 
-def presence(joints: NDArray[np.floating]) -> NDArray[np.bool_]:
+def _presence(joints: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Return a mask (M, T): true from the first to the last frame in which a body of (M, T, V, C) is not all zeros."""
     seen = np.asarray(joints.any(axis=(2, 3)))
     return np.logical_or.accumulate(seen, axis=1) & np.logical_or.accumulate(seen[:, ::-1], axis=1)[:, ::-1]
-
-
-@lru_cache(maxsize=16)
-def joint_map(source: Layout, target: Layout) -> JointMap:
-    """Return the map from a layout to another; it is computed once."""
-    return JointMap(source, target)

@@ -11,11 +11,8 @@ FOUR_STREAM_WEIGHTS = {"joint": 0.6, "bone": 0.6, "joint_motion": 0.4, "bone_mot
 
 def default_weights(streams: Sequence[str]) -> list[float]:
     """Return 0.6 for joint and bone and 0.4 for their motion if all four are fused, as CTR-GCN does; else 1 each."""
-    return (
-        [FOUR_STREAM_WEIGHTS[stream] for stream in streams]
-        if set(streams) == set(FOUR_STREAM_WEIGHTS)
-        else [1.0] * len(streams)
-    )
+    weights = FOUR_STREAM_WEIGHTS if set(streams) == set(FOUR_STREAM_WEIGHTS) else dict.fromkeys(streams, 1.0)
+    return [weights[stream] for stream in streams]
 
 
 def choose_weights(streams: Sequence[str], given: Mapping[str, float | None]) -> list[float]:

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-ELEMENTS = (
-    files("stgdn.player").joinpath("html_elements.js").read_text(encoding="utf-8")
-)  # functions with which scripts make elements
+# Functions with which scripts make elements.
+ELEMENTS = files("stgdn.player").joinpath("html_elements.js").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
 class HtmlFile:
-    """Holds a page without its data.
+    """Hold a page without its data.
 
     Its policy admits its own script and style and those of its frames, and forbids all else, requests included.
 

@@ -16,15 +16,14 @@ from numpy.typing import NDArray
 from stgdn.data.batches.frame_times import FrameTimes, frame_times
 from stgdn.data.batches.joint_map import weights
 from stgdn.data.clip import Clip
-from stgdn.inference.fused import FusedNetworks, Recogniser
-from stgdn.inference.trained import TrainedNetwork
+from stgdn.inference.classifier import Classifier, TrainedNetwork
 from stgdn.skeleton import Layout
 
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
 
-def saliency(network: Recogniser, clip: Clip, layout: Layout, number: int) -> Float:
+def saliency(network: Classifier, clip: Clip, layout: Layout, number: int) -> Float:
     """Return the saliency (M, T, V) of every joint in every frame for the score of a class; the largest in a clip is 1.
 
     - It is given for joints whatever the network's stream: gradients of bones and motion are propagated back to the
@@ -40,11 +39,8 @@ def saliency(network: Recogniser, clip: Clip, layout: Layout, number: int) -> Fl
         layout: of the clip.
         number: the class.
     """
-    if isinstance(network, FusedNetworks):
-        parts = [_network_saliency(member, clip, layout, number) for member in network.members]
-        found = np.average(parts, axis=0, weights=network.weights)
-    else:
-        found = _network_saliency(network, clip, layout, number)
+    parts = [_network_saliency(member, clip, layout, number) for member in network.members]
+    found = np.average(parts, axis=0, weights=network.stream_weights)
     return (found / (found.max(initial=0) or 1)).astype(np.float32)
 
 

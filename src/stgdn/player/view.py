@@ -1,15 +1,27 @@
-"""Positions of a clip's joints as seen by a viewer: x to the right, y up, z away, around the clip's middle.
+"""A clip as a viewer sees it: positions of joints, and colours of bodies, classes and saliency.
 
-Kinect's x grows to the camera's left (see `stgdn.data.batches.joint_map`), a picture's y downward; here x grows to the
-right and y upward, so that a clip is first seen as its camera saw it.
+In positions x grows to the right, y up and z away from the viewer, around the clip's middle. Kinect's x grows to the
+camera's left (see `stgdn.data.batches.joint_map`), a picture's y downward; here a clip is first seen as its camera saw
+it.
 """
 
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 from numpy.typing import NDArray
 
 from stgdn.data.batches.joint_map import ASPECT
 from stgdn.data.clip import Clip
 from stgdn.skeleton import Layout
+
+# Colours on white, shared by pages and figures.
+BODIES = ("#0b6fb8", "#c4500b")  # a third body has the first colour again
+CLASSES = (
+    *("#0b6fb8", "#c4500b", "#1a7f45", "#9437a6", "#5d6b00"),
+    *("#b3123f", "#007d8a", "#6b4f3a", "#3d4fb5", "#59636e"),
+)
+RAMP = ("#d5dae0", "#f2a03d", "#c22a1b", "#6b0713")  # from not at all to most, at equal distances
+
+SALIENCY = LinearSegmentedColormap.from_list("saliency", RAMP)
 
 
 def positions(clip: Clip, layout: Layout) -> NDArray[np.float64]:
@@ -19,13 +31,11 @@ def positions(clip: Clip, layout: Layout) -> NDArray[np.float64]:
     0. The middle of the joints' extent is (0, 0, 0). The extent leaves out one joint in a hundred on either side, as
     sensors lose some.
     """
-    found = clip.joints.astype(np.float64) * (-1, 1, 1)
-    if layout.planar:
-        found = clip.joints.astype(np.float64) * (ASPECT, -1, 0)
-    seen = np.asarray(clip.joints.any(axis=3))  # in space, only a body that is zeros as a whole is not seen
-    present = clip.present[..., None] & (
-        seen if layout.planar else seen.any(axis=2, keepdims=True).repeat(seen.shape[2], 2)
-    )
+    found = clip.joints.astype(np.float64) * ((ASPECT, -1, 0) if layout.planar else (-1, 1, 1))
+    seen = np.asarray(clip.joints.any(axis=3))
+    if not layout.planar:  # only a body that is zeros as a whole is not seen
+        seen = np.broadcast_to(seen.any(axis=2, keepdims=True), seen.shape)
+    present = clip.present[..., None] & seen
     found[~present] = np.nan
     if not present.any():
         return found

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stgdn.inference.probabilities import softmax
-from stgdn.runs.scores import Scores
+from stgdn.runs.scores import Scores, softmax
 
 
 @dataclass(frozen=True)

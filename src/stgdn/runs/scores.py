@@ -64,3 +64,10 @@ class Scores:
         except (*DAMAGE, KeyError) as error:
             raise InputError(f"{path} is not a score file of this suite: {error}") from None
         return cls(**{key: value.item() if value.ndim == 0 else value for key, value in content.items()})
+
+
+def softmax(scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return probabilities (N, classes) of scores (N, classes)."""
+    exact = scores.astype(np.float64)
+    shares = np.exp(exact - exact.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from stgdn.data.clip import Clip, ClipError
-from stgdn.data.readers.bodies import clip_bodies, drop_empty_frames, keeps_empty_frames, tracks_by_person, tracks_of
-from stgdn.data.readers.kinetics.tracking import GAP, GATE
-from stgdn.data.readers.ntu.denoise import Track
+from stgdn.data.readers.bodies import clip_bodies, drop_empty_frames, keeps_empty_frames, tracks_by_person
+from stgdn.data.readers.pose_tracking import GAP, GATE
+from stgdn.data.readers.tracks import Track, tracks_of
 from stgdn.skeleton import NTU25, OPENPOSE18, Layout
 
 

@@ -16,11 +16,10 @@ from tests.data.readers.pyskl.test_pyskl_reader import deep, flat, write
 from stgdn.data.clip import Clip, ClipError, Reader
 from stgdn.data.readers.custom.custom_reader import CustomReader
 from stgdn.data.readers.detect import Expected
-from stgdn.data.readers.find_clips import FoundClips, find_clips, read_clip
-from stgdn.data.readers.kinetics.kinetics_reader import KineticsReader
+from stgdn.data.readers.find_clips import FoundClips, find_clips, match_label, read_clip
+from stgdn.data.readers.kinetics import KineticsReader
 from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.readers.nw_ucla import NWUCLAReader
-from stgdn.data.readers.single_clip import match_label
 from stgdn.errors import InputError
 from stgdn.skeleton import COCO17, KINECT20, NTU25, OPENPOSE18, Layout, define
 

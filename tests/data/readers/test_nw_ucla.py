@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tests.data.array_files import forget_files
 
 from stgdn.data.clip import ClipError, ClipFile, Reader
 from stgdn.data.protocols import check_counts, training_mask
-from stgdn.data.readers import archives as sources
 from stgdn.data.readers import nw_ucla
 from stgdn.data.readers.nw_ucla import NWUCLAReader, repair
 from stgdn.errors import InputError
@@ -152,7 +152,7 @@ def test_any_damage_to_a_clip_is_read_or_rejected(scratch: Path, span: tuple[int
 @given(span=spans)
 def test_any_damage_to_the_zip_is_read_or_rejected(scratch: Path, span: tuple[int, int, bytes]) -> None:
     packed = archive(scratch / "whole.zip", **{NAME: VALID, "a01_s01_e01_v01": text([], 1)})
-    sources._opened.cache_clear()
+    forget_files()
     (scratch / "broken.zip").write_bytes(damage(packed.read_bytes(), *span))
     reader = NWUCLAReader(scratch / "broken.zip")
     try:
@@ -196,7 +196,7 @@ def test_repair_interpolates_over_time() -> None:
     joints = JOINTS.astype(np.float32)
     lost = joints.copy()
     lost[[0, 2, 3], 7] = 0
-    repaired = repair(lost, KINECT20)
+    repaired = repair(lost)
     np.testing.assert_array_equal(repaired[0, 7], joints[1, 7])
     np.testing.assert_allclose(repaired[2, 7], joints[1, 7] + (joints[4, 7] - joints[1, 7]) / 3, rtol=1e-5)
     np.testing.assert_allclose(repaired[3, 7], joints[1, 7] + 2 * (joints[4, 7] - joints[1, 7]) / 3, rtol=1e-5)
@@ -208,7 +208,7 @@ def test_repair_interpolates_over_time() -> None:
 def test_repair_of_joints_never_seen() -> None:
     lost = JOINTS.astype(np.float32)
     lost[:, [0, 1, 5, 6]] = 0  # the root and its child; elbow and wrist: both go to the shoulder
-    repaired = repair(lost, KINECT20)
+    repaired = repair(lost)
     for joint, place in ((0, 2), (1, 2), (5, 4), (6, 4)):
         np.testing.assert_array_equal(repaired[:, joint], lost[:, place])
 
@@ -219,7 +219,7 @@ def test_repair_of_joints_dragged_to_the_camera() -> None:
     lost[2, 12] = 0
     lost[2, 13] *= 0.2
     lost[3, 18] *= 0.2  # no joint is zero in this frame: left alone
-    repaired = repair(lost, KINECT20)
+    repaired = repair(lost)
     np.testing.assert_allclose(repaired[2, [12, 13]], (joints[1, [12, 13]] + joints[3, [12, 13]]) / 2, rtol=1e-5)
     np.testing.assert_array_equal(repaired[3], lost[3])
 

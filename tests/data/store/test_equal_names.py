@@ -10,25 +10,23 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tests.data import own_data
-from tests.data.array_files import agcn, walk, write_agcn
+from tests.data.array_files import agcn, forget_files, walk, write_agcn
 from tests.data.clips import MakingReader
-from tests.data.readers import test_nw_ucla
-from tests.data.readers.kinetics import test_kinetics_reader as test_kinetics
+from tests.data.readers import test_kinetics, test_nw_ucla
 from tests.data.readers.ntu import test_ntu_reader as test_ntu
 from tests.data.readers.pyskl import test_pyskl_reader as test_pyskl
-from tests.data.readers.test_archives import pack
+from tests.data.readers.test_raw_files import pack
 
 from stgdn.data.clip import Clip, ClipFile, Reader
-from stgdn.data.readers.arrays import agcn_arrays, mapped
 from stgdn.data.readers.arrays.agcn_arrays import AGCNArrayReader
 from stgdn.data.readers.custom.custom_reader import CustomReader
-from stgdn.data.readers.kinetics.kinetics_reader import KineticsReader
+from stgdn.data.readers.kinetics import KineticsReader
 from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.readers.nw_ucla import NWUCLAReader
 from stgdn.data.readers.pyskl.pyskl_reader import PysklReader
 from stgdn.data.store.prepare import DUPLICATE_NAME, prepare
 from stgdn.data.store.store import Store
-from stgdn.data.synthetic.files import write_demo
+from stgdn.data.synthetic.demo_set import write_demo
 
 
 class Case(NamedTuple):
@@ -98,8 +96,7 @@ def annotations(place: Path) -> Case:
 
 
 def arrays(place: Path) -> Case:
-    mapped._mapped.cache_clear()
-    agcn_arrays._loaded.cache_clear()
+    forget_files()
     for split, T in (("train", 9), ("val", 6)):
         write_agcn(place, split, agcn(walk(T)[None])[None], ["a"], [1])
     used, left_out = (f"{place}/{split}_data_joint.npy:0" for split in ("train", "val"))

@@ -20,7 +20,7 @@ from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.data.batches.transforms import ClipSettings
 from stgdn.data.store.store import Store
 from stgdn.errors import InputError
-from stgdn.inference.accelerator import chosen_device
+from stgdn.inference.load import chosen_device
 from stgdn.model.network import Network
 from stgdn.reports.figures.embedding import JointFeatures, joint_features, time_averages, tsne_positions
 from stgdn.reports.figures.embedding_figure import Panel, embedding_figure, joint_colours

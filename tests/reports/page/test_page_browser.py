@@ -12,7 +12,7 @@ from tests.player.conftest import made_up as scene
 from tests.reports import made_up
 from tests.reports.page.pages import JOINTS, arrays, results, run
 
-from stgdn.player.content import page_content
+from stgdn.player.page import page_content
 from stgdn.reports.page.write_page import write_page
 from stgdn.runs.run import config_differences
 from stgdn.runs.scores import Scores

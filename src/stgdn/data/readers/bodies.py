@@ -1,4 +1,4 @@
-"""Make the bodies of a clip from tracks, in the same way for files, arrays and streams.
+"""Choose the bodies of a clip from tracks, in the same way for files, arrays and streams.
 
 1. A track that begins where another one ended is the same person (`tracks_by_person`).
 2. The most active bodies are kept; for planar joints those of highest confidence.
@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.clip import Clip, ClipError
-from stgdn.data.readers.kinetics.tracking import GAP, GATE
-from stgdn.data.readers.ntu.denoise import SEAM, Track, assemble, join, link_tracks, most_active
+from stgdn.data.clip import Clip
+from stgdn.data.readers.pose_tracking import GAP, GATE
+from stgdn.data.readers.tracks import Bodies, Track, assemble, frames_seen, join, link_tracks
 from stgdn.skeleton import Layout
 
-Bodies = tuple[NDArray[np.float32], NDArray[np.bool_]]
+SEAM = 0.5  # metres, between the end of a track and the beginning of the next of the same person
 
 
 def clip_bodies(tracks: Sequence[Track], most: int, layout: Layout, length: int | None = None) -> Bodies:
@@ -35,8 +35,12 @@ def clip_bodies(tracks: Sequence[Track], most: int, layout: Layout, length: int 
     Returns:
         Joints (M, T, V, 3) float32 and presence (M, T) bool as in `Clip`, main body first.
     """
-    persons = [join([tracks[index] for index in person]) for person in tracks_by_person(tracks, layout)]
-    return align_in_time(keep_main_bodies(persons, most, layout), layout, length)
+    return align_in_time(keep_main_bodies(merge_tracks(tracks, layout), most, layout), layout, length)
+
+
+def merge_tracks(tracks: Sequence[Track], layout: Layout) -> list[Track]:
+    """Join the tracks of each person (step 1)."""
+    return [join([tracks[index] for index in person]) for person in tracks_by_person(tracks, layout)]
 
 
 def tracks_by_person(tracks: Sequence[Track], layout: Layout) -> list[list[int]]:
@@ -63,31 +67,27 @@ def keep_main_bodies(tracks: Sequence[Track], most: int, layout: Layout) -> list
     return sorted(tracks, key=lambda track: -float(track.joints[..., 2].sum()))[:most]
 
 
+def most_active(tracks: Sequence[Track], most: int) -> list[Track]:
+    """Return the tracks of greatest motion, most active first; of equals the earlier one."""
+    return sorted(tracks, key=lambda track: -motion(track.joints))[:most]
+
+
+def motion(joints: NDArray[np.float64]) -> float:
+    """Return the variance over time of every coordinate of every joint, summed, in square metres; (n, V, 3)."""
+    return float(joints.var(axis=0).sum())
+
+
 def align_in_time(tracks: Sequence[Track], layout: Layout, length: int | None = None) -> Bodies:
     """Align tracks to the clip's frames and fill gaps linearly, for planar joints with confidence 0 (step 3).
 
     Arguments and result are those of `clip_bodies`.
     """
-    times = np.unique(np.concatenate([track.frames for track in tracks])) if length is None else np.arange(length)
+    times = frames_seen(tracks) if length is None else np.arange(length)
     joints, present = assemble(tracks, times)
     if layout.planar:
         for body, track in zip(joints, tracks, strict=True):
             body[~np.isin(times, track.frames), :, 2] = 0
     return joints, present
-
-
-def tracks_of(joints: NDArray[np.float32]) -> list[Track]:
-    """Return the tracks of bodies (M, T, V, 3); a body is seen in frames in which its joints are not all zeros.
-
-    Raises:
-        ClipError: no body in any frame.
-    """
-    seen = np.asarray(joints.any(axis=(2, 3)))
-    found = [Track(np.flatnonzero(at), body[at].astype(np.float64)) for body, at in zip(joints, seen, strict=True)]
-    found = [track for track in found if len(track.frames)]
-    if not found:
-        raise ClipError("no body in any frame")
-    return found
 
 
 def keeps_empty_frames(reader: Mapping[str, Any]) -> bool:

@@ -3,29 +3,27 @@
 import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig
 
-from stgdn.data.clip import ClipFile, Reader
-from stgdn.data.readers.archives import BROKEN, find_files
-from stgdn.data.readers.arrays.agcn_arrays import DATA, AGCNArrayReader
+from stgdn.data.clip import Clip, ClipFile, Reader
+from stgdn.data.readers.arrays.agcn_arrays import AGCNArrayReader, array_paths
 from stgdn.data.readers.arrays.ctr_gcn_arrays import CTRGCNArrayReader
 from stgdn.data.readers.arrays.mapped import map_array
-from stgdn.data.readers.custom.clips_table import read_table
-from stgdn.data.readers.custom.custom_reader import clip_paths
-from stgdn.data.readers.custom.dataset_yaml import FILE, read_dataset
-from stgdn.data.readers.kinetics.kinetics_reader import SPLITS, KineticsReader
+from stgdn.data.readers.custom.custom_reader import CustomReader, clip_paths
+from stgdn.data.readers.custom.dataset_yaml import FILE, Dataset
+from stgdn.data.readers.kinetics import SPLITS, KineticsReader
+from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.readers.nw_ucla import NAME, NWUCLAReader
 from stgdn.data.readers.pyskl.pyskl_reader import PysklReader, load_annotations
-from stgdn.data.readers.single_clip import CustomFiles, FileReader, KineticsFiles, NTUFiles, default_dataset
+from stgdn.data.readers.raw_files import BROKEN, find_files
 from stgdn.errors import InputError
 from stgdn.skeleton import LAYOUTS, Layout
 
-MOST_FOLDERS = 4  # folders above a clip in which dataset.yaml is searched
+MOST_PARENTS = 4  # folders above a clip in which dataset.yaml is searched
 
 
 @dataclass(frozen=True)
@@ -46,92 +44,45 @@ class Expected:
     reader: DictConfig
     empty_frames: bool | None = None
 
-    def setting(self, name: str, default: Any) -> Any:  # noqa: ANN401
-        """Return a setting of the run's reader, or `default` if there is none."""
-        return self.reader.get(name, default)
-
 
 @dataclass(frozen=True)
 class Source:
     """Hold clips and their reader.
 
     Attributes:
-        reader: parses the clips.
+        reader: gives the layout and the classes of the clips.
+        read: the method of the reader that parses a clip.
         files: the clips' files.
         left_out: (name, reason) of files that are known to be unusable.
         empty_frames: False to drop frames without a body.
     """
 
-    reader: FileReader
+    reader: Reader
+    read: Callable[[ClipFile], Clip]
     files: list[ClipFile]
     left_out: list[tuple[str, str]] = field(default_factory=list)
     empty_frames: bool = True
 
 
-def kind_of(path: Path) -> str:
-    """Return the name of a path's format; '' for a folder that is not one source as a whole.
-
-    Raises:
-        InputError: a file of an unknown format.
-    """
-    if path.is_dir():
-        return _kind_of_folder(path)
-    match path.suffix.lower():
-        case ".skeleton":
-            return "ntu"
-        case ".zip":
-            return "ntu" if any(name.endswith(".skeleton") for name in _members(path)) else "nw_ucla"
-        case ".json":
-            return "nw_ucla" if NAME.fullmatch(path.stem) else "kinetics"
-        case ".pkl":
-            return "pyskl"
-        case ".npy":
-            return "agcn_arrays"
-        case ".npz":
-            return "ctr_gcn_arrays" if {"x_train.npy", "x_test.npy"} & set(_members(path)) else "custom"
-        case ".csv":
-            return "custom"
-    raise InputError(
-        "is no clip: .skeleton, .json, .csv, .npz, .npy, .pkl and .zip are read, or name its format with reader="
-    )
-
-
-def _kind_of_folder(path: Path) -> str:
-    if (path / FILE).exists():
-        return "custom"
-    if any((path / f"{split}{name}").exists() for split in ("train", "val") for name in DATA):
-        return "agcn_arrays"
-    if (path / "x_train.npy").exists():
-        return "ctr_gcn_arrays"
-    released = ((path / split).is_dir() and (path / f"{split}_label.json").exists() for split in SPLITS)
-    return "kinetics" if any(released) else ""
-
-
-def _members(archive: Path) -> list[str]:
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            return opened.namelist()
-    except BROKEN as error:
-        raise InputError(f"cannot be read: {error}") from None
-
-
 def open_ntu(path: Path, expected: Expected) -> Source:
     """Open a `.skeleton` file, or a zip of such files."""
-    reader = NTUFiles(expected.bodies, expected.setting("denoise", "stgdn"))
-    return Source(reader, _files(path, ".skeleton"))
+    denoise = expected.reader.get("denoise", "stgdn")
+    reader = NTUReader(path, num_actions=120, max_bodies=expected.bodies, denoise=denoise)
+    return Source(reader, reader.read_unlabelled, _files(path, ".skeleton"))
 
 
 def open_nw_ucla(path: Path, expected: Expected) -> Source:  # noqa: ARG001
     """Open a JSON file of NW-UCLA, or a zip of such files."""
-    return Source(NWUCLAReader(path), _files(path, ".json"))
+    reader = NWUCLAReader(path)
+    return Source(reader, reader.read, _files(path, ".json"))
 
 
 def open_kinetics(path: Path, expected: Expected) -> Source:
     """Open a JSON file of Kinetics-Skeleton, or the released folder."""
-    tracking = expected.setting("tracking", True)
+    reader = KineticsReader(path, expected.reader.get("tracking", True))
     if path.is_dir():
-        return _open_surveyed(KineticsReader(path, tracking))
-    return Source(KineticsFiles(tracking), [ClipFile(path.stem, str(path))])
+        return _open_surveyed(reader)
+    return Source(reader, reader.read_unlabelled, [ClipFile(path.stem, str(path))])
 
 
 def open_pyskl(path: Path, expected: Expected) -> Source:
@@ -148,18 +99,18 @@ def open_pyskl(path: Path, expected: Expected) -> Source:
 
 def open_agcn(path: Path, expected: Expected) -> Source:
     """Open a folder of 2s-AGCN's or ST-GCN's arrays, or one array beside the pickle of labels."""
-    folder = path if path.is_dir() else path.parent
-    arrays = [path] if path.is_file() else [path / f"{split}{name}" for split in ("train", "val") for name in DATA]
-    shape = map_array(next((array for array in arrays if array.exists()), path)).shape
+    folder, arrays = (path, array_paths(path)) if path.is_dir() else (path.parent, [path])
+    shape = map_array(arrays[0] if arrays else path).shape
     layout = _layout(shape[3] if len(shape) == 5 else 0, expected.layout, [False, True])
     source = _open_surveyed(AGCNArrayReader(folder, layout, len(expected.classes), expected.bodies))
-    return Source(source.reader, [file for file in source.files if Path(file.path) in arrays], source.left_out)
+    return replace(source, files=[file for file in source.files if Path(file.path) in arrays])
 
 
 def open_ctr_gcn(path: Path, expected: Expected) -> Source:
     """Open CTR-GCN's `.npz`, or the folder of its arrays; the labels have one column for each class."""
-    y = map_array(path / "y_train.npy") if path.is_dir() else map_array(path, "y_train")
-    x = map_array(path / "x_train.npy") if path.is_dir() else map_array(path, "x_train")
+    x, y = (
+        map_array(path / f"{name}.npy") if path.is_dir() else map_array(path, name) for name in ("x_train", "y_train")
+    )
     fitting = [known for known in (expected.layout, *LAYOUTS.values()) if x.shape[-1] % (3 * known.num_joints) == 0]
     layout = next((known for known in fitting if not known.planar), expected.layout)
     return _open_surveyed(CTRGCNArrayReader(path, layout, y.shape[-1], expected.bodies))
@@ -168,22 +119,23 @@ def open_ctr_gcn(path: Path, expected: Expected) -> Source:
 def open_custom(path: Path, expected: Expected) -> Source:
     """Open a folder with `dataset.yaml` or one of its files; by default the run's joints in metres with y up."""
     path = path.absolute()
-    above = [path] if path.is_dir() else list(path.parents)[:MOST_FOLDERS]
+    above = [path] if path.is_dir() else list(path.parents)[:MOST_PARENTS]
     described = next((folder for folder in above if (folder / FILE).exists()), None)
     if described is None:
-        folder, dataset = path.parent, default_dataset(expected.layout, expected.classes, expected.bodies)
-        reader = CustomFiles(dataset, folder)
+        dataset = Dataset(expected.layout, expected.classes, bodies=expected.bodies)
+        reader = CustomReader(path.parent, dataset)
     else:
-        folder, reader = described, _custom_files(described)
-    reader = replace(reader, empty_frames=bool(expected.empty_frames))
+        reader = _custom_reader(described)
     paths = clip_paths(path) if path.is_dir() else [path]
-    files = [ClipFile(file.relative_to(folder).with_suffix("").as_posix(), str(file)) for file in paths]
-    return Source(reader, files)
+    read = partial(reader.read_unlabelled, empty_frames=bool(expected.empty_frames))
+    return Source(reader, read, [reader.clip_file(file) for file in paths])
 
 
 @lru_cache(maxsize=4)
-def _custom_files(folder: Path) -> CustomFiles:
-    return CustomFiles(read_dataset(folder), folder, read_table(folder))
+def _custom_reader(folder: Path) -> CustomReader:
+    reader = CustomReader(folder)
+    reader.open_dataset()
+    return reader
 
 
 def _files(path: Path, suffix: str) -> list[ClipFile]:
@@ -194,7 +146,7 @@ def _files(path: Path, suffix: str) -> list[ClipFile]:
 def _open_surveyed(reader: Reader) -> Source:
     """Return all clips that a reader finds."""
     survey = reader.survey()
-    return Source(reader, survey.files, survey.skipped)  # pyright: ignore[reportArgumentType]
+    return Source(reader, reader.read, survey.files, survey.skipped)
 
 
 def _layout(joints: int, first: Layout, flat: Iterable[bool]) -> Layout:
@@ -210,12 +162,78 @@ def _layout(joints: int, first: Layout, flat: Iterable[bool]) -> Layout:
     raise InputError(f"has bodies of {joints} joints, known layouts have others: {counts}")
 
 
-OPENERS: dict[str, Callable[[Path, Expected], Source]] = {
-    "ntu": open_ntu,
-    "nw_ucla": open_nw_ucla,
-    "kinetics": open_kinetics,
-    "pyskl": open_pyskl,
-    "agcn_arrays": open_agcn,
-    "ctr_gcn_arrays": open_ctr_gcn,
-    "custom": open_custom,
+def is_ntu(file: Path) -> bool:
+    """Return whether a file is a `.skeleton` file, or a zip of such files."""
+    return file.suffix.lower() != ".zip" or any(name.endswith(".skeleton") for name in _members(file))
+
+
+def is_nw_ucla(file: Path) -> bool:
+    """Return whether a file is a zip, or a JSON file named as in NW-UCLA."""
+    return file.suffix.lower() == ".zip" or NAME.fullmatch(file.stem) is not None
+
+
+def is_ctr_gcn(file: Path) -> bool:
+    """Return whether a file is an `.npz` with CTR-GCN's arrays."""
+    return file.suffix.lower() == ".npz" and not {"x_train.npy", "x_test.npy"}.isdisjoint(_members(file))
+
+
+def is_kinetics_release(folder: Path) -> bool:
+    """Return whether a folder has a split of Kinetics-Skeleton beside its labels."""
+    return any((folder / split).is_dir() and (folder / f"{split}_label.json").exists() for split in SPLITS)
+
+
+def _members(archive: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            return opened.namelist()
+    except BROKEN as error:
+        raise InputError(f"cannot be read: {error}") from None
+
+
+@dataclass(frozen=True)
+class Format:
+    """Describe a format of raw clips.
+
+    Attributes:
+        suffixes: of its files.
+        open: returns the clips of a path, with their reader.
+        owns_file: whether a file with one of the suffixes is of this format.
+        owns_folder: whether a folder as a whole is of this format.
+    """
+
+    suffixes: tuple[str, ...]
+    open: Callable[[Path, Expected], Source]
+    owns_file: Callable[[Path], bool] = lambda file: True  # noqa: ARG005
+    owns_folder: Callable[[Path], bool] = lambda folder: False  # noqa: ARG005
+
+
+# The first format that owns a path is taken.
+FORMATS = {
+    "custom": Format((".csv", ".npz"), open_custom, lambda file: not is_ctr_gcn(file), lambda f: (f / FILE).exists()),
+    "ntu": Format((".skeleton", ".zip"), open_ntu, is_ntu),
+    "nw_ucla": Format((".json", ".zip"), open_nw_ucla, is_nw_ucla),
+    "kinetics": Format((".json",), open_kinetics, owns_folder=is_kinetics_release),
+    "pyskl": Format((".pkl",), open_pyskl),
+    "agcn_arrays": Format((".npy",), open_agcn, owns_folder=lambda folder: bool(array_paths(folder))),
+    "ctr_gcn_arrays": Format((".npz",), open_ctr_gcn, owns_folder=lambda folder: (folder / "x_train.npy").exists()),
 }
+
+
+def kind_of(path: Path) -> str:
+    """Return the name of a path's format, a key of `FORMATS`; '' for a folder that is not one source as a whole.
+
+    Raises:
+        InputError: a file of an unknown format.
+    """
+    if path.is_dir():
+        return next((name for name, known in FORMATS.items() if known.owns_folder(path)), "")
+    fitting = {name: known for name, known in FORMATS.items() if path.suffix.lower() in known.suffixes}
+    if not fitting:
+        raise InputError(f"is no clip: {', '.join(suffixes())} are read, or name its format with reader=")
+    return next(name for name, known in fitting.items() if known.owns_file(path))
+
+
+def suffixes(reader: str = "auto") -> list[str]:
+    """Return the suffixes of a format's files, of all formats for `auto`."""
+    formats = FORMATS.values() if reader == "auto" else [FORMATS[reader]]
+    return sorted({suffix for known in formats for suffix in known.suffixes})

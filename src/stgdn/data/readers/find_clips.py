@@ -6,22 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from stgdn.data.clip import Clip, ClipError, ClipFile
+from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile
 from stgdn.data.readers.bodies import drop_empty_frames
-from stgdn.data.readers.detect import OPENERS, Expected, Source, kind_of
+from stgdn.data.readers.detect import FORMATS, Expected, Source, kind_of, suffixes
 from stgdn.data.store.checks import expect_usable
 from stgdn.errors import InputError, choose
 
-SUFFIXES = {
-    "ntu": (".skeleton", ".zip"),
-    "nw_ucla": (".json", ".zip"),
-    "kinetics": (".json",),
-    "pyskl": (".pkl",),
-    "agcn_arrays": (".npy",),
-    "ctr_gcn_arrays": (".npz",),
-    "custom": (".csv", ".npz"),
-}
-ASIDE = re.compile(r"clips\.csv|.*_label\.(json|pkl)|__MACOSX|\..*")  # what stands beside clips and is none
+ASIDE = re.compile(r"clips\.csv|.*_label\.(json|pkl)|__MACOSX|\..*")  # files and folders beside clips
 MOST_FOLDERS = 4  # how deep clips may lie below a folder
 HEAD = 4096  # bytes in which a clip's JSON names its poses
 
@@ -52,17 +43,17 @@ def find_clips(clips: str | Sequence[str], reader: str, expected: Expected) -> F
 
     Args:
         clips: files, folders or patterns.
-        reader: one of `OPENERS`, or `auto` to detect the format.
+        reader: one of `FORMATS`, or `auto` to detect the format.
         expected: defaults for what the files do not say.
 
     Raises:
         InputError: no such path, no clip in it, or a single file that is no clip.
     """
-    choose(reader, ("auto", *OPENERS), "reader")
+    choose(reader, ("auto", *FORMATS), "reader")
     found, patterns = FoundClips(), [clips] if isinstance(clips, str) else list(clips)
     for path in [path for pattern in patterns for path in _clip_paths(str(pattern), reader)]:
         try:
-            source = OPENERS[kind_of(path) if reader == "auto" else reader](path, expected)
+            source = FORMATS[kind_of(path) if reader == "auto" else reader].open(path, expected)
         except InputError as error:
             found.left_out.append((str(path), str(error)))
             continue
@@ -71,8 +62,9 @@ def find_clips(clips: str | Sequence[str], reader: str, expected: Expected) -> F
     if not len(found) and len(found.left_out) == 1:
         raise InputError(": ".join(found.left_out[0]))
     if not len(found) and not found.left_out:
-        known = SUFFIXES.get(reader) or sorted({suffix for suffixes in SUFFIXES.values() for suffix in suffixes})
-        raise InputError(f"no clip in {', '.join(patterns)}: looked for files that end in {', '.join(known)}")
+        raise InputError(
+            f"no clip in {', '.join(patterns)}: looked for files that end in {', '.join(suffixes(reader))}"
+        )
     return found
 
 
@@ -83,7 +75,7 @@ def read_clip(source: Source, file: ClipFile, scale: float = 1.0) -> Clip:
         ClipError: the clip cannot be used; the message is the reason.
     """
     try:
-        clip = source.reader.read(file)
+        clip = source.read(file)
         clip = clip if source.empty_frames else drop_empty_frames(clip)
         if scale != 1 and not source.reader.layout.planar:
             clip.joints = clip.joints * clip.joints.dtype.type(scale)
@@ -91,6 +83,26 @@ def read_clip(source: Source, file: ClipFile, scale: float = 1.0) -> Clip:
     except InputError as error:
         raise ClipError(str(error)) from None
     return clip
+
+
+def match_label(label: int, reader_classes: tuple[str, ...], network_classes: tuple[str, ...]) -> int:
+    """Return a clip's label among the network's classes, by name, or by number if one of both has no names; -1 if none.
+
+    Args:
+        label: index in the reader's classes, -1 if unknown.
+        reader_classes: the reader's classes.
+        network_classes: the network's.
+    """
+    if not 0 <= label < len(reader_classes):
+        return UNKNOWN
+    if _are_numbered(reader_classes) or _are_numbered(network_classes):
+        return label if len(reader_classes) <= len(network_classes) else UNKNOWN
+    return network_classes.index(reader_classes[label]) if reader_classes[label] in network_classes else UNKNOWN
+
+
+def _are_numbered(classes: tuple[str, ...]) -> bool:
+    """Return whether classes have numbers as names: `class 0`, `class 1`, ..."""
+    return all(re.fullmatch("class [0-9]+", name) for name in classes)
 
 
 def _clip_paths(given: str, reader: str) -> Iterator[Path]:
@@ -114,11 +126,11 @@ def _clip_paths(given: str, reader: str) -> Iterator[Path]:
 
 def _paths_below(folder: Path, reader: str) -> Iterator[Path]:
     """Yield files that may be clips in a folder and its subfolders, in the order of their names."""
-    suffixes = SUFFIXES.get(reader) or [suffix for known in SUFFIXES.values() for suffix in known]
+    known = suffixes(reader)
     for path in sorted(folder.rglob("*")):
         parts, suffix = path.relative_to(folder).parts, path.suffix.lower()
         hidden = len(parts) > MOST_FOLDERS + 1 or any(ASIDE.fullmatch(part) for part in parts)
-        if suffix in suffixes and not hidden and (suffix != ".json" or reader != "auto" or _has_poses(path)):
+        if suffix in known and not hidden and (suffix != ".json" or reader != "auto" or _has_poses(path)):
             yield path
 
 

@@ -5,7 +5,6 @@ subject, episode (repetition) and view (camera). The set is distributed as one z
 is; a folder of the unpacked files is read too.
 """
 
-import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
-from stgdn.data.facts import names
-from stgdn.data.readers.archives import find_files, read_bytes
-from stgdn.data.readers.bodies import align_in_time, tracks_of
-from stgdn.data.readers.ntu.denoise import Track
-from stgdn.data.readers.repair import fill_missing
+from stgdn.data.official_lists import official_list
+from stgdn.data.readers.raw_files import find_files, json_object, read_bytes
+from stgdn.data.readers.tracks import Track, assemble, fill_missing, to_float32, tracks_of
 from stgdn.errors import InputError
 from stgdn.skeleton import KINECT20, Layout
 
@@ -45,13 +42,13 @@ class NWUCLAReader:
     max_bodies: int = field(default=1, init=False)
 
     def __post_init__(self) -> None:
-        self.classes = names("actions_nw_ucla")
+        self.classes = official_list("actions_nw_ucla")
 
     def survey(self) -> Survey:
         """List the clips; `expected` is set if at least 95 % of the 1,484 are there.
 
         Raises:
-            InputError: there is no JSON file at `source`, or the zip is broken.
+            InputError: there is no JSON file at `source`.
         """
         found = find_files(self.source, ".json")
         if not found:
@@ -62,34 +59,25 @@ class NWUCLAReader:
             )
         survey = Survey([])
         for file in found:
-            if reason := _outside(file.name):
-                survey.skipped.append((file.name, reason))
-            else:
-                survey.files.append(file)
+            survey.add(file, _outside(file.name))
         if len({file.name for file in survey.files}) >= 0.95 * CLIPS:
             survey.expected = CLIPS
         return survey
 
     def read(self, file: ClipFile) -> Clip:
-        """Parse one clip, leave out frames without a body and repair missing joints, see `repair`.
-
-        Raises:
-            ClipError: the file cannot be read or is garbled, its label is not that of its action, it has other than
-                20 joints, a coordinate that is not finite, or no body in any frame.
-        """
-        reason = _outside(file.name)
-        if reason:
+        """Parse one clip, leave out frames without a body and fill in missing joints, see `seen_joints`."""
+        if reason := _outside(file.name):
             raise ClipError(reason)
         action, subject, episode, view = _numbers(file.name)
-        content = _parse(read_bytes(file, MAX_BYTES))
+        content = json_object(read_bytes(file, MAX_BYTES))
         label, stated = ACTIONS.index(action), content.get("label")
         if not isinstance(stated, int):
             raise ClipError("has no whole number 'label'")
         if stated != label + 1:
             raise ClipError(f"has label {stated}, but action {action} is label {label + 1}")
         (track,) = tracks_of(_coordinates(content.get("skeletons"))[None])
-        repaired = repair(track.joints.astype(np.float32), self.layout, track.frames)
-        joints, present = align_in_time([Track(track.frames, repaired.astype(np.float64))], self.layout)
+        repaired = repair(track.joints.astype(np.float32), track.frames)
+        joints, present = assemble([Track(track.frames, repaired.astype(np.float64))])
         return Clip(file.name, label, joints, present, subject=subject, camera=view, replication=episode)
 
 
@@ -106,22 +94,8 @@ def _outside(name: str) -> str:
     return "" if numbers[0] in ACTIONS else f"action {numbers[0]} is not among {', '.join(map(str, ACTIONS))}"
 
 
-def _parse(text: bytes) -> dict[str, object]:
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ClipError(f"is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ClipError("is JSON, but not one object with 'skeletons' and 'label'")
-    return content
-
-
 def _coordinates(skeletons: object) -> NDArray[np.float32]:
-    """Check the value of 'skeletons' and return it as (T, 20, 3) float32, metres.
-
-    Raises:
-        ClipError: see `NWUCLAReader.read`.
-    """
+    """Check the value of 'skeletons' and return it as (T, 20, 3) float32, metres."""
     if not isinstance(skeletons, list):
         raise ClipError("has no list 'skeletons'")
     if not skeletons:
@@ -135,31 +109,12 @@ def _coordinates(skeletons: object) -> NDArray[np.float32]:
         raise ClipError(f"'skeletons' has the shape {joints.shape}, expected (frames, {V}, 3)")
     if joints.shape[1] != V:
         raise ClipError(f"body with {joints.shape[1]} joints, expected {V}")
-    with np.errstate(over="ignore"):
-        joints = joints.astype(np.float32)
-    bad = np.argwhere(~np.isfinite(joints))
-    if len(bad):
-        raise ClipError(f"joint {bad[0, 1]} in frame {bad[0, 0]} is not finite")
-    return joints
+    return to_float32(joints)
 
 
-def repair(
-    joints: NDArray[np.float32], layout: Layout, frames: NDArray[np.integer] | None = None
-) -> NDArray[np.float32]:
-    """Fill in joints that are missing, see `seen_joints`.
-
-    Args:
-        joints: (T, V, 3), metres; not changed.
-        layout: gives the parent of each joint.
-        frames: (T,) frame numbers of the rows, ascending; None for consecutive frames.
-
-    Returns:
-        (T, V, 3) float32, see `fill_missing`.
-
-    Raises:
-        ClipError: no joint was seen in any frame.
-    """
-    return fill_missing(joints, seen_joints(joints), layout, frames)
+def repair(joints: NDArray[np.float32], frames: NDArray[np.integer] | None = None) -> NDArray[np.float32]:
+    """Fill in joints (T, V, 3) that are missing, see `seen_joints` and `fill_missing`; `frames` (T,) as there."""
+    return fill_missing(joints, seen_joints(joints), KINECT20, frames)
 
 
 def seen_joints(joints: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -11,15 +11,14 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from stgdn.inference.live.decide import Decision, StreamStatistics
+from stgdn.inference.live.follow import StreamStatistics
+from stgdn.inference.live.window import Decision
 
 FORMATS = ("auto", "json", "line")
 
-Emit = Callable[[Decision, int], None]
-
 
 @contextmanager
-def open_display(form: str) -> Iterator[Emit]:
+def open_display(form: str) -> Iterator[Callable[[Decision, int], None]]:
     """Open the display that decisions are written to; `auto` is one line on a terminal, else JSON."""
     console = Console(markup=False, emoji=False, highlight=False)
     if form == "json" or (form == "auto" and not console.is_terminal):

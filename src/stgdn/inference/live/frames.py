@@ -1,4 +1,4 @@
-"""Frames one at a time: of clips that are replayed, or as lines of JSON from a pipe or a socket.
+"""The input stream of `src/live.py`: frames of clips that are replayed, or lines of JSON from a pipe or a socket.
 
 A line is a frame, `{"bodies": [{"id": 7, "joints": [[x, y, z], ...]}, ...]}`: V joints in metres, y up (in a picture x,
 y and confidence, see docs/data.md). A person who is not listed is absent from the frame.
@@ -11,24 +11,94 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
+from omegaconf import DictConfig
 
 from stgdn.data.batches.gather import Float
 from stgdn.data.clip import Clip
+from stgdn.data.readers.find_clips import FoundClips, find_clips
 from stgdn.data.store.checks import FARTHEST
-from stgdn.errors import InputError
+from stgdn.errors import InputError, choose
+from stgdn.inference.classifier import Classifier
 from stgdn.inference.live.window import People
+from stgdn.inference.predictions import expected_of, read_usable
 from stgdn.skeleton import Layout
 
 MAX_LINE_BYTES = 1 << 20  # bytes; a frame of two bodies has some 2,000
 MAX_PEOPLE = 100
 BLOCK = 1 << 16
+PACES = ("real", "fast")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-class BadLineError(Exception):
-    """A line is not a frame; the message is the kind of mistake."""
+@dataclass(frozen=True)
+class Stream:
+    """Hold a stream of frames.
+
+    Attributes:
+        frames: the people of each frame.
+        layout: of the joints.
+        skipped: number of invalid lines by kind of mistake, updated while the stream is read.
+        may_wait: whether frames may wait for decisions.
+    """
+
+    frames: Iterable[People]
+    layout: Layout
+    skipped: Counter[str]
+    may_wait: bool
+
+
+def open_stream(config: DictConfig, network: Classifier, layout: Layout | None, warn: Callable[[str], None]) -> Stream:
+    """Open the stream of `config.input` or `config.listen`.
+
+    Args:
+        config: of `conf/live.yaml`.
+        network: the network that will classify the stream.
+        layout: joints of the input if it does not name them; None for those of the run's data.
+        warn: called with each message for the user, one sentence.
+
+    Raises:
+        InputError: neither or both are given, or clips of several layouts.
+    """
+    if (config.input is None) == (config.listen is None):
+        raise InputError("say either input=FILE, input=- for standard input, or listen=127.0.0.1:PORT")
+    joints, pace = layout or network.layout, choose(config.pace, PACES, "pace")
+    if config.listen is not None or config.input == "-":
+        if config.listen is None:
+            blocks = standard_input()
+        else:
+            blocks = listen(config.listen, lambda address: warn(f"listening at {address}"))
+        frames = JsonFrames(blocks, joints)
+        return Stream(frames, joints, frames.skipped, may_wait=False)
+    found = find_clips(config.input, config.reader, expected_of(network, layout))
+    layouts = list(dict.fromkeys(source.reader.layout for source in found.sources))
+    if len(layouts) != 1:
+        raise InputError(f"{config.input} has clips of {len(layouts)} joint layouts: a stream is of one")
+    fps = config.fps if pace == "real" else None
+    return Stream(replay(_usable_clips(found, config.scale, warn), fps), layouts[0], Counter(), may_wait=fps is None)
+
+
+def _usable_clips(found: FoundClips, scale: float, warn: Callable[[str], None]) -> Iterator[Clip]:
+    """Yield the clips that can be used; call `warn` for the others.
+
+    Raises:
+        InputError: there are none.
+    """
+
+    def left_out(name: str, reason: str) -> None:
+        warn(f"left out: {name}: {reason}")
+
+    for name, reason in found.left_out:
+        left_out(name, reason)
+    some = False
+    for _, _, clip in read_usable(found, scale, left_out):
+        some = True
+        yield clip
+    if not some:
+        raise InputError("no clip can be used, see above")
 
 
 def replay(clips: Iterable[Clip], fps: float | None) -> Iterator[People]:
@@ -42,8 +112,12 @@ def replay(clips: Iterable[Clip], fps: float | None) -> Iterator[People]:
             yield {(number, body): joints for body, joints in enumerate(clip.joints[:, frame])}
 
 
+class BadLineError(Exception):
+    """A line is not a frame; the message is the kind of mistake."""
+
+
 class JsonFrames:
-    """Reads frames from lines of JSON; invalid lines are skipped and counted.
+    """Read frames from lines of JSON; invalid lines are skipped and counted.
 
     Args:
         blocks: bytes as they arrive; b"" ends them.
@@ -156,14 +230,8 @@ def listen(address: str, announce: Callable[[str], None]) -> Iterator[bytes]:
 
 
 def _received(server: socket.socket) -> Iterator[bytes]:
+    """Yield what the first client sends."""
     with server:
         connection, _ = server.accept()
-    with connection:
-        while True:
-            try:
-                block = connection.recv(BLOCK)
-            except ConnectionError:
-                return
-            if not block:
-                return
-            yield block
+    with connection, suppress(ConnectionError):
+        yield from iter(lambda: connection.recv(BLOCK), b"")

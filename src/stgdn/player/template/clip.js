@@ -1,4 +1,4 @@
-/** Everything that is shown; see stgdn.player.content for what it holds. */
+/** Everything that is shown; see stgdn.player.page for what it holds. */
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const NOWHERE = -32768;
 

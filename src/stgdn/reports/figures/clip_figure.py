@@ -7,8 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip
-from stgdn.player.colours import BODIES
-from stgdn.player.view import extent, positions
+from stgdn.player.view import BODIES, extent, positions
 from stgdn.skeleton import Layout
 
 ROOM = 0.1  # beside the bodies, a share of what they take up

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from stgdn.errors import InputError
-from stgdn.inference.probabilities import softmax
 from stgdn.reports.fusion.alignment import StreamScores, align_scores, expect_sound
+from stgdn.runs.scores import softmax
 
 RUNS = ("A", "B")
 LONGEST = 24  # of a class's name in the table

@@ -8,9 +8,9 @@ import torch
 
 from stgdn.data.store.shards import open_prepared
 from stgdn.errors import InputError
-from stgdn.inference.trained import load
-from stgdn.player.content import page_content
-from stgdn.player.prepared import changed_predictions, prepared_scenes
+from stgdn.inference.load import load
+from stgdn.player.page import page_content
+from stgdn.player.scenes import changed_predictions, prepared_scenes
 from stgdn.reports.mistakes import mistakes
 from stgdn.runs.folder import SCORES
 from stgdn.runs.result import Result

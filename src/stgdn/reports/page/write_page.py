@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stgdn.files import replacing
-from stgdn.player import writing as player
+from stgdn.player import page as player
 from stgdn.player.html_file import HtmlFile
 from stgdn.reports.page.run_section import page_content
 from stgdn.reports.page.table_section import html_list, html_tables

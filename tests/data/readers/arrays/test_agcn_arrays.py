@@ -10,11 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.conftest import RunCommand
-from tests.data.array_files import agcn, walk, write_agcn, write_agcn_store
+from tests.data.array_files import agcn, forget_files, walk, write_agcn, write_agcn_store
 
 from stgdn.data.batches.transforms import ClipSettings, batch
 from stgdn.data.clip import Clip, ClipError, ClipFile, Reader
-from stgdn.data.readers.arrays import agcn_arrays, mapped
 from stgdn.data.readers.arrays.agcn_arrays import AGCNArrayReader
 from stgdn.data.store.checks import check
 from stgdn.data.store.prepare import prepare
@@ -35,8 +34,7 @@ def row(*bodies: Float, T: int = 40) -> Float:
 
 
 def folder(place: Path, *clips: NDArray[np.floating], split: str = "train", layout: str = "ntu25") -> AGCNArrayReader:
-    mapped._mapped.cache_clear()
-    agcn_arrays._loaded.cache_clear()
+    forget_files()
     names = [f"clip{number}" for number in range(len(clips))]
     return AGCNArrayReader(write_agcn(place, split, np.stack(clips), names, [1] * len(clips)), layout, 3)
 
@@ -256,7 +254,7 @@ def test_any_files_are_read_or_refused(
         if content is not None:
             whole = path.read_bytes()
             path.write_bytes(whole[: at % len(whole)] + content + whole[at % len(whole) + len(content) :])
-    mapped._mapped.cache_clear()
+    forget_files()
     try:
         for file in reader.survey().files:
             check(reader.read(file), reader)

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import RunCommand
-from tests.data.array_files import ctr_gcn, write_ctr_gcn_store
+from tests.data.array_files import ctr_gcn, forget_files, write_ctr_gcn_store
 
 from stgdn.data.batches.transforms import ClipSettings, batch
 from stgdn.data.clip import Clip, ClipError, ClipFile, Reader
-from stgdn.data.readers.arrays import mapped
 from stgdn.data.readers.arrays.ctr_gcn_arrays import CTRGCNArrayReader
 from stgdn.data.store.checks import check
 from stgdn.data.store.prepare import prepare
@@ -31,7 +30,7 @@ def arrays(**changes: object) -> dict[str, Any]:
 
 
 def write(folder: Path, **changes: object) -> CTRGCNArrayReader:
-    mapped._mapped.cache_clear()
+    forget_files()
     np.savez(folder / "NTU60_CS.npz", **{key: value for key, value in arrays(**changes).items() if value is not None})
     return CTRGCNArrayReader(folder / "NTU60_CS.npz", "ntu25", 3)
 
@@ -151,7 +150,7 @@ def test_any_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, c
     start = int(at * len(content))
     content[start : start + len(change)] = change
     reader.source.write_bytes(content)
-    mapped._mapped.cache_clear()
+    forget_files()
     try:
         for file in reader.survey().files:
             check(reader.read(file), reader)

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tests.data.array_files import forget_files
 
 from stgdn.data.clip import ClipError
-from stgdn.data.readers.arrays import mapped
 from stgdn.data.readers.arrays.mapped import map_array, read_row
 from stgdn.errors import InputError
 
@@ -31,7 +31,7 @@ def header(text: str, data: bytes = b"") -> bytes:
 
 
 def write(folder: Path, content: bytes, name: str = "a.npy") -> Path:
-    mapped._mapped.cache_clear()
+    forget_files()
     (folder / name).write_bytes(content)
     return folder / name
 

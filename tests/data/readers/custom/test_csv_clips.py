@@ -27,9 +27,9 @@ def test_equals_a_plain_reader() -> None:
             for axis, name in enumerate("xyz"):
                 cell = row[f"{joint}_{name}"]
                 assert (
-                    body.places[frame, number, axis] == float(cell)
+                    body.positions[frame, number, axis] == float(cell)
                     if cell
-                    else np.isnan(body.places[frame, number])[axis]
+                    else np.isnan(body.positions[frame, number])[axis]
                 )
     assert body.frames.tolist() == list(range(6))
     assert (body.confidence == 1).all()
@@ -43,28 +43,28 @@ def test_columns_in_any_order_and_as_spreadsheets_save_them() -> None:
     lines += [", ".join(str(pose.ravel()[column]) for column in order) for pose in joints]
     content = b"\xef\xbb\xbf" + ("\r\n".join(lines) + "\r\n\r\n").encode()
     (body,) = read_csv(content, STICK).bodies
-    np.testing.assert_array_equal(body.places, joints)
+    np.testing.assert_array_equal(body.positions, joints)
 
 
 def test_frames_have_numbers_and_may_be_lost() -> None:
     joints = moving(4, 4, 3)
     (body,) = read_csv(csv(joints, columns={"frame": [7, 3, "12.0", 4]}), STICK).bodies
     assert body.frames.tolist() == [3, 4, 7, 12]
-    np.testing.assert_array_equal(body.places, joints[[1, 3, 0, 2]])
+    np.testing.assert_array_equal(body.positions, joints[[1, 3, 0, 2]])
 
 
 def test_bodies_have_names() -> None:
     joints = moving(5, 4, 3)
     recording = read_csv(csv(joints, columns={"body": ["b", "a", "b", "a", "b"], "frame": [0, 0, 1, 2, 3]}), STICK)
     assert [body.frames.tolist() for body in recording.bodies] == [[0, 1, 3], [0, 2]]
-    np.testing.assert_array_equal(recording.bodies[1].places, joints[[1, 3]])
+    np.testing.assert_array_equal(recording.bodies[1].positions, joints[[1, 3]])
     recording = read_csv(csv(joints, columns={"body": ["b", "a", "b", "a", "b"]}), STICK)
     assert [body.frames.tolist() for body in recording.bodies] == [[0, 1, 2], [0, 1]]
 
 
-def test_facts_stand_in_columns() -> None:
+def test_metadata_stand_in_columns() -> None:
     content = csv(moving(3, 4, 3), columns={"label": "wave", "subject": ["3", "", "3"], "camera": ""})
-    assert read_csv(content, STICK).facts == {"label": "wave", "subject": "3"}
+    assert read_csv(content, STICK).metadata == {"label": "wave", "subject": "3"}
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_types_and_orders(dtype: str) -> None:
     joints = (moving(2, 5, 4, 3) * 9).astype(dtype)
     for given_joints in (joints, np.asfortranarray(joints)):
         bodies = read_npz(npz(joints=given_joints), STICK).bodies
-        np.testing.assert_array_equal([body.places for body in bodies], joints.astype(np.float64))
+        np.testing.assert_array_equal([body.positions for body in bodies], joints.astype(np.float64))
         assert bodies[1].frames.tolist() == [0, 1, 2, 3, 4]
         assert (bodies[0].confidence == 1).all()
 
@@ -52,12 +52,12 @@ def test_one_body_without_its_axis_and_compressed() -> None:
     file = io.BytesIO()
     np.savez_compressed(file, joints=moving(5, 4, 3), other=np.array([object()], dtype=object))
     (body,) = read_npz(file.getvalue(), STICK).bodies
-    np.testing.assert_array_equal(body.places, moving(5, 4, 3))
+    np.testing.assert_array_equal(body.positions, moving(5, 4, 3))
 
 
-def test_facts() -> None:
+def test_metadata() -> None:
     content = npz(joints=moving(5, 4, 3), label="wave", subject=3, camera=np.array([2]), replication=np.uint8(1))
-    assert read_npz(content, STICK).facts == {"label": "wave", "subject": 3, "camera": 2, "replication": 1}
+    assert read_npz(content, STICK).metadata == {"label": "wave", "subject": 3, "camera": 2, "replication": 1}
 
 
 def test_confidence_in_the_picture() -> None:
@@ -65,7 +65,7 @@ def test_confidence_in_the_picture() -> None:
     third = np.concatenate([joints, sure[..., None]], axis=-1)
     for content in (npz(joints=joints, confidence=sure), npz(joints=third)):
         bodies = read_npz(content, COCO17).bodies
-        np.testing.assert_array_equal([body.places for body in bodies], joints)
+        np.testing.assert_array_equal([body.positions for body in bodies], joints)
         np.testing.assert_array_equal([body.confidence for body in bodies], sure)
     (body,) = read_npz(npz(joints=joints[0], confidence=sure[0]), COCO17).bodies
     np.testing.assert_array_equal(body.confidence, sure[0])
@@ -165,7 +165,7 @@ def test_the_array_that_was_checked_is_the_one_that_is_read() -> None:
         made.writestr("joints", bytes(1 << 20))  # numpy takes a name without .npy first
         made.writestr("joints.npy", npy(JOINTS))
     (body,) = read_npz(file.getvalue(), STICK).bodies
-    np.testing.assert_array_equal(body.places, JOINTS)
+    np.testing.assert_array_equal(body.positions, JOINTS)
 
 
 def test_an_array_longer_than_the_archive_lists() -> None:

@@ -6,10 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from stgdn.data.readers.bodies import merge_tracks, motion
 from stgdn.data.readers.ntu import denoise
-from stgdn.data.readers.ntu.denoise import Sightings, Track, identify, select_bodies
+from stgdn.data.readers.ntu.denoise import Sightings, identify, select_bodies
+from stgdn.data.readers.tracks import Track
+from stgdn.skeleton import NTU25
 
-CENTRE = 1
 FIGURE = np.stack([0.25 * np.cos(np.arange(25)), np.linspace(0, 1.7, 25), 0.1 * np.sin(np.arange(25))], axis=-1)
 
 
@@ -37,7 +39,7 @@ def sighted(*tracks: Track) -> Sightings:
 
 
 def place(track: Track) -> float:
-    return float(np.median(track.joints[:, CENTRE, 0]))
+    return float(np.median(track.joints[:, NTU25.centre, 0]))
 
 
 def test_identify_follows_ids_and_leaves_out_nobody() -> None:
@@ -57,7 +59,7 @@ def test_merge_joins_an_id_that_goes_on_where_another_ended() -> None:
         person(0, 40, place=3),
         Track(whole.frames[:18], whole.joints[:18]),
     ]
-    merged = denoise.merge(parts, CENTRE)
+    merged = merge_tracks(parts, NTU25)
     assert len(merged) == 2
     joined = merged[1] if place(merged[0]) > 1 else merged[0]
     np.testing.assert_array_equal(joined.frames, [*range(18), *range(20, 40)])
@@ -73,13 +75,13 @@ def test_merge_joins_an_id_that_goes_on_where_another_ended() -> None:
     ],
 )
 def test_merge_leaves_different_persons_apart(second: Track, why: str) -> None:
-    assert len(denoise.merge([person(0, 20), second], CENTRE)) == 2, why
+    assert len(merge_tracks([person(0, 20), second], NTU25)) == 2, why
 
 
 def test_merge_takes_the_nearest_and_each_end_only_once() -> None:
     ended = [person(0, 20, place=0.0, swing=0), person(0, 20, place=0.4, swing=0)]
     begun = [person(25, 5, place=0.3, swing=0), person(26, 5, place=0.35, swing=0)]
-    merged = denoise.merge([*ended, *begun], CENTRE)
+    merged = merge_tracks([*ended, *begun], NTU25)
     assert [len(track.frames) for track in merged] == [25, 25]
     np.testing.assert_array_equal(merged[1].frames, [*range(20), *range(25, 30)])
 
@@ -137,8 +139,8 @@ def test_motion_is_the_variance_of_every_joint_over_time() -> None:
             values = [float(joints[t, joint, axis]) for t in range(12)]
             mean = sum(values) / 12
             literal += sum((value - mean) ** 2 for value in values) / 12
-    assert denoise.motion(joints) == pytest.approx(literal)
-    assert denoise.motion(np.repeat(joints[:1], 12, axis=0)) == pytest.approx(0)
+    assert motion(joints) == pytest.approx(literal)
+    assert motion(np.repeat(joints[:1], 12, axis=0)) == pytest.approx(0)
 
 
 def test_most_active_first() -> None:
@@ -175,13 +177,13 @@ def test_select_bodies_in_a_crowd() -> None:
         Track(actor.frames[32:], actor.joints[32:]),
         person(0, 60, place=3, swing=0.05),
     ]
-    joints, present = select_bodies(sighted(*tracks), 2, CENTRE)
+    joints, present = select_bodies(sighted(*tracks), 2)
     assert present.all()
     assert present.shape == (2, 60)
     seen = np.r_[0:30, 32:60]
     np.testing.assert_allclose(joints[0, seen], actor.joints[seen], rtol=1e-6)
     np.testing.assert_allclose(joints[1], partner.joints, rtol=1e-6)
-    assert select_bodies(sighted(*tracks), 3, CENTRE)[0].shape[0] == 3
+    assert select_bodies(sighted(*tracks), 3)[0].shape[0] == 3
 
 
 @st.composite
@@ -198,7 +200,7 @@ def crowds(draw: st.DrawFn) -> list[Track]:
 @settings(max_examples=100, deadline=None)
 @given(crowds(), st.integers(1, 3))
 def test_every_crowd_gives_unbroken_bodies_and_no_empty_frame(tracks: list[Track], max_bodies: int) -> None:
-    joints, present = select_bodies(sighted(*tracks), max_bodies, CENTRE)
+    joints, present = select_bodies(sighted(*tracks), max_bodies)
     assert 1 <= len(joints) <= max_bodies
     assert present.any(axis=0).all()
     for body in present:

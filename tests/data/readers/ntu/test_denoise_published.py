@@ -17,7 +17,7 @@ from stgdn.data.clip import ClipError
 from stgdn.data.readers.ntu.denoise_published import agcn, ctr_gcn
 from stgdn.data.readers.ntu.ntu_reader import DENOISINGS
 from stgdn.data.readers.ntu.ntu_text import parse
-from stgdn.data.synthetic.files import write_demo
+from stgdn.data.synthetic.demo_set import write_demo
 
 Array = NDArray[np.float64]
 
@@ -310,7 +310,7 @@ def test_bodies_of_zeros_are_nobody() -> None:
     zeros = [("z", np.zeros((25, 3)))]
     frames = [zeros + frame for frame in scene(Actor(0, 20))]
     assert shapes(frames) == {"stgdn": (1, 20), "ctr_gcn": (1, 20), "agcn": (1, 20)}
-    with pytest.raises(ClipError, match=r"nobody among the first 4 bodies of any frame"):
+    with pytest.raises(ClipError, match=r"no body among the first 4 bodies of any frame"):
         agcn(parse(raw([4 * zeros + frame for frame in scene(Actor(0, 20))])), 2)
     with pytest.raises(ClipError, match="several bodies, none of them seen in more than 11 frames"):
         ctr_gcn(parse(raw([zeros + frame for frame in scene(Actor(0, 5))])), 2)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tests.data.array_files import forget_files
 
 from stgdn.data.batches.transforms import ClipSettings, batch
 from stgdn.data.clip import Clip, ClipError, ClipFile, Reader
@@ -48,7 +49,7 @@ def deep(name: str = "a", M: int = 1, T: int = 6, seed: int = 0, **changes: obje
 def write(folder: Path, content: object, protocol: int = 5) -> Path:
     path = folder / "file.pkl"
     path.write_bytes(pickle.dumps(content, protocol))
-    pyskl._loaded.cache_clear()
+    forget_files()
     return path
 
 

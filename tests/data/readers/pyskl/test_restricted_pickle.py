@@ -73,6 +73,7 @@ def test_plain_data_loads_as_it_is(tmp_path: Path, protocol: int) -> None:
             np.int64(-3),
             np.bool(True),
             np.str_("é"),
+            np.str_(""),
             np.float16(0.5),
             2**80,
             -1.5,

@@ -5,7 +5,6 @@
 18 for Kinetics-Skeleton: x and y in shares of the picture, from its middle, and the confidence.
 """
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,10 @@ from numpy.typing import NDArray
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
 from stgdn.data.readers.arrays.agcn_preparation import restore
 from stgdn.data.readers.arrays.mapped import map_array, read_row
-from stgdn.data.readers.arrays.prepared_arrays import PreparedArrays
-from stgdn.data.readers.ntu.ntu_reader import parse_name
-from stgdn.data.readers.pyskl.pyskl_reader import TEST, TRAINING
+from stgdn.data.readers.ntu.ntu_reader import numbers_of_name
+from stgdn.data.readers.prepared import TEST, TRAINING, PreparedClips
 from stgdn.data.readers.pyskl.restricted_pickle import load_plain
+from stgdn.data.readers.raw_files import load_once
 from stgdn.errors import InputError
 from stgdn.skeleton import LAYOUTS, OPENPOSE18
 
@@ -27,24 +26,21 @@ DATA = ("_data_joint.npy", "_data.npy")  # names of 2s-AGCN and of ST-GCN
 MAX_FRAMES = 3_000  # of a clip; published arrays have 300
 
 
-class AGCNArrayReader(PreparedArrays):
-    """Read the folder of 2s-AGCN or ST-GCN; one of the two splits is enough. Arguments as in `PreparedArrays`."""
+class AGCNArrayReader(PreparedClips):
+    """Read the folder of 2s-AGCN or ST-GCN; one of the two splits is enough. Arguments as in `PreparedClips`."""
 
     def survey(self) -> Survey:
         """List the clips of both splits; those without a name are skipped.
 
         Raises:
-            InputError: the folder has no such array, an array or a pickle is missing, damaged, of a wrong shape, or
-                array and pickle have different numbers of clips.
+            InputError: the folder has no such array.
         """
         survey = Survey([])
-        for split in SPLITS:
-            path = next((path for name in DATA if (path := self.source / f"{split}{name}").is_file()), None)
-            if path is None:
-                continue
+        for path in array_paths(self.source):
+            split = path.name.partition("_")[0]
             for row, name in enumerate(self._open(path)[1]):
                 if name:
-                    survey.files.append(ClipFile(name, str(path), str(row)))
+                    survey.add(ClipFile(name, str(path), str(row)))
                 else:
                     survey.skipped.append((f"{split} {row}", "has no name"))
         if not survey.files:
@@ -53,12 +49,7 @@ class AGCNArrayReader(PreparedArrays):
         return survey
 
     def read(self, file: ClipFile) -> Clip:
-        """Read one clip, see `stgdn.data.readers.arrays.agcn_preparation` for the steps that are undone.
-
-        Raises:
-            ClipError: the files have changed, or the clip has no whole number as its label, a coordinate that is not
-                finite, or no body in any frame.
-        """
+        """Read one clip, see `stgdn.data.readers.arrays.agcn_preparation` for the steps that are undone."""
         path = Path(file.path)
         try:
             array, names, labels = self._open(path)
@@ -74,27 +65,43 @@ class AGCNArrayReader(PreparedArrays):
         if self.layout == OPENPOSE18 and path.name.endswith(DATA[0]):
             joints[..., 1] *= -1  # 2s-AGCN's Kinetics has y up, all other pictures y down
         joints, present = self.to_bodies(restore(joints, self.layout))
-        ntu = parse_name(file.name)
-        subject, camera, replication = (ntu.subject, ntu.camera, ntu.replication) if ntu else (-1, -1, -1)
+        subject, camera, _, replication = numbers_of_name(file.name)
         setup = SPLITS[path.name.partition("_")[0]]
         return Clip(file.name, label, joints, present, subject, camera, setup, replication)
 
     def _open(self, path: Path) -> tuple[NDArray[Any], list[str], list[Any]]:
-        """Return the array, the names and the labels of a split."""
+        """Return the array, the names and the labels of a split.
+
+        Raises:
+            InputError: array or pickle is missing, damaged, or of another shape, or they have different numbers of
+                clips.
+        """
         array, V = map_array(path), self.layout.num_joints
         if array.ndim != 5 or array.shape[1] != 3 or array.shape[3] != V or not 1 <= array.shape[2] <= MAX_FRAMES:
+            fitting = [name for name, known in LAYOUTS.items() if (known.num_joints,) == array.shape[3:4]]
             raise InputError(
                 f"'{path}' has the shape {array.shape}, expected (clips, 3, up to {MAX_FRAMES} frames, {V} joints of "
-                f"{self.layout.name}, bodies){_fitting(array.shape[3:4])}"
+                f"{self.layout.name}, bodies)"
+                + (f"; data.layout={' or '.join(fitting)} has so many joints" if fitting else "")
             )
         pickled = path.with_name(f"{path.name.partition('_')[0]}_label.pkl")
-        names, labels = _labels(pickled)
+        try:
+            names, labels = _load_labels(pickled)
+        except OSError as error:
+            raise InputError(f"no '{pickled}', which holds the names and labels of the clips: put it there") from error
         if not len(array) == len(names) == len(labels):
             raise InputError(
                 f"'{pickled}' has {len(names)} names and {len(labels)} labels, but '{path}' {len(array)} clips: they "
                 "do not belong together"
             )
         return array, names, labels
+
+
+def array_paths(folder: Path) -> list[Path]:
+    """Return the arrays in a folder, one for each split that is there, training first."""
+    named = ([folder / f"{split}{name}" for name in DATA] for split in SPLITS)
+    found = (next((path for path in paths if path.is_file()), None) for paths in named)
+    return [path for path in found if path is not None]
 
 
 def _nothing(folder: Path) -> str:
@@ -107,32 +114,13 @@ def _nothing(folder: Path) -> str:
     )
 
 
-def _fitting(joints: tuple[int, ...]) -> str:
-    """Return a hint on the layouts with this number of joints."""
-    names = [name for name, known in LAYOUTS.items() if (known.num_joints,) == joints]
-    return f"; data.layout={' or '.join(names)} has so many joints" if names else ""
-
-
-def _labels(path: Path) -> tuple[list[str], list[Any]]:
-    """Return the names and labels of a split, read once in every process."""
-    try:
-        state = path.stat()
-    except OSError as error:
-        raise InputError(f"no '{path}', which holds the names and labels of the clips: put it there") from error
-    return _loaded(path, state.st_mtime_ns, state.st_size)
-
-
-@lru_cache(maxsize=2)
-def _loaded(path: Path, _changed: int, _size: int) -> tuple[list[str], list[Any]]:
+@load_once(maxsize=2)
+def _load_labels(path: Path) -> tuple[list[str], list[Any]]:
+    """Return the names, without the suffix of a file, '' for none, and the labels of a split."""
     pair = load_plain(path)
     if isinstance(pair, list | tuple) and len(pair) == 2:
         names, labels = (part.tolist() if isinstance(part, np.ndarray) else part for part in pair)
         if isinstance(names, list | tuple) and isinstance(labels, list | tuple):
-            return [_name(name) for name in names], list(labels)
+            printable = [name if isinstance(name, str) and name.isprintable() else "" for name in names]
+            return [name.removesuffix(".skeleton").removesuffix(".json") for name in printable], list(labels)
     raise InputError(f"'{path}' is not a pair of a list of names and a list of labels")
-
-
-def _name(name: object) -> str:
-    """Return the clip's name without the suffix of its file; '' if it has no name."""
-    text = name if isinstance(name, str) and name.isprintable() else ""
-    return text.removesuffix(".skeleton").removesuffix(".json")

@@ -5,7 +5,6 @@ classes), `x_test` and `y_test` (Chen et al. 2021). It has no names, and so no s
 on the first body's centre joint in its first frame, and not rotated.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,26 +12,20 @@ from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
 from stgdn.data.readers.arrays.mapped import map_array, read_row
-from stgdn.data.readers.arrays.prepared_arrays import PreparedArrays
-from stgdn.data.readers.pyskl.pyskl_reader import TEST, TRAINING
+from stgdn.data.readers.prepared import TEST, TRAINING, PreparedClips
 from stgdn.errors import InputError
 
 SPLITS = {"train": TRAINING, "test": TEST}
 
 
-class CTRGCNArrayReader(PreparedArrays):
-    """Read CTR-GCN's `.npz`, or the folder of its arrays. Arguments as in `PreparedArrays`.
+class CTRGCNArrayReader(PreparedClips):
+    """Read CTR-GCN's `.npz`, or the folder of its arrays. Arguments as in `PreparedClips`.
 
     Clips are named by split and row, `train_000001`, counted from 0.
     """
 
     def survey(self) -> Survey:
-        """List the clips of both splits.
-
-        Raises:
-            InputError: there is no such file, or one of its four arrays is missing, compressed, damaged, of a wrong
-                shape or of a wrong number of clips or classes.
-        """
+        """List the clips of both splits."""
         files = []
         for split in SPLITS:
             x, _ = self._open(split)
@@ -40,12 +33,7 @@ class CTRGCNArrayReader(PreparedArrays):
         return Survey(sorted(files, key=lambda file: file.name))
 
     def read(self, file: ClipFile) -> Clip:
-        """Read one clip.
-
-        Raises:
-            ClipError: the file has changed, or the clip has a number that is not finite, no body in any frame, or a
-                label that is not one-hot.
-        """
+        """Read one clip."""
         split, _, row = (file.member or "").partition(" ")
         try:
             x, y = self._open(split)
@@ -60,7 +48,11 @@ class CTRGCNArrayReader(PreparedArrays):
         return Clip(file.name, int(classes[0]), joints, present, setup=SPLITS[split])
 
     def _open(self, split: str) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return the joints and the labels of a split."""
+        """Return the joints and the labels of a split.
+
+        Raises:
+            InputError: one of the two arrays is missing, damaged, of another shape or number of clips or classes.
+        """
         x, y = self._array(f"x_{split}"), self._array(f"y_{split}")
         V = self.layout.num_joints
         if x.ndim != 3 or x.shape[2] % (3 * V) or not x.shape[2]:
@@ -76,8 +68,14 @@ class CTRGCNArrayReader(PreparedArrays):
         return x, y
 
     def _array(self, name: str) -> NDArray[Any]:
+        if self.source.is_file():
+            return map_array(self.source, name)
         if not self.source.is_dir():
-            return map_array(self._file(), name)
+            raise InputError(
+                f"no file '{self.source}'; CTR-GCN's README (https://github.com/Uason-Chen/CTR-GCN) says how "
+                "NTU60_CS.npz and the others are made; then type `python src/prepare.py data=ctr_gcn_arrays "
+                "data.source=PATH`"
+            )
         if not (self.source / f"{name}.npy").is_file():
             found = ", ".join(path.name for path in sorted(self.source.glob("*.npz"))) or "none"
             raise InputError(
@@ -85,12 +83,3 @@ class CTRGCNArrayReader(PreparedArrays):
                 "the folder that it was unpacked into"
             )
         return map_array(self.source / f"{name}.npy")
-
-    def _file(self) -> Path:
-        if not self.source.is_file():
-            raise InputError(
-                f"no file '{self.source}'; CTR-GCN's README (https://github.com/Uason-Chen/CTR-GCN) says how "
-                "NTU60_CS.npz and the others are made; then type `python src/prepare.py data=ctr_gcn_arrays "
-                "data.source=PATH`"
-            )
-        return self.source

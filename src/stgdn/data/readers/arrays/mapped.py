@@ -10,7 +10,6 @@ import os
 import struct
 import warnings
 import zipfile
-from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import ClipError
+from stgdn.data.readers.raw_files import load_once
 from stgdn.errors import InputError
 
 HEADER = 1 << 14  # bytes; numpy refuses headers of more than 10,000
@@ -40,10 +40,9 @@ def map_array(path: Path, member: str | None = None) -> NDArray[Any]:
             of something else than numbers.
     """
     try:
-        state = path.stat()
+        return _map(path, member)
     except OSError as error:
         raise InputError(f"'{path}' cannot be read: {error.strerror or error}") from error
-    return _mapped(path, member, state.st_mtime_ns, state.st_size)
 
 
 def read_row(array: NDArray[Any], row: int) -> NDArray[np.float32]:
@@ -76,12 +75,12 @@ def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
         return VERSIONS[version](file)
 
 
-@lru_cache(maxsize=8)
-def _mapped(path: Path, member: str | None, _changed: int, _size: int) -> NDArray[Any]:
+@load_once(maxsize=8)
+def _map(path: Path, member: str | None) -> NDArray[Any]:
     what = f"'{path}'" if member is None else f"array '{member}' of '{path}'"
     try:
         with path.open("rb") as file:
-            start, size = (0, os.fstat(file.fileno()).st_size) if member is None else _stored(file, member, path)
+            start, size = (0, os.fstat(file.fileno()).st_size) if member is None else _locate(file, member, path)
             file.seek(start)
             head = io.BytesIO(file.read(min(size, HEADER)))
         shape, fortran, dtype = read_header(head)
@@ -106,19 +105,16 @@ def _expect_numbers(what: str, shape: tuple[int, ...], fortran: bool, dtype: np.
         )
     expected = math.prod(shape) * dtype.itemsize
     if min(shape, default=1) < 0 or expected != size:
+        told = f"{expected:,}" if abs(expected) < 1 << 63 else "more than any file has"
         raise InputError(
-            f"{what} has {size:,} bytes of numbers, its header tells of {_counted(expected)}: it is truncated or "
-            "garbled, get the file again, or make it again"
+            f"{what} has {size:,} bytes of numbers, its header tells of {told}: it is truncated or garbled, get the "
+            "file again, or make it again"
         )
     if not size:
         raise InputError(f"{what} is empty, its shape is {shape}")
 
 
-def _counted(number: int) -> str:
-    return f"{number:,}" if abs(number) < 1 << 63 else "more than any file has"
-
-
-def _stored(file: IO[bytes], member: str, path: Path) -> tuple[int, int]:
+def _locate(file: IO[bytes], member: str, path: Path) -> tuple[int, int]:
     """Return the offset of an array in an `.npz`, and its number of bytes."""
     with zipfile.ZipFile(file) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist()]

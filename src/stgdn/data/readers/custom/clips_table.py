@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 from stgdn.data.clip import ClipError, ClipFile
-from stgdn.data.readers.archives import read_bytes
-from stgdn.data.readers.custom.csv_clips import table
-from stgdn.data.readers.custom.recording import FACTS, Fact, quoted
+from stgdn.data.readers.custom.csv_clips import read_table_rows
+from stgdn.data.readers.custom.recording import METADATA_KEYS, Metadata, hint, quoted
+from stgdn.data.readers.raw_files import read_bytes
 from stgdn.errors import InputError, choose
 
 TABLE = "clips.csv"
@@ -20,8 +19,8 @@ def name_pattern(pattern: str) -> re.Pattern[str]:
     """Return a regular expression that matches whole clip names.
 
     Args:
-        pattern: text with one of `FACTS` in braces, such as `{label}/s{subject}_r{replication}`; `{any}` matches
-            text that is ignored. Each may occur once.
+        pattern: text with `METADATA_KEYS` in braces, such as `{label}/s{subject}_r{replication}`; `{any}` matches text
+            that is ignored. Each may occur once.
 
     Raises:
         InputError: something else in braces, something twice, or nothing in braces.
@@ -29,27 +28,22 @@ def name_pattern(pattern: str) -> re.Pattern[str]:
     parts = re.split(r"\{([^{}]*)\}", pattern)
     fields, expression = parts[1::2], re.escape(parts[0])
     for name, literal in zip(fields, parts[2::2], strict=True):
-        choose(name, (*FACTS, "any"), f"field of the pattern {quoted(pattern)}")
+        choose(name, (*METADATA_KEYS, "any"), f"field of the pattern {quoted(pattern)}")
         expression += f"(?P<{name}>{'.+?' if name in ('label', 'any') else '[0-9]{1,9}'}){re.escape(literal)}"
     if not fields or len(set(fields)) < len(fields):
         raise InputError(f"the pattern {quoted(pattern)} must have fields such as {{label}}, each of them once")
     return re.compile(expression)
 
 
-def metadata_from_name(pattern: re.Pattern[str] | None, name: str) -> dict[str, Fact]:
-    """Return the metadata in a clip's name.
-
-    Raises:
-        ClipError: the name does not fit the pattern.
-    """
+def metadata_from_name(pattern: re.Pattern[str] | None, name: str) -> Metadata | None:
+    """Return the metadata in a clip's name; None if the name does not fit the pattern."""
     if pattern is None:
         return {}
-    if not (match := pattern.fullmatch(name)):
-        raise ClipError("its name does not fit the pattern of dataset.yaml")
-    return {key: found for key, found in match.groupdict().items() if key in FACTS}
+    match = pattern.fullmatch(name)
+    return {key: found for key, found in match.groupdict().items() if key in METADATA_KEYS} if match else None
 
 
-def read_table(folder: Path) -> dict[str, dict[str, Fact]]:
+def read_table(folder: Path) -> dict[str, Metadata]:
     """Read the metadata in `clips.csv` by clip name; {} if there is no such file.
 
     Raises:
@@ -60,17 +54,14 @@ def read_table(folder: Path) -> dict[str, dict[str, Fact]]:
     if not path.exists():
         return {}
     try:
-        rows = table(read_bytes(ClipFile(TABLE, str(path)), MOST_BYTES))
-        head = [column.strip() for column in next(rows, (1, []))[1]]
+        head, rows = read_table_rows(read_bytes(ClipFile(TABLE, str(path)), MOST_BYTES))
         for column in head:
-            choose(column, ("name", *FACTS), f"column of '{path}'")
+            choose(column, ("name", *METADATA_KEYS), f"column of '{path}'")
         if "name" not in head or len(set(head)) < len(head):
-            raise ClipError(f"needs a first line such as name,{','.join(FACTS)}, each of them once")
-        clips: dict[str, dict[str, Fact]] = {}
+            raise ClipError(f"needs a first line such as name,{','.join(METADATA_KEYS)}, each of them once")
+        clips: dict[str, Metadata] = {}
         for line, row in rows:
-            if len(row) != len(head):
-                raise ClipError(f"line {line} has {len(row)} cells, the first line has {len(head)}")
-            given: dict[str, Fact] = {key: cell.strip() for key, cell in zip(head, row, strict=True) if cell.strip()}
+            given: Metadata = {key: cell.strip() for key, cell in zip(head, row, strict=True) if cell.strip()}
             name = str(given.pop("name", "")).removesuffix(".npz").removesuffix(".csv")
             if name in clips or not name:
                 raise ClipError(f"line {line} has {f'{quoted(name)} again' if name else 'no name'}")
@@ -81,12 +72,10 @@ def read_table(folder: Path) -> dict[str, dict[str, Fact]]:
 
 
 def merge_metadata(
-    sources: Mapping[str, Mapping[str, Fact]],
+    sources: Mapping[str, Metadata],
     classes: Sequence[str],
     first_label: int,
-    needed: Mapping[str, str],
-    *,
-    labelled: bool = True,
+    needed: Mapping[str, str] | None = None,
 ) -> dict[str, int]:
     """Merge the metadata of one clip from several sources, and convert it to numbers.
 
@@ -94,47 +83,46 @@ def merge_metadata(
         sources: metadata by name of the source.
         classes: class names in the order of labels.
         first_label: the number of the first class if labels are numbers.
-        needed: keys that a clip must have besides its label, with the name of the split that needs them.
-        labelled: True if a clip must have a label.
+        needed: keys that a clip must have besides its label, with the name of the split that needs them; None if it
+            needs neither these nor a label.
 
     Returns:
-        The label, from 0, and all other known `FACTS`.
+        The label, from 0, and all other known numbers, by `METADATA_KEYS`.
 
     Raises:
         ClipError: sources that contradict each other, an unknown class, a number out of range, or a missing value.
     """
     merged: dict[str, int] = {}
     first_source: dict[str, str] = {}
-    for source, facts in sources.items():
-        for key, fact in facts.items():
-            number = _label(fact, classes, first_label) if key == "label" else _whole(fact, key)
+    for source, metadata in sources.items():
+        for key, value in metadata.items():
+            number = _label(value, classes, first_label) if key == "label" else _whole(value, key)
             if merged.setdefault(key, number) != number:
                 raise ClipError(f"has another {key} in {source} than in {first_source[key]}")
             first_source.setdefault(key, source)
-    if labelled and "label" not in merged:
+    if needed is not None and "label" not in merged:
         raise ClipError(f"has no label, neither in its file nor in {TABLE} nor by a pattern for its name")
-    for key, user in needed.items():
+    for key, user in (needed or {}).items():
         if key not in merged:
             raise ClipError(f"has no {key}, which {user} needs")
     return merged
 
 
-def _label(fact: Fact, classes: Sequence[str], first_label: int) -> int:
-    if fact in classes:
-        return classes.index(str(fact))
-    if not isinstance(fact, int) and not re.fullmatch("-?[0-9]{1,9}", fact):
-        near = get_close_matches(fact[:100], classes, n=1)
-        raise ClipError(f"unknown class {quoted(fact)}" + (f"; is it {quoted(near[0])}?" if near else ""))
-    if not 0 <= int(fact) - first_label < len(classes):
+def _label(value: str | int, classes: Sequence[str], first_label: int) -> int:
+    if value in classes:
+        return classes.index(str(value))
+    if not isinstance(value, int) and not re.fullmatch("-?[0-9]{1,9}", value):
+        raise ClipError(f"unknown class {quoted(value)}{hint(value, classes)}")
+    if not 0 <= int(value) - first_label < len(classes):
         raise ClipError(
-            f"label {fact} is outside the {len(classes)} classes, counted from {first_label} "
+            f"label {value} is outside the {len(classes)} classes, counted from {first_label} "
             "(`first_label` in dataset.yaml)"
         )
-    return int(fact) - first_label
+    return int(value) - first_label
 
 
-def _whole(fact: Fact, key: str) -> int:
-    known = isinstance(fact, int) or re.fullmatch("[0-9]{1,10}", fact)
-    if not known or not 0 <= int(fact) <= MOST_NUMBER:
-        raise ClipError(f"its {key} {quoted(fact)} is not a whole number from 0 up")
-    return int(fact)
+def _whole(value: str | int, key: str) -> int:
+    known = isinstance(value, int) or re.fullmatch("[0-9]{1,10}", value)
+    if not known or not 0 <= int(value) <= MOST_NUMBER:
+        raise ClipError(f"its {key} {quoted(value)} is not a whole number from 0 up")
+    return int(value)

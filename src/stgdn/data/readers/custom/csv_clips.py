@@ -6,20 +6,20 @@ import math
 import re
 from array import array
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import ClipError
 from stgdn.data.readers.custom.recording import (
-    FACTS,
+    METADATA_KEYS,
     MOST_FRAMES,
     MOST_NUMBERS,
     Body,
-    Fact,
+    Metadata,
     Recording,
     expect_size,
+    hint,
     quoted,
 )
 from stgdn.skeleton import Layout
@@ -28,12 +28,26 @@ MOST_LINE = 1 << 20  # characters
 MOST_ROWS = 10 * MOST_FRAMES
 
 
-def table(content: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Yield (line number, cells) of a table with commas, without its empty lines.
+def read_table_rows(content: bytes) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """Return the first line of a table with commas, and its rows with their line numbers, without empty lines.
 
     Raises:
-        ClipError: not UTF-8 text, more than `MOST_LINE` characters in a line, or quotes that do not end.
+        ClipError: not UTF-8 text, more than `MOST_LINE` characters in a line, quotes that do not end, or, while rows
+            are read, a row of another length than the first line.
     """
+    rows = _rows(content)
+    head = next(rows, (1, []))[1]
+
+    def equally_long() -> Iterator[tuple[int, list[str]]]:
+        for line, row in rows:
+            if len(row) != len(head):
+                raise ClipError(f"line {line} has {len(row)} cells, the first line has {len(head)}")
+            yield line, row
+
+    return [name.strip() for name in head], equally_long()
+
+
+def _rows(content: bytes) -> Iterator[tuple[int, list[str]]]:
     text = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="")
 
     def lines() -> Iterator[str]:
@@ -52,22 +66,19 @@ def table(content: bytes) -> Iterator[tuple[int, list[str]]]:
 def read_csv(content: bytes, layout: Layout) -> Recording:
     """Read columns `JOINT_x`, `JOINT_y`, `JOINT_z` (not in the picture), and optionally `JOINT_confidence`.
 
-    Columns `frame`, `body` and `FACTS` are optional, others are ignored. An empty cell is a missing number.
+    Columns `frame`, `body` and `METADATA_KEYS` are optional, others are ignored. An empty cell is a missing number.
 
     Raises:
         ClipError: not UTF-8 text, a column is missing or occurs twice, a row of another length, a cell that is no
             number, a body twice in a frame, or too large for a clip.
     """
-    rows = table(content)
-    _, head = next(rows, (1, []))
-    columns = _column_index([name.strip() for name in head])
+    head, rows = read_table_rows(content)
+    columns = _column_index(head)
     joint_columns = _joint_columns(columns, layout)
-    named = {name: columns[name] for name in ("frame", "body", *FACTS) if name in columns}
+    named = {name: columns[name] for name in ("frame", "body", *METADATA_KEYS) if name in columns}
     numbers, words = array("d"), {name: list[str]() for name in named}
     count = 0
     for count, (line, row) in enumerate(rows, 1):
-        if len(row) != len(head):
-            raise ClipError(f"line {line} has {len(row)} cells, the first line has {len(head)}")
         numbers.extend(_numbers([row[column] for column in joint_columns], line))
         for name, column in named.items():
             words[name].append(row[column].strip())
@@ -78,7 +89,7 @@ def read_csv(content: bytes, layout: Layout) -> Recording:
     values = np.array(numbers, np.float64).reshape(count, layout.num_joints, -1)
     D = 2 if layout.planar else 3
     confidence = values[..., D] if values.shape[-1] > D else np.ones(values.shape[:2])
-    return Recording(_bodies(words, values[..., :D], confidence), _facts(words), timed="frame" in words)
+    return Recording(_bodies(words, values[..., :D], confidence), _metadata(words), timed="frame" in words)
 
 
 def _column_index(head: list[str]) -> dict[str, int]:
@@ -101,8 +112,7 @@ def _joint_columns(columns: Mapping[str, int], layout: Layout) -> list[int]:
         axes.append("confidence")
     names = [f"{joint}_{axis}" for joint in layout.joints for axis in axes]
     if missing := [name for name in names if name not in columns]:
-        near = get_close_matches(missing[0], [name[:100] for name in list(columns)[:1000]], n=1)
-        raise ClipError(f"has no column {quoted(missing[0])}" + (f"; is it {quoted(near[0])}?" if near else ""))
+        raise ClipError(f"has no column {quoted(missing[0])}{hint(missing[0], columns)}")
     return [columns[name] for name in names]
 
 
@@ -149,13 +159,13 @@ def _frame(cell: str) -> int:
     return int(cell.partition(".")[0])
 
 
-def _facts(words: dict[str, list[str]]) -> dict[str, Fact]:
+def _metadata(words: dict[str, list[str]]) -> Metadata:
     """Return the metadata columns, which have the same value in every row."""
-    facts: dict[str, Fact] = {}
-    for name in FACTS:
-        found = sorted({cell for cell in words.get(name, ()) if cell})
+    metadata: Metadata = {}
+    for key in METADATA_KEYS:
+        found = sorted({cell for cell in words.get(key, ()) if cell})
         if len(found) > 1:
-            raise ClipError(f"has {quoted(found[0])} and {quoted(found[1])} in column '{name}', a clip has one")
+            raise ClipError(f"has {quoted(found[0])} and {quoted(found[1])} in column '{key}', a clip has one")
         if found:
-            facts[name] = found[0]
-    return facts
+            metadata[key] = found[0]
+    return metadata

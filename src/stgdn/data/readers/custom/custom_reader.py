@@ -1,22 +1,21 @@
 """Read custom data sets: a folder with `dataset.yaml` and a file a clip, `.npz` or `.csv`; see docs/own-data.md."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
-from stgdn.data.readers.archives import read_bytes
-from stgdn.data.readers.bodies import Bodies, clip_bodies, tracks_by_person
+from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile, Survey
+from stgdn.data.readers.bodies import clip_bodies, tracks_by_person
 from stgdn.data.readers.custom.clips_table import TABLE, merge_metadata, metadata_from_name, read_table
 from stgdn.data.readers.custom.csv_clips import read_csv
 from stgdn.data.readers.custom.dataset_yaml import FILE, UP, Dataset, read_dataset
 from stgdn.data.readers.custom.npz_clips import read_npz
-from stgdn.data.readers.custom.recording import MOST_BYTES, Body, Fact, Recording, expect_size
-from stgdn.data.readers.ntu.denoise import Track
-from stgdn.data.readers.repair import fill_missing
+from stgdn.data.readers.custom.recording import MOST_BYTES, Body, Metadata, Recording, expect_size
+from stgdn.data.readers.raw_files import read_bytes
+from stgdn.data.readers.tracks import Bodies, Track, fill_missing, frames_seen
 from stgdn.data.store.checks import FARTHEST
 from stgdn.data.store.store import checksum
 from stgdn.errors import InputError
@@ -31,24 +30,38 @@ UNTIMED = "bodies were not kept; without a column 'frame' all are taken to be se
 class CustomReader:
     """Read the folder.
 
-    Layout, classes and bodies are those of `dataset.yaml`, known after `survey`.
+    Layout, classes and bodies are those of `dataset.yaml`, known after `open_dataset` or `survey`.
 
     Args:
         source: the folder with `dataset.yaml`; clips lie in it or in folders below it.
+        dataset: settings of single files in a folder without a `dataset.yaml`.
     """
 
     layout: Layout
     classes: tuple[str, ...]
     max_bodies: int
+    dataset: Dataset
 
-    def __init__(self, source: str | Path) -> None:
+    def __init__(self, source: str | Path, dataset: Dataset | None = None) -> None:
         self.folder = Path(source).expanduser()
+        self._table: dict[str, Metadata] = {}
+        if dataset is not None:
+            self._use(dataset)
+
+    def _use(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self.layout, self.classes, self.max_bodies = dataset.layout, dataset.classes, dataset.bodies
+
+    def open_dataset(self) -> None:
+        """Read `dataset.yaml` and `clips.csv`."""
+        self._use(read_dataset(self.folder))
+        self._table = read_table(self.folder)
 
     def survey(self) -> Survey:
         """List the clips, named by their place in the folder without suffix, such as `wave/s01_r02`.
 
         Raises:
-            InputError: no such folder, no clip in it, or a `dataset.yaml` or `clips.csv` that cannot be used.
+            InputError: no such folder, or no clip in it.
         """
         if not self.folder.is_dir():
             kind = "is a file" if self.folder.exists() else "is not there"
@@ -56,60 +69,63 @@ class CustomReader:
                 f"'{self.folder}' {kind}: data.source=FOLDER names a folder with dataset.yaml and a .npz or .csv file "
                 "a clip, see docs/own-data.md"
             )
-        self._dataset: Dataset = read_dataset(self.folder)
-        self.layout, self.classes = self._dataset.layout, self._dataset.classes
-        self.max_bodies = self._dataset.bodies
-        self._table: dict[str, dict[str, Fact]] = read_table(self.folder)
-        survey, there = self._empty_survey(), set[str]()
-        for path in clip_paths(self.folder):
-            name = path.relative_to(self.folder).with_suffix("").as_posix()
-            if reason := self._outside(name):
-                survey.skipped.append((name, reason))
-            else:
-                survey.files.append(ClipFile(name, str(path)))
-            there.add(name)
-        if not there:
+        self.open_dataset()
+        described = {path.name: checksum(path) for name in (FILE, TABLE) if (path := self.folder / name).exists()}
+        survey = Survey([], protocols=self.dataset.splits, described=described, synthetic=self.dataset.synthetic)
+        files = [self.clip_file(path) for path in clip_paths(self.folder)]
+        if not files:
             raise InputError(f"no .npz or .csv file in '{self.folder}' or the folders in it: put a file a clip there")
-        survey.skipped += [(name, f"listed in {TABLE}, but has no file") for name in self._table if name not in there]
+        for file in files:
+            survey.add(file, self._outside(file.name))
+        missing = [name for name in self._table if name not in {file.name for file in files}]
+        survey.skipped += [(name, f"listed in {TABLE}, but has no file") for name in missing]
         survey.files.sort(key=lambda file: file.name)
         return survey
 
-    def _empty_survey(self) -> Survey:
-        files = (self.folder / name for name in (FILE, TABLE))
-        described = {file.name: checksum(file) for file in files if file.exists()}
-        return Survey([], protocols=self._dataset.splits, described=described, synthetic=self._dataset.synthetic)
+    def clip_file(self, path: Path) -> ClipFile:
+        """Return a file of the folder as a clip."""
+        return ClipFile(path.relative_to(self.folder).with_suffix("").as_posix(), str(path))
 
     def _outside(self, name: str) -> str:
         """Return the reason why a file is not part of the set, '' if it is."""
         if not name.isprintable():
             return "a character in its name does not print"
-        try:
-            metadata_from_name(self._dataset.pattern, name)
-        except ClipError as error:
-            return str(error)
-        return ""
+        fits = metadata_from_name(self.dataset.pattern, name) is not None
+        return "" if fits else "its name does not fit the pattern of dataset.yaml"
 
     def read(self, file: ClipFile) -> Clip:
-        """Parse one clip, fill in missing joints and keep the most active bodies (planar: of highest confidence).
+        """Parse one clip, fill in missing joints and keep the most active bodies (planar: of highest confidence)."""
+        if reason := self._outside(file.name):
+            raise ClipError(reason)
+        recording = self._recording(file)
+        needed = {rule.by: f"split '{name}'" for name, rule in self.dataset.splits.items()}
+        metadata = self._metadata(recording, file.name, needed)
+        joints, present, remark = to_bodies(recording, self.dataset)
+        return Clip(file.name, metadata.pop("label"), joints, present, **metadata, remark=remark)
 
-        Raises:
-            ClipError: the file is garbled, too large or of another shape, no body is in it, or its label or a key that
-                a split needs is missing, out of range or contradictory.
+    def read_unlabelled(self, file: ClipFile, *, empty_frames: bool = False) -> Clip:
+        """Parse one clip of any name, with or without a label; a wrong label becomes a remark.
+
+        Args:
+            file: of the folder.
+            empty_frames: keep frames without a body.
         """
-        path, dataset = Path(file.path), self._dataset
-        recording = FORMS[path.suffix.lower()](read_bytes(file, MOST_BYTES), self.layout)
-        facts = merge_metadata(
-            {
-                "its file": recording.facts,
-                TABLE: self._table.get(file.name, {}),
-                "its name": metadata_from_name(dataset.pattern, file.name),
-            },
-            dataset.classes,
-            dataset.first_label,
-            {rule.by: f"split '{name}'" for name, rule in dataset.splits.items()},
-        )
-        joints, present, remark = to_bodies(recording, dataset)
-        return Clip(file.name, facts.pop("label"), joints, present, **facts, remark=remark)
+        recording = self._recording(file)
+        joints, present, remark = to_bodies(recording, self.dataset, empty_frames=empty_frames)
+        try:
+            label = self._metadata(recording, file.name).get("label", UNKNOWN)
+        except ClipError as error:
+            label, remark = UNKNOWN, str(error)
+        return Clip(file.name, label, joints, present, remark=remark)
+
+    def _recording(self, file: ClipFile) -> Recording:
+        return FORMS[Path(file.path).suffix.lower()](read_bytes(file, MOST_BYTES), self.layout)
+
+    def _metadata(self, recording: Recording, name: str, needed: Mapping[str, str] | None = None) -> dict[str, int]:
+        """Merge what file, table and name say, see `merge_metadata`."""
+        from_name = metadata_from_name(self.dataset.pattern, name) or {}
+        sources = {"its file": recording.metadata, TABLE: self._table.get(name, {}), "its name": from_name}
+        return merge_metadata(sources, self.classes, self.dataset.first_label, needed)
 
 
 def to_bodies(recording: Recording, dataset: Dataset, *, empty_frames: bool = False) -> tuple[*Bodies, str]:
@@ -119,9 +135,6 @@ def to_bodies(recording: Recording, dataset: Dataset, *, empty_frames: bool = Fa
         recording: content of the file.
         dataset: content of `dataset.yaml`.
         empty_frames: keep frames without a body, from the file's first to its last.
-
-    Raises:
-        ClipError: no body in any frame, numbers too large or infinite, or coordinates that do not fit the picture.
     """
     first = min(int(body.frames[0]) for body in recording.bodies)
     length = max(int(body.frames[-1]) for body in recording.bodies) - first + 1
@@ -137,8 +150,7 @@ def to_bodies(recording: Recording, dataset: Dataset, *, empty_frames: bool = Fa
         tracks = [body_track(merge_bodies([bodies[index] for index in person]), dataset) for person in persons]
     joints, present = clip_bodies(tracks, dataset.bodies, dataset.layout, length if empty_frames else None)
     ever = np.any([joints_seen(body, dataset).any(axis=0) for body in bodies], axis=0)
-    seen_frames = np.unique(np.concatenate([track.frames for track in tracks]))
-    remarks = [_remark(ever, dataset.layout), OTHERS if len(seen_frames) > present.any(axis=0).sum() else ""]
+    remarks = [_remark(ever, dataset.layout), OTHERS if len(frames_seen(tracks)) > present.any(axis=0).sum() else ""]
     remarks.append(UNTIMED if len(joints) < len(tracks) and not recording.timed else "")
     return joints, present, "; ".join(filter(None, remarks))
 
@@ -146,29 +158,29 @@ def to_bodies(recording: Recording, dataset: Dataset, *, empty_frames: bool = Fa
 def seen_frames_only(body: Body, first: int, dataset: Dataset) -> Body:
     """Return a body in the frames in which one of its joints is seen, counted from frame `first`."""
     rows = joints_seen(body, dataset).any(axis=-1)
-    return Body(body.frames[rows] - first, body.places[rows], body.confidence[rows])
+    return Body(body.frames[rows] - first, body.positions[rows], body.confidence[rows])
 
 
 def merge_bodies(bodies: Sequence[Body]) -> Body:
     """Concatenate bodies that are seen one after the other."""
-    columns = ((body.frames, body.places, body.confidence) for body in bodies)
+    columns = ((body.frames, body.positions, body.confidence) for body in bodies)
     return Body(*map(np.concatenate, zip(*columns, strict=True)))
 
 
 def clip_paths(folder: Path) -> Iterator[Path]:
     """Yield files that may be clips, in a fixed order, without hidden ones."""
-    for place, folders, files in os.walk(folder):
-        depth = len(Path(place).relative_to(folder).parts)
+    for below, folders, files in os.walk(folder):
+        depth = len(Path(below).relative_to(folder).parts)
         folders[:] = sorted(name for name in folders if name[0] not in "._" and depth < MOST_FOLDERS)
         for name in sorted(files):
             if Path(name).suffix.lower() in FORMS and name[0] != "." and (depth or name != TABLE):
-                yield Path(place, name)
+                yield Path(below, name)
 
 
 def joints_seen(body: Body, dataset: Dataset) -> NDArray[np.bool_]:
     """Return (n, V), True for joints that are seen; none in a frame in which all are at zero."""
-    seen = ~np.isnan(body.places).any(axis=-1) & (body.confidence > 0)
-    at_zero = ~body.places.any(axis=-1)
+    seen = ~np.isnan(body.positions).any(axis=-1) & (body.confidence > 0)
+    at_zero = ~body.positions.any(axis=-1)
     if dataset.zeros_missing:
         return seen & ~at_zero
     return seen & ~at_zero.all(axis=-1, keepdims=True)
@@ -180,32 +192,32 @@ def body_track(body: Body, dataset: Dataset) -> Track:
     Raises:
         ClipError: numbers too large or infinite, or coordinates that do not fit the picture.
     """
-    frames, places, seen = body.frames, body.places, joints_seen(body, dataset)
-    places = np.where(seen[..., None], places, 0)
+    frames, positions, seen = body.frames, body.positions, joints_seen(body, dataset)
+    positions = np.where(seen[..., None], positions, 0)
     confidence = np.where(seen, body.confidence, 0)
     if dataset.layout.planar:
-        return Track(frames, _in_picture(places, confidence, seen, dataset.picture))
-    if not np.abs(places).max() * dataset.unit <= FARTHEST:
+        return Track(frames, _in_picture(positions, confidence, seen, dataset.picture))
+    if not np.abs(positions).max() * dataset.unit <= FARTHEST:
         raise ClipError(f"a coordinate beyond {FARTHEST:,.0f} metres")
     axes, signs = UP[dataset.up]
-    return Track(frames, fill_missing(places, seen, dataset.layout, frames)[..., axes] * signs * dataset.unit)
+    return Track(frames, fill_missing(positions, seen, dataset.layout, frames)[..., axes] * signs * dataset.unit)
 
 
 def _in_picture(
-    places: NDArray[np.float64],
+    positions: NDArray[np.float64],
     confidence: NDArray[np.float64],
     seen: NDArray[np.bool_],
     picture: tuple[float, float] | None,
 ) -> NDArray[np.float64]:
     """Return shares of width and height from the picture's middle, and confidence, (n, V, 3); zeros if not seen."""
-    largest = float(np.abs(places).max())
+    largest = float(np.abs(positions).max())
     if not max(largest, float(confidence.max())) <= FARTHEST:
         raise ClipError(f"a number beyond {FARTHEST:,.0f}")
-    if picture is None and np.median(np.abs(places[seen])) > 2:
+    if picture is None and np.median(np.abs(positions[seen])) > 2:
         raise ClipError(f"coordinates up to {largest:,.0f} are no shares of a picture: say `picture: [width, height]`")
     if picture is not None and largest <= 1:
         raise ClipError("coordinates up to 1 are no pixels: without `picture` they are shares of the picture")
-    shares = places / (picture or (1, 1)) - 0.5
+    shares = positions / (picture or (1, 1)) - 0.5
     return np.concatenate([shares, confidence[..., None]], axis=-1) * seen[..., None]
 
 

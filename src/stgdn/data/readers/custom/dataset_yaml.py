@@ -1,8 +1,8 @@
 """Read `dataset.yaml`, the settings of a custom data set, see docs/own-data.md."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ KEYS = (
 
 @dataclass(frozen=True)
 class Dataset:
-    """Hold the content of `dataset.yaml`.
+    """Hold the content of `dataset.yaml`; the defaults are those of files without one.
 
     Attributes:
         layout: the joint layout; planar if the unit is `picture`.
@@ -57,15 +57,15 @@ class Dataset:
 
     layout: Layout
     classes: tuple[str, ...]
-    first_label: int
-    bodies: int
-    unit: float
-    up: str
-    picture: tuple[float, float] | None
-    zeros_missing: bool
-    pattern: re.Pattern[str] | None
-    splits: dict[str, Protocol]
-    synthetic: bool
+    first_label: int = 0
+    bodies: int = 1
+    unit: float = 1.0
+    up: str = "y"
+    picture: tuple[float, float] | None = None
+    zeros_missing: bool = True
+    pattern: re.Pattern[str] | None = None
+    splits: dict[str, Protocol] = field(default_factory=dict)
+    synthetic: bool = False
 
 
 def read_dataset(folder: Path) -> Dataset:
@@ -151,33 +151,33 @@ def _dataset(content: object) -> Dataset:
     for key in ("units", "classes", "splits"):
         if key not in given:
             raise InputError(f"has no '{key}', which is needed")
-    units, up = _word(given, "units", UNITS, ""), _word(given, "up", UP, "y")
+    units = _choice(given, "units", UNITS, "")
     planar = units == "picture"
     if ("up" if planar else "picture") in given:
         raise InputError("'up' is for coordinates in space, 'picture' for `units: picture`: leave it out")
     return Dataset(
-        _layout(given, planar),
-        _classes(given["classes"]),
-        _whole(given.get("first_label", "0"), "'first_label'", 0, 1),
-        _whole(given.get("bodies", "1"), "'bodies'", 1, MOST_BODIES),
-        UNITS[units],
-        up,
-        _picture(given["picture"]) if "picture" in given else None,
-        _word(given, "zeros", ("missing", "places"), "missing") == "missing",
-        name_pattern(_one_word(given["pattern"], "pattern")) if "pattern" in given else None,
-        _splits(given["splits"]),
-        _word(given, "synthetic", ("true", "false"), "false") == "true",
+        layout=_layout(given, planar),
+        classes=_classes(given["classes"]),
+        first_label=_whole(given.get("first_label", "0"), "'first_label'", 0, 1),
+        bodies=_whole(given.get("bodies", "1"), "'bodies'", 1, MOST_BODIES),
+        unit=UNITS[units],
+        up=_choice(given, "up", UP, "y"),
+        picture=_picture(given["picture"]) if "picture" in given else None,
+        zeros_missing=_choice(given, "zeros", ("missing", "places"), "missing") == "missing",
+        pattern=name_pattern(_word(given["pattern"], "pattern")) if "pattern" in given else None,
+        splits=_splits(given["splits"]),
+        synthetic=_choice(given, "synthetic", ("true", "false"), "false") == "true",
     )
 
 
-def _one_word(value: object, key: str) -> str:
+def _word(value: object, key: str) -> str:
     if not isinstance(value, str):
         raise InputError(f"'{key}' must be one word")
     return value
 
 
-def _word(given: Mapping[str, Any], key: str, allowed: Mapping[str, Any] | tuple[str, ...], default: str) -> str:
-    return choose(_one_word(given.get(key, default), key), allowed, f"value of '{key}'")
+def _choice(given: Mapping[str, Any], key: str, allowed: Iterable[str], default: str) -> str:
+    return choose(_word(given.get(key, default), key), allowed, f"value of '{key}'")
 
 
 def _whole(value: object, what: str, least: int, most: int) -> int:
@@ -191,7 +191,7 @@ def _layout(given: Mapping[str, Any], planar: bool) -> Layout:
     if "layout" in given:
         if own:
             raise InputError(f"has both 'layout' and '{own[0]}': name a known layout, or define one")
-        known = layout(_one_word(given["layout"], "layout"))
+        known = layout(_word(given["layout"], "layout"))
         if known.planar != planar:
             raise InputError(
                 f"layout {known.name} is {'' if known.planar else 'not '}one in the picture: "
@@ -201,7 +201,7 @@ def _layout(given: Mapping[str, Any], planar: bool) -> Layout:
     for key in ("joints", "bones"):
         if not isinstance(given.get(key), list) or len(given[key]) > MOST_JOINTS:
             raise InputError(f"needs '{key}', a list of at most {MOST_JOINTS:,}, or 'layout', a known one")
-    name = _one_word(given.get("name", "own"), "name")
+    name = _word(given.get("name", "own"), "name")
     return define({key: given[key] for key in own} | {"name": name, "planar": planar})
 
 
@@ -220,20 +220,18 @@ def _picture(value: object) -> tuple[float, float]:
 
 
 def _splits(value: object) -> dict[str, Protocol]:
-    splits = {}
-    for name, rule in value.items() if isinstance(value, dict) else ():
-        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,40}", name):
-            raise InputError(f"split {quoted(name)} must be called with letters, digits, '_', '-' and '.' only")
-        if not isinstance(rule, dict) or len(rule) != 1:
-            raise InputError(
-                f"split '{name}' must say one thing, which clips train: {{subject: [1, 2, 5]}} for example"
-            )
-        ((by, numbers),) = rule.items()
-        match choose(by, ("subject", "camera", "setup"), f"kind of split '{name}'"):
-            case "subject" | "camera" | "setup" as kind:
-                listed = numbers if isinstance(numbers, list) else [numbers]
-                train = [_whole(number, f"a {kind} of split '{name}'", 0, MOST_NUMBER) for number in listed]
-                splits[name] = Protocol(kind, tuple(train))
+    splits = {name: _protocol(name, rule) for name, rule in value.items()} if isinstance(value, dict) else {}
     if not splits or not all(rule.train for rule in splits.values()):
         raise InputError("'splits' must name at least one and what trains, such as `xsub: {subject: [1, 2, 5]}`")
     return splits
+
+
+def _protocol(name: str, rule: object) -> Protocol:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,40}", name):
+        raise InputError(f"split {quoted(name)} must be called with letters, digits, '_', '-' and '.' only")
+    if not isinstance(rule, dict) or len(rule) != 1:
+        raise InputError(f"split '{name}' must say one thing, which clips train: {{subject: [1, 2, 5]}} for example")
+    ((by, numbers),) = rule.items()
+    choose(by, ("subject", "camera", "setup"), f"kind of split '{name}'")
+    listed = numbers if isinstance(numbers, list) else [numbers]
+    return Protocol(by, tuple(_whole(number, f"a {by} of split '{name}'", 0, MOST_NUMBER) for number in listed))

@@ -1,4 +1,4 @@
-"""Clips as `.npz`: NumPy arrays, unpacked and read without trust in what their headers claim."""
+"""Read clips from `.npz`: NumPy arrays, unpacked and read within bounds, whatever their headers claim."""
 
 import io
 import math
@@ -10,25 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import ClipError
-from stgdn.data.readers.archives import BROKEN
 from stgdn.data.readers.arrays.mapped import read_header
 from stgdn.data.readers.custom.recording import (
-    FACTS,
+    METADATA_KEYS,
     MOST_BYTES,
     MOST_NUMBERS,
     Body,
-    Fact,
     Recording,
     expect_size,
     quoted,
 )
+from stgdn.data.readers.raw_files import BROKEN, METHODS
 from stgdn.skeleton import Layout
-
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # of numpy; others unpack more than is asked for
 
 
 def read_npz(content: bytes, layout: Layout) -> Recording:
-    """Read `joints` (T, V, D) or (M, T, V, D), `confidence` (the same without D) and `FACTS`.
+    """Read `joints` (T, V, D) or (M, T, V, D), `confidence` (the same without D) and metadata, by `METADATA_KEYS`.
 
     In the picture D is 2, or 3 with the confidence last.
 
@@ -46,8 +43,8 @@ def read_npz(content: bytes, layout: Layout) -> Recording:
     if sure.shape != joints.shape[:3]:
         raise ClipError(f"'confidence' has the shape {sure.shape}, expected {joints.shape[:3]}")
     frames = np.arange(joints.shape[1])
-    facts = {key: _fact(arrays[key], key) for key in FACTS if key in arrays}
-    return Recording([Body(frames, *body) for body in zip(joints, sure, strict=True)], facts)
+    metadata = {key: _metadata(arrays[key], key) for key in METADATA_KEYS if key in arrays}
+    return Recording([Body(frames, *body) for body in zip(joints, sure, strict=True)], metadata)
 
 
 def _arrays(content: bytes) -> dict[str, NDArray[Any]]:
@@ -60,7 +57,7 @@ def _arrays(content: bytes) -> dict[str, NDArray[Any]]:
             if "joints.npy" not in members:
                 there = ", ".join(quoted(name.removesuffix(".npy")) for name in members[:8])
                 raise ClipError(f"has no array 'joints', but {there or 'nothing'}")
-            wanted = [key for key in ("joints", "confidence", *FACTS) if f"{key}.npy" in members]
+            wanted = [key for key in ("joints", "confidence", *METADATA_KEYS) if f"{key}.npy" in members]
             for key in wanted:
                 _expect_array(archive.zip, key)
             with warnings.catch_warnings():
@@ -86,7 +83,7 @@ def _expect_array(archive: zipfile.ZipFile, key: str) -> None:
     if dtype.kind not in "fiuU":
         raise ClipError(f"'{key}' is an array of {quoted(dtype)}, expected numbers")
     if min(shape, default=1) < 0 or count * dtype.itemsize != size:
-        raise ClipError(f"'{key}' is truncated or garbled: its header does not tell of what is there")
+        raise ClipError(f"'{key}' is truncated or garbled: its header says something else than the file has")
     if count > MOST_NUMBERS:
         raise ClipError(f"'{key}' has more than {MOST_NUMBERS:,} numbers")
 
@@ -99,7 +96,7 @@ def _numbers(given: NDArray[Any], key: str) -> NDArray[np.float64]:
 
 
 def _shaped(joints: NDArray[np.float64], layout: Layout) -> NDArray[np.float64]:
-    """Joints as (M, T, V, D)."""
+    """Return joints as (M, T, V, D)."""
     V, D = layout.num_joints, 2 if layout.planar else 3
     if joints.ndim not in (3, 4) or joints.shape[-2:] != (V, D):
         raise ClipError(
@@ -111,7 +108,7 @@ def _shaped(joints: NDArray[np.float64], layout: Layout) -> NDArray[np.float64]:
     return joints
 
 
-def _fact(given: NDArray[Any], key: str) -> Fact:
+def _metadata(given: NDArray[Any], key: str) -> str | int:
     try:
         if given.size == 1 and given.dtype.kind != "f":
             return given.item()

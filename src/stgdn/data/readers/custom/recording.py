@@ -1,19 +1,22 @@
 """A clip of a custom data set as read from `.npz` and `.csv`, and the limits of its size."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import ClipError
 
-FACTS = ("label", "subject", "camera", "setup", "replication")
+METADATA_KEYS = ("label", "subject", "camera", "setup", "replication")
 MOST_BYTES = 128 << 20
 MOST_FRAMES = 100_000
 MOST_BODIES = 100
 MOST_NUMBERS = 1 << 25  # 100,000 frames of four bodies with 25 joints
 
-Fact = str | int  # a class name or a number
+Metadata = dict[str, str | int]  # class names and numbers, by `METADATA_KEYS`
 
 
 @dataclass(frozen=True)
@@ -22,24 +25,24 @@ class Body:
 
     Attributes:
         frames: (n,) int64 numbers of the frames, ascending.
-        places: (n, V, D) float64, D = 3 in space and 2 in the picture, in the file's units; NaN for missing values.
+        positions: (n, V, D) float64, D = 3 in space and 2 in the picture, in the file's units; NaN for missing values.
         confidence: (n, V) float64, 1 if the file has none; 0 if a joint was not found.
     """
 
     frames: NDArray[np.int64]
-    places: NDArray[np.float64]
+    positions: NDArray[np.float64]
     confidence: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Recording:
-    """Hold the bodies of a file in its order, and its metadata: some of `FACTS`.
+    """Hold the bodies of a file in its order, and its metadata.
 
     `timed` is False if the file has no frame numbers.
     """
 
     bodies: list[Body]
-    facts: dict[str, Fact] = field(default_factory=dict)
+    metadata: Metadata = field(default_factory=dict)
     timed: bool = True
 
 
@@ -58,3 +61,9 @@ def expect_size(bodies: int, frames: int) -> None:
 def quoted(text: object) -> str:
     """Return text from a file in quotes, shortened and printable, for a message."""
     return ascii(str(text))[:60] if not str(text).isprintable() else repr(str(text)[:60])
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """Return the end of a message on an unknown word: the most similar of the first known ones, '' if there is none."""
+    near = get_close_matches(word[:100], [name[:100] for name in islice(known, 1000)], n=1)
+    return f"; is it {quoted(near[0])}?" if near else ""

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import ClipError
-from stgdn.data.readers.ntu.denoise import WIDE_RATE, Sightings, Track, assemble, wide
+from stgdn.data.readers.ntu.denoise import WIDE_RATE, Sightings, wide
+from stgdn.data.readers.tracks import Bodies, Track, assemble
 
 SHORT = 11
 MOST_LISTED = 4
 
 
-def ctr_gcn(sightings: Sightings, max_bodies: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def ctr_gcn(sightings: Sightings, max_bodies: int) -> Bodies:
     """Choose the actors as CTR-GCN does (Chen et al. 2021; `get_raw_skes_data.py`, `get_raw_denoised_data.py`).
 
     1. One id is one body. It runs without a break from the first frame that lists it: where frames are missing, what
@@ -104,7 +105,7 @@ def _merge_tracks(tracks: Sequence[Track]) -> Track:
     return Track(frames[seen], joints[rows][seen])
 
 
-def agcn(sightings: Sightings, max_bodies: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def agcn(sightings: Sightings, max_bodies: int) -> Bodies:
     """Choose the bodies as 2s-AGCN does (Shi et al. 2019; `ntu_gendata.py`, and the start of `preprocess.py`).
 
     1. Ids do not count: the first bodies of all frames are one body, the second ones another, up to `MOST_LISTED`.
@@ -128,7 +129,7 @@ def agcn(sightings: Sightings, max_bodies: int) -> tuple[NDArray[np.float32], ND
         if len(rows):
             bodies.append(Track(sightings.frames[rows], sightings.joints[rows]))
     if not bodies:
-        raise ClipError(f"nobody among the first {MOST_LISTED} bodies of any frame")
+        raise ClipError(f"no body among the first {MOST_LISTED} bodies of any frame")
     kept = sorted(bodies, key=lambda track: energy(track.joints))[::-1][:max_bodies]
     kept = [track if track.frames[0] == 0 else Track(np.arange(len(track.frames)), track.joints) for track in kept]
     return assemble(kept, np.arange(max(track.frames[-1] for track in kept) + 1))

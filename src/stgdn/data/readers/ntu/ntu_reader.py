@@ -3,19 +3,16 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
-from stgdn.data.facts import names
-from stgdn.data.readers.archives import find_files, read_bytes
+from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile, Survey
+from stgdn.data.official_lists import official_list
 from stgdn.data.readers.ntu.denoise import Sightings, select_bodies
 from stgdn.data.readers.ntu.denoise_published import agcn, ctr_gcn
 from stgdn.data.readers.ntu.ntu_text import parse
+from stgdn.data.readers.raw_files import find_files, read_bytes
+from stgdn.data.readers.tracks import Bodies
 from stgdn.errors import InputError, choose
 from stgdn.skeleton import NTU25, Layout
 
@@ -26,12 +23,8 @@ USABLE = {60: 56_578, 120: 113_945}
 
 MAX_BYTES = 16 << 20  # 5,700 frames of one body; the longest clips have 300 frames, the largest 6 MB
 
-# Which bodies of a clip are its people: (bodies of all frames, at most so many) -> (M, T, V, 3), (M, T).
-DENOISINGS: dict[str, Callable[[Sightings, int], tuple[NDArray[np.float32], NDArray[np.bool_]]]] = {
-    "stgdn": partial(select_bodies, centre=NTU25.centre),
-    "ctr_gcn": ctr_gcn,
-    "agcn": agcn,
-}
+# How people are told from chairs and reflections: (bodies of all frames, at most so many) -> bodies of the clip.
+DENOISINGS: dict[str, Callable[[Sightings, int], Bodies]] = {"stgdn": select_bodies, "ctr_gcn": ctr_gcn, "agcn": agcn}
 
 
 class ClipName(NamedTuple):
@@ -48,6 +41,12 @@ def parse_name(name: str) -> ClipName | None:
     """Read `SsssCcccPpppRrrrAaaa`; None if `name` is not of this form."""
     match = NAME.fullmatch(name)
     return ClipName(*map(int, match.groups())) if match else None
+
+
+def numbers_of_name(name: str) -> tuple[int, int, int, int]:
+    """Return subject, camera, setup and replication of a clip named as in NTU RGB+D; -1 each for any other name."""
+    found = parse_name(name)
+    return (found.subject, found.camera, found.setup, found.replication) if found else (-1, -1, -1, -1)
 
 
 @dataclass
@@ -87,7 +86,7 @@ class NTUReader:
         if not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(every):
             raise InputError(f"actions must be different numbers from 1 to {self.num_actions}, not {list(chosen)}")
         self._labels = {action: label for label, action in enumerate(chosen)}
-        self.classes = tuple(names("actions_ntu120")[action - 1] for action in self._labels)
+        self.classes = tuple(official_list("actions_ntu120")[action - 1] for action in self._labels)
 
     def survey(self) -> Survey:
         """List the clips of the set; those on the official list of missing skeletons are skipped.
@@ -97,23 +96,6 @@ class NTUReader:
         Raises:
             InputError: there is no `.skeleton` file at `source`.
         """
-        missing = set(names(f"missing_ntu{self.num_actions}"))
-        survey, recorded = Survey([]), set[str]()
-        for file in self._find():
-            reason = self._outside(file.name)
-            if not reason:
-                recorded.add(file.name)
-                if file.name in missing:
-                    reason = "on the official list of missing or useless skeletons"
-            if reason:
-                survey.skipped.append((file.name, reason))
-            else:
-                survey.files.append(file)
-        if self.actions is None and len(recorded) >= 0.95 * RECORDED[self.num_actions]:
-            survey.expected = USABLE[self.num_actions]
-        return survey
-
-    def _find(self) -> list[ClipFile]:
         found = find_files(self.source, ".skeleton")
         if not found:
             raise InputError(
@@ -122,7 +104,17 @@ class NTUReader:
                 "zips of its skeletons, or the files, into a folder, e.g. data/raw/ntu, and type `python "
                 f"src/prepare.py data=ntu{self.num_actions}_xsub data.source=FOLDER`"
             )
-        return found
+        missing = set(official_list(f"missing_ntu{self.num_actions}"))
+        survey, recorded = Survey([]), set[str]()
+        for file in found:
+            reason = self._outside(file.name)
+            if not reason:
+                recorded.add(file.name)
+                reason = "on the official list of missing or useless skeletons" if file.name in missing else ""
+            survey.add(file, reason)
+        if self.actions is None and len(recorded) >= 0.95 * RECORDED[self.num_actions]:
+            survey.expected = USABLE[self.num_actions]
+        return survey
 
     def _outside(self, stem: str) -> str:
         """Return the reason why a file is not part of the set, '' if it is."""
@@ -138,14 +130,14 @@ class NTUReader:
         return ""
 
     def read(self, file: ClipFile) -> Clip:
-        """Parse one file and choose its bodies.
+        """Parse one file and choose its bodies."""
+        if reason := self._outside(file.name):
+            raise ClipError(reason)
+        return self.read_unlabelled(file)
 
-        Raises:
-            ClipError: the file cannot be read or is too large, see `ntu_text.parse`, or no body is left in it.
-        """
+    def read_unlabelled(self, file: ClipFile) -> Clip:
+        """Parse a file of any name; the label is `UNKNOWN` if the name does not give an action of the set."""
         name = parse_name(file.name)
-        if name is None or name.action not in self._labels:
-            raise ClipError(self._outside(file.name))
+        label = self._labels.get(name.action, UNKNOWN) if name else UNKNOWN
         joints, present = DENOISINGS[self.denoise](parse(read_bytes(file, MAX_BYTES)), self.max_bodies)
-        label = self._labels[name.action]
-        return Clip(file.name, label, joints, present, name.subject, name.camera, name.setup, name.replication)
+        return Clip(file.name, label, joints, present, *numbers_of_name(file.name))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from stgdn.data.clip import ClipError
 from stgdn.data.readers.ntu.denoise import Sightings
+from stgdn.data.readers.tracks import to_float32
 from stgdn.skeleton import NTU25
 
 JOINTS = NTU25.num_joints
@@ -33,14 +34,12 @@ def parse(text: bytes) -> Sightings:
     found = list(_walk(tokens))
     if int(tokens[0]) > MAX_FRAMES:
         raise ClipError(f"has {int(tokens[0])} frames, no clip has more than {MAX_FRAMES}")
-    joints = _joints(tokens, [start for _, _, start in found])
-    frames = np.array([frame for frame, _, _ in found], dtype=np.int64)
-    positions = np.array([position for _, position, _ in found], dtype=np.int64)
-    _check_finite(joints, frames)
+    frames, positions, starts = np.array(found, dtype=np.int64).reshape(-1, 3).T
+    joints = _joints(tokens, starts.tolist())
+    to_float32(joints, frames)  # stays float64: bodies are chosen before they are rounded
     if not joints.any():
         raise ClipError("no body in any frame")
-    ids = [tokens[start - BODY_VALUES - 1] for _, _, start in found]
-    return Sightings(frames, positions, ids, joints)
+    return Sightings(frames, positions, [tokens[start - BODY_VALUES - 1] for start in starts], joints)
 
 
 def _walk(tokens: list[bytes]) -> Iterator[tuple[int, int, int]]:
@@ -70,7 +69,7 @@ def _walk(tokens: list[bytes]) -> Iterator[tuple[int, int, int]]:
 
 def _count(token: bytes, what: str) -> int:
     if not token.isdigit() or len(token) > 9:
-        raise ClipError(f"{_shown(token)} stands where the number of {what} should")
+        raise ClipError(f"{_quoted(token)} stands where the number of {what} should")
     return int(token)
 
 
@@ -84,7 +83,8 @@ def _joints(tokens: list[bytes], starts: list[int]) -> NDArray[np.float64]:
     try:
         numbers = np.fromiter(map(float, values), np.float64, len(values))
     except ValueError:
-        raise ClipError(f"{_shown(next(value for value in values if not _is_number(value)))} is not a number") from None
+        wrong = next(value for value in values if not _is_number(value))
+        raise ClipError(f"{_quoted(wrong)} is not a number") from None
     return np.ascontiguousarray(numbers.reshape(-1, 3, JOINTS).swapaxes(1, 2))
 
 
@@ -96,14 +96,6 @@ def _is_number(token: bytes) -> bool:
     return True
 
 
-def _shown(token: bytes) -> str:
+def _quoted(token: bytes) -> str:
     text = repr(token[:20])[2:-1]  # control characters escaped
     return f"'{text}...'" if len(token) > 20 else f"'{text}'"
-
-
-def _check_finite(joints: NDArray[np.float64], frames: NDArray[np.int64]) -> None:
-    with np.errstate(over="ignore"):
-        bad = np.argwhere(~np.isfinite(joints.astype(np.float32)))
-    if len(bad):
-        row, joint, _ = bad[0]
-        raise ClipError(f"joint {joint} in frame {frames[row]} is not finite")

@@ -7,7 +7,6 @@ scores; here people are followed through the clip, as in Kinetics-Skeleton.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import ClipError
-from stgdn.data.readers.kinetics.tracking import bodies, track
+from stgdn.data.readers.pose_tracking import keep_most_confident, track
 from stgdn.data.readers.pyskl.restricted_pickle import load_plain
+from stgdn.data.readers.raw_files import load_once
+from stgdn.data.readers.tracks import Bodies
 from stgdn.errors import InputError
 
 MOST_POSES = 100_000  # in a clip; Kinetics' have up to 300 frames
@@ -27,55 +28,48 @@ def is_compressed(annotation: object) -> bool:
     return isinstance(annotation, dict) and "frame_inds" in annotation
 
 
-def pose_file(annotation: Mapping[Any, Any], source: Path) -> Path | None:
-    """The pickle with the poses of an annotation; None if it has them itself.
-
-    Looked for by its path as it stands from the folder of `source`, then by its name there and in `kpfiles` beside it.
-
-    Raises:
-        ClipError: it is nowhere.
-    """
-    named = annotation.get("raw_file")
-    if "keypoint" in annotation or not isinstance(named, str):
-        return None
-    name = PurePosixPath(named).name
-    places = (source.parent / named, source.parent / "kpfiles" / name, source.parent / name)
-    for place in places:
-        if place.resolve().is_relative_to(source.parent.resolve()) and place.is_file():
-            return place
-    raise ClipError(f"its poses are in '{ascii(name)[1:-1]}', which is not in the folder 'kpfiles' beside the pickle")
-
-
 def poses_of(annotation: Mapping[Any, Any], name: str, source: Path) -> object:
-    """The value of 'keypoint', from the annotation or from its file of poses.
+    """Return the value of 'keypoint', from the annotation or from its file of poses.
 
     Raises:
         ClipError: the file is missing, cannot be used, or lacks the clip.
     """
-    path = pose_file(annotation, source)
-    if path is None:
+    named = annotation.get("raw_file")
+    if "keypoint" in annotation or not isinstance(named, str):
         return annotation.get("keypoint")
+    path = _find_pose_file(named, source.parent)
     try:
-        content = _poses(str(path), path.stat().st_mtime_ns)
+        clips = _load_poses(path)
     except (InputError, OSError) as error:
         raise ClipError(f"its poses cannot be read: {error}") from error
-    found = content.get(name)
+    found = clips.get(name)
     if not isinstance(found, dict):
         raise ClipError(f"has no poses in '{path.name}'")
     return found.get("keypoint")
 
 
-@lru_cache(maxsize=2)
-def _poses(path: str, _changed: int) -> Mapping[Any, Any]:
+def _find_pose_file(named: str, folder: Path) -> Path:
+    """Return the file of poses: at its path in the folder of the pickle, or by its name there or in `kpfiles`.
+
+    Raises:
+        ClipError: there is none; files outside the folder are not looked at.
+    """
+    name = PurePosixPath(named).name
+    for path in (folder / named, folder / "kpfiles" / name, folder / name):
+        if path.resolve().is_relative_to(folder.resolve()) and path.is_file():
+            return path
+    raise ClipError(f"its poses are in '{ascii(name)[1:-1]}', which is not in the folder 'kpfiles' beside the pickle")
+
+
+@load_once(maxsize=2)
+def _load_poses(path: Path) -> Mapping[Any, Any]:
     content = load_plain(path)
     if not isinstance(content, dict):
         raise InputError(f"'{path}' is not a dict of clips")
     return content
 
 
-def people(
-    frames: object, poses: object, joints: int, picture: NDArray[np.float32], max_bodies: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def people(frames: object, poses: object, joints: int, picture: NDArray[np.float32], max_bodies: int) -> Bodies:
     """Follow people through the poses of a clip and keep those of most confidence.
 
     Args:
@@ -90,9 +84,11 @@ def people(
         (M, T) bool; T counts the frames in which a kept body is seen.
 
     Raises:
-        ClipError: something else than numbers of these shapes, a number that is not finite, or nobody.
+        ClipError: something else than numbers of these shapes, a number that is not finite, or no body.
     """
-    when, found = _numbers(frames, "frame_inds", "iu"), _numbers(poses, "keypoint", "fiu")
+    if not isinstance(frames, np.ndarray) or frames.dtype.kind not in "iu":
+        raise ClipError("has no array 'frame_inds' of numbers")
+    when, found = np.array(frames, subok=False), float_array(poses, "keypoint")
     if found.ndim != 3 or found.shape[1:] != (joints, 3) or when.shape != found.shape[:1]:
         raise ClipError(
             f"'keypoint' has the shape {found.shape} and 'frame_inds' {when.shape}, expected (poses, {joints}, 3) and "
@@ -100,25 +96,30 @@ def people(
         )
     if len(when) > MOST_POSES or (len(when) and not 0 <= when.min() <= when.max() < MOST_POSES):
         raise ClipError(f"has more than {MOST_POSES} poses, or a frame beyond that")
-    with np.errstate(over="ignore"):
-        found = found.astype(np.float32)
-    if not np.isfinite(found).all():
-        raise ClipError("'keypoint' has NaN or infinite numbers")
     missing = (found[..., 2] <= 0) | ~found[..., :2].any(axis=-1)
     found[..., :2] = found[..., :2] / picture - 0.5
     found[missing] = 0
-    somebody = ~missing.all(axis=1)
-    if not somebody.any():
+    valid = ~missing.all(axis=1)
+    if not valid.any():
         raise ClipError("no body in any frame")
-    order = np.argsort(when[somebody], kind="stable")
-    when, found = when[somebody][order].astype(np.int64), found[somebody][order]
+    order = np.argsort(when[valid], kind="stable")
+    when, found = when[valid][order].astype(np.int64), found[valid][order]
     when -= when[0]
-    kept, present = bodies(when, found, track(when, found), int(when[-1]) + 1, max_bodies, bridge=True)
+    kept, present = keep_most_confident(when, found, track(when, found), int(when[-1]) + 1, max_bodies, bridge=True)
     seen = present.any(axis=0)
     return kept[:, seen], present[:, seen]
 
 
-def _numbers(value: object, key: str, kinds: str) -> NDArray[Any]:
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in kinds:
+def float_array(value: object, key: str) -> NDArray[np.float32]:
+    """Check the value of a key of an annotation and return it as float32.
+
+    Raises:
+        ClipError: it is no array of numbers, or one is not finite.
+    """
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
         raise ClipError(f"has no array '{key}' of numbers")
-    return np.array(value, subok=False)
+    with np.errstate(over="ignore"):
+        array = np.array(value, dtype=np.float32, subok=False)
+    if not np.isfinite(array).all():
+        raise ClipError(f"'{key}' has NaN or infinite numbers")
+    return array

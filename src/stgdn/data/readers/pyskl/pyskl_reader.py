@@ -7,7 +7,6 @@ already; where one is not seen it is zeros. Kinetics-400's are compressed, see `
 """
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
-from stgdn.data.readers.bodies import Bodies, clip_bodies, tracks_of
-from stgdn.data.readers.ntu.ntu_reader import parse_name
-from stgdn.data.readers.pyskl.pyskl_compressed import is_compressed, people, poses_of
+from stgdn.data.readers.bodies import clip_bodies
+from stgdn.data.readers.ntu.ntu_reader import numbers_of_name
+from stgdn.data.readers.prepared import TEST, TRAINING, PreparedClips, numbered_classes
+from stgdn.data.readers.pyskl.pyskl_compressed import float_array, is_compressed, people, poses_of
 from stgdn.data.readers.pyskl.restricted_pickle import load_plain
+from stgdn.data.readers.raw_files import load_once
+from stgdn.data.readers.tracks import Bodies, tracks_of
 from stgdn.errors import InputError, choose
-from stgdn.skeleton import Layout, layout
+from stgdn.skeleton import Layout
 
 MOST_CLASSES = 10_000  # where they are counted; a label beyond is a mistake
-TRAINING, TEST = 1, 2  # a clip's `setup` where the file's own split is used, see the protocol `file_split`
 
 
-class PysklReader:
-    """Reads the pickle.
+class PysklReader(PreparedClips):
+    """Read the pickle.
 
     Each process that reads holds the whole file in memory: the one that surveys it and all that parse.
 
@@ -39,9 +40,6 @@ class PysklReader:
             split, and `setup` is the one of an NTU name.
         classes: their names, or how many there are; None for as many as the file's labels, known after `survey`.
         max_bodies: the most bodies a clip keeps.
-
-    Raises:
-        InputError: an unknown layout, or a number that is not from 1 up.
     """
 
     def __init__(
@@ -52,15 +50,9 @@ class PysklReader:
         classes: int | Sequence[str] | None = None,
         max_bodies: int = 2,
     ) -> None:
-        self.source = source
-        self.layout: Layout = _layout(layout)
+        super().__init__(source, layout, () if classes is None else classes, max_bodies)
         self.split = split
-        self.max_bodies: int = max_bodies
-        for key, number in (("num_classes", classes), ("bodies", max_bodies)):
-            if isinstance(number, int) and number < 1:
-                raise InputError(f"data.{key}={number} must be a whole number from 1 up")
         self._count_labels = classes is None
-        self.classes: tuple[str, ...] = _numbered(classes) if isinstance(classes, int) else tuple(classes or ())
         self._setups: dict[str, int] = {}
 
     def survey(self) -> Survey:
@@ -70,7 +62,7 @@ class PysklReader:
             InputError: there is no such pickle, it holds something else (also code that it asks to run), or has no such
                 split.
         """
-        path = Path(self.source).expanduser()
+        path = self.source
         if not path.is_file():
             raise InputError(
                 f"no file '{path}'; get a pickle that PYSKL offers (https://github.com/kennymckormick/pyskl, "
@@ -81,35 +73,29 @@ class PysklReader:
         self._setups = {} if self.split is None else _setups(splits, self.split, path)
         survey = Survey([])
         for index, name in enumerate(names):
-            if not name:
-                survey.skipped.append((f"annotation {index}", "has no name 'frame_dir'"))
-            elif self.split is not None and name not in self._setups:
-                survey.skipped.append((name, f"in neither list of the split {self.split}"))
+            listed = self.split is None or name in self._setups
+            reason = "" if listed else f"in neither list of the split {self.split}"
+            if name:
+                survey.add(ClipFile(name, str(path), str(index)), reason)
             else:
-                survey.files.append(ClipFile(name, str(path), str(index)))
+                survey.skipped.append((f"annotation {index}", "has no name 'frame_dir'"))
         survey.skipped += [(name, "listed, but has no annotation") for name in sorted(self._setups.keys() - set(names))]
         survey.files.sort(key=lambda file: (_pose_file(annotations[int(file.member or 0)]), file.name))
         if self._count_labels:
             labels = [annotation.get("label") for annotation in annotations if isinstance(annotation, dict)]
             whole = [label for label in labels if type(label) is int and label < MOST_CLASSES]
-            self.classes = _numbered(1 + max(whole, default=0))
+            self.classes = numbered_classes(1 + max(whole, default=0))
         return survey
 
     def read(self, file: ClipFile) -> Clip:
-        """Check one annotation and choose its bodies, see `stgdn.data.readers.bodies`.
-
-        Raises:
-            ClipError: the annotation lacks something, has arrays of other shapes or another number of joints, a number
-                that is not finite, a label out of range, no frame, or nobody in any frame.
-        """
+        """Check one annotation and choose its bodies, see `stgdn.data.readers.bodies`."""
         annotation = _annotation(file)
         label = _whole(annotation, "label")
         if not 0 <= label < len(self.classes):
             raise ClipError(f"label {label} is outside the {len(self.classes)} classes")
         joints, present = self._bodies(annotation, file)
-        ntu = parse_name(file.name)
-        subject, camera, replication = (ntu.subject, ntu.camera, ntu.replication) if ntu else (-1, -1, -1)
-        setup = self._setups[file.name] if self.split is not None else ntu.setup if ntu else -1
+        subject, camera, setup, replication = numbers_of_name(file.name)
+        setup = setup if self.split is None else self._setups[file.name]
         return Clip(file.name, label, joints, present, subject, camera, setup, replication)
 
     def _bodies(self, annotation: dict[Any, Any], file: ClipFile) -> Bodies:
@@ -117,30 +103,16 @@ class PysklReader:
             return clip_bodies(tracks_of(coordinates(annotation, self.layout)), self.max_bodies, self.layout)
         if not self.layout.planar:
             raise ClipError(f"poses in pixels, not in space as {self.layout.name} has them")
-        poses = poses_of(annotation, file.name, Path(file.path))
-        frames, joints = annotation["frame_inds"], self.layout.num_joints
-        return people(frames, poses, joints, _picture(annotation), self.max_bodies)
+        poses = poses_of(annotation, file.name, self.source)
+        return people(annotation["frame_inds"], poses, self.layout.num_joints, _picture(annotation), self.max_bodies)
 
 
-def _layout(given: Layout | str) -> Layout:
-    return given if isinstance(given, Layout) else layout(given)
-
-
-def _numbered(count: int) -> tuple[str, ...]:
-    return tuple(f"class {number}" for number in range(count))
-
-
+@load_once(maxsize=1)
 def load_annotations(path: Path) -> tuple[list[Any], Mapping[str, Any]]:
-    """The annotations and the splits of a file, read once in every process."""
-    return _loaded(str(path), path.stat().st_mtime_ns, path.stat().st_size)
-
-
-@lru_cache(maxsize=1)
-def _loaded(path: str, _changed: int, _size: int) -> tuple[list[Any], Mapping[str, Any]]:
-    content = load_plain(path)
-    annotations, splits = content, {}
-    if isinstance(content, dict):
-        annotations, splits = content.get("annotations"), content.get("split") or {}
+    """Return the annotations and the splits of a pickle."""
+    annotations, splits = load_plain(path), {}
+    if isinstance(annotations, dict):
+        annotations, splits = annotations.get("annotations"), annotations.get("split") or {}
     if not isinstance(annotations, list) or not isinstance(splits, dict):
         raise InputError(f"'{path}' holds neither a list of annotations nor a dict with 'split' and 'annotations'")
     return annotations, splits
@@ -153,15 +125,13 @@ def _pose_file(annotation: object) -> str:
 
 
 def _name(annotation: object) -> str:
-    """`frame_dir`, in some files `filename`; '' if there is neither."""
-    if not isinstance(annotation, dict):
-        return ""
-    name = annotation.get("frame_dir", annotation.get("filename"))
+    """Return `frame_dir`, in some files `filename`; '' if there is neither."""
+    name = annotation.get("frame_dir", annotation.get("filename")) if isinstance(annotation, dict) else None
     return name if isinstance(name, str) and name.isprintable() else ""
 
 
 def split_lists(splits: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """The splits of a file: name to the keys of its training and its test list.
+    """Return the splits of a file: name to the keys of its training and its test list.
 
     `xsub_train` goes with `xsub_val` and is called `xsub`; `train1` goes with `test1` and is called `train1`. Where
     there is both a `val` and a `test`, `val` tests, as in PYSKL.
@@ -176,7 +146,7 @@ def split_lists(splits: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
 
 
 def _setups(splits: Mapping[str, Any], split: str, path: Path) -> dict[str, int]:
-    """Names of clips to 1 (training) or 2 (test)."""
+    """Return `TRAINING` or `TEST` by name of the clip."""
     found = split_lists(splits)
     if not found:
         raise InputError(
@@ -208,14 +178,10 @@ def _annotation(file: ClipFile) -> dict[Any, Any]:
 
 
 def coordinates(annotation: Mapping[Any, Any], skeleton: Layout) -> NDArray[np.float32]:
-    """Check the arrays of an annotation and join them.
+    """Check the arrays of an annotation and return its joints (M, T, V, 3), float32.
 
-    Returns:
-        (M, T, V, 3) float32: metres, or for a flat layout x and y in shares of the picture's width and height, from
-        its middle, and the score; a joint without a score, or at pixel (0, 0), is (0, 0, 0).
-
-    Raises:
-        ClipError: see `PysklReader.read`.
+    They are metres, or for a flat layout x and y in shares of the picture's width and height, from its middle, and the
+    score; a joint without a score, or at pixel (0, 0), is (0, 0, 0).
     """
     V, C = skeleton.num_joints, 2 if skeleton.planar else 3
     joints = _numbers(annotation, "keypoint", 4)
@@ -248,20 +214,14 @@ def _whole(annotation: Mapping[Any, Any], key: str) -> int:
 
 
 def _numbers(annotation: Mapping[Any, Any], key: str, axes: int) -> NDArray[np.float32]:
-    array = annotation.get(key)
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
-        raise ClipError(f"has no array '{key}' of numbers")
+    array = float_array(annotation.get(key), key)
     if array.ndim != axes:
         raise ClipError(f"'{key}' has the shape {array.shape}, expected {axes} axes")
-    with np.errstate(over="ignore"):
-        array = np.array(array, dtype=np.float32, subok=False)
-    if not np.isfinite(array).all():
-        raise ClipError(f"'{key}' has NaN or infinite numbers")
     return array
 
 
 def _picture(annotation: Mapping[Any, Any]) -> NDArray[np.float32]:
-    """(width, height) in pixels."""
+    """Return (width, height) in pixels."""
     shape = annotation.get("img_shape")
     numbers = shape.tolist() if isinstance(shape, np.ndarray) else shape
     numbers = numbers if isinstance(numbers, list | tuple) else ()

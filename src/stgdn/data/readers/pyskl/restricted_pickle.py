@@ -38,7 +38,7 @@ class _Array(np.ndarray):
 
     def __setstate__(self, state: object) -> None:
         _, shape, dtype, fortran, data = _parts(state, 5)
-        shape, dtype, data = _plain(shape, dtype, data)
+        shape, dtype, data = _check_array(shape, dtype, data)
         super().__setstate__((1, shape, dtype, fortran is True, data))  # pyright: ignore[reportArgumentType]
 
 
@@ -81,7 +81,7 @@ def _parts(state: object, count: int) -> tuple[Any, ...]:
     return state
 
 
-def _plain(shape: object, dtype: object, data: object) -> tuple[tuple[int, ...], np.dtype[Any], bytes]:
+def _check_array(shape: object, dtype: object, data: object) -> tuple[tuple[int, ...], np.dtype[Any], bytes]:
     """Check that so many numbers of the dtype are as many bytes as `data` has."""
     if isinstance(data, list):
         raise RefusedError("an array of objects, not of numbers or text")
@@ -96,51 +96,57 @@ def _plain(shape: object, dtype: object, data: object) -> tuple[tuple[int, ...],
     return shape, dtype.dtype, bytes(data)
 
 
-def _uncalled(*_args: object) -> object:
+def _ndarray(*_args: object) -> object:
+    """Refuse: `numpy.ndarray` stands in a pickle as an argument, it is never called."""
     raise RefusedError("a bare array, which numpy does not write")
 
 
 def _reconstruct(*_args: object) -> NDArray[Any]:
-    """An empty array, which gets shape and content by its state (protocols up to 4)."""
+    """Return an empty array, which gets shape and content by its state (protocols up to 4)."""
     return _Array((0,), np.int8)
 
 
 def _frombuffer(data: object, dtype: object, shape: object, order: object = "C") -> NDArray[Any]:
-    """An array over bytes (protocol 5)."""
-    shape, dtype, data = _plain(shape, dtype, data)
+    """Return an array over bytes (protocol 5)."""
+    shape, dtype, data = _check_array(shape, dtype, data)
     return _Array(shape, dtype, buffer=data, order="F" if order == "F" else "C")
 
 
 def _scalar(dtype: object, data: object) -> object:
-    """A number, as Python's own."""
-    _, dtype, data = _plain((), dtype, data)
-    return np.frombuffer(data, dtype)[0].item()
+    """Return a number of numpy as Python's own."""
+    return _frombuffer(data, dtype, ()).item()
 
 
 def _encode(text: object, encoding: object) -> bytes:
-    """Bytes, as protocols up to 2 write them."""
+    """Return bytes, as protocols up to 2 write them."""
     if not isinstance(text, str) or encoding != "latin1":
         raise RefusedError("text in another encoding than that of bytes")
     return text.encode("latin1")
 
 
-def _empty(kind: type) -> Callable[[], object]:
-    return lambda: kind()
-
-
 ADMITTED: dict[tuple[str, str], _Name] = {
-    ("numpy", "ndarray"): _Name(_uncalled),
+    ("numpy", "ndarray"): _Name(_ndarray),
     ("numpy", "dtype"): _Name(_Dtype),
     **{(f"numpy.{core}.multiarray", "_reconstruct"): _Name(_reconstruct) for core in ("core", "_core")},
     **{(f"numpy.{core}.multiarray", "scalar"): _Name(_scalar) for core in ("core", "_core")},
     **{(f"numpy.{core}.numeric", "_frombuffer"): _Name(_frombuffer) for core in ("core", "_core")},
     ("_codecs", "encode"): _Name(_encode),
-    ("__builtin__", "bytes"): _Name(_empty(bytes)),  # b"" in protocol 2
-    ("collections", "OrderedDict"): _Name(_empty(dict)),  # filled afterwards
+    ("__builtin__", "bytes"): _Name(lambda: b""),  # of protocol 2
+    ("collections", "OrderedDict"): _Name(lambda: {}),  # filled afterwards
+}
+
+UNNEEDED = (
+    *(pickle.NEWOBJ, pickle.NEWOBJ_EX, pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.PERSID),
+    *(pickle.BINPERSID, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER),
+)
+# Where on the stack the keys are that an opcode puts into a dict or a set.
+KEYS = {
+    **{pickle.SETITEM: slice(-2, -1), pickle.SETITEMS: slice(None, None, 2), pickle.DICT: slice(None, None, 2)},
+    **{pickle.ADDITEMS: slice(None), pickle.FROZENSET: slice(None)},
 }
 
 
-def _hashing(load: Callable[[Any], None], keys: slice) -> Callable[[Any], None]:
+def _check_keys(load: Callable[[Any], None], keys: slice) -> Callable[[Any], None]:
     """Let only plain keys through: to hash a tuple of a million nested ones ends the process."""
 
     def checked(unpickler: "_Unpickler") -> None:
@@ -151,25 +157,11 @@ def _hashing(load: Callable[[Any], None], keys: slice) -> Callable[[Any], None]:
     return checked
 
 
-def _dispatch() -> dict[int, Callable[[Any], None]]:
-    """Return the functions of the opcodes of plain data."""
-    unneeded = b"".join(
-        (
-            *(pickle.NEWOBJ, pickle.NEWOBJ_EX, pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.PERSID),
-            *(pickle.BINPERSID, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER),
-        )
-    )
-    known = {code: load for code, load in pickle._Unpickler.dispatch.items() if code not in unneeded}
-    pairs, every = slice(None, None, 2), slice(None)
-    hashing = {
-        **{pickle.SETITEM: slice(-2, -1), pickle.SETITEMS: pairs, pickle.DICT: pairs},
-        **{pickle.ADDITEMS: every, pickle.FROZENSET: every},
-    }
-    return known | {code[0]: _hashing(known[code[0]], keys) for code, keys in hashing.items()}
+PLAIN_OPCODES = {code: load for code, load in pickle._Unpickler.dispatch.items() if bytes([code]) not in UNNEEDED}
 
 
 class _Unpickler(pickle._Unpickler):
-    dispatch = _dispatch()
+    dispatch = PLAIN_OPCODES | {code[0]: _check_keys(PLAIN_OPCODES[code[0]], keys) for code, keys in KEYS.items()}
     stack: list[Any]
 
     def find_class(self, module: str, name: str) -> _Name:

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from stgdn.data.readers.tracks import Bodies, Track, interpolate
+
 GATE = 0.15  # shares of the picture: largest distance from a person's last position
 GAP = 30  # frames, a second: the longest gap in the track of a person
 LISTED = 5  # ST-GCN looks at the first so many people of a frame
@@ -65,9 +67,9 @@ def _confidence(people: Float) -> NDArray[np.float64]:
     return people[..., 2].sum(axis=1, dtype=np.float64)
 
 
-def bodies(
+def keep_most_confident(
     frames: Rows, people: Float, person_ids: Rows, length: int, max_bodies: int, *, bridge: bool
-) -> tuple[Float, NDArray[np.bool_]]:
+) -> Bodies:
     """Align the persons of highest total confidence to the clip's frames.
 
     Args:
@@ -100,10 +102,8 @@ def bodies(
 
 def _bridged(seen: Rows, person: Float, at: Rows) -> NDArray[np.float64]:
     """Interpolate the joints of a person (n, V, 3), seen at frames (n,), to all frames (m,), with confidence 0."""
-    after = np.searchsorted(seen, at)
-    before = after - (seen[after] != at)
-    weight = ((at - seen[before]) / np.maximum(seen[after] - seen[before], 1))[:, None, None]
-    moved = person[before] + weight * (person[after].astype(np.float64) - person[before])
-    moved *= (person[before, :, 2:] > 0) & (person[after, :, 2:] > 0)
+    found = (person[..., 2:] > 0).astype(np.float64)
+    found_in_both = interpolate(Track(seen, found), at) == 1
+    moved = interpolate(Track(seen, person.astype(np.float64)), at) * found_in_both
     moved[..., 2] = 0
     return moved

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from stgdn.data.batches.transforms import STREAMS, ClipSettings, batch
 from stgdn.data.clip import Clip, ClipError, ClipFile, Reader, valid_runs
 from stgdn.data.protocols import COUNTS, training_mask
-from stgdn.data.readers.kinetics import kinetics_reader as kinetics
-from stgdn.data.readers.kinetics.kinetics_reader import KineticsReader
-from stgdn.data.readers.kinetics.tracking import GAP, GATE, LISTED, bodies, rank, track
+from stgdn.data.readers import kinetics
+from stgdn.data.readers.kinetics import KineticsReader
+from stgdn.data.readers.pose_tracking import GAP, GATE, LISTED, keep_most_confident, rank, track
 from stgdn.data.store.prepare import prepare, read_checked
 from stgdn.errors import InputError
 from stgdn.skeleton import OPENPOSE18
@@ -149,8 +149,8 @@ class TestRead:
             (clip_text([{"pose": [1e39] * 36, "score": [1] * 18}]), "joint 0 in frame 1 is not finite"),
             (clip_text([{"pose": [None] * 36, "score": [1] * 18}]), "joint 0 in frame 1 is not finite"),
             (clip_text([person(0.5)] * 201), "frame 1 has 201 people, more than 200"),
-            (clip_text([], []), "nobody in any frame"),
-            (clip_text([person(0.5, score=0)]), "nobody in any frame"),
+            (clip_text([], []), "no body in any frame"),
+            (clip_text([person(0.5, score=0)]), "no body in any frame"),
         ],
     )
     def test_bad_clip(self, tmp_path: Path, content: bytes, reason: str) -> None:
@@ -322,7 +322,7 @@ class TestTracking:
         who = track(frames, people)
         assert [np.flatnonzero(who == number).tolist() for number in range(who.max() + 1)] == persons
 
-        joints, present = bodies(frames, people, who, 50, 2, bridge=True)
+        joints, present = keep_most_confident(frames, people, who, 50, 2, bridge=True)
         best = sorted(persons, key=lambda rows: -float(people[rows, :, 2].sum(dtype=np.float64)))[:2]
         for body, rows in enumerate(best):
             np.testing.assert_array_equal(joints[body, frames[rows]], people[rows])
@@ -334,7 +334,7 @@ class TestTracking:
         rng = np.random.default_rng(seed)
         frames = np.sort(rng.integers(0, 12, 60))
         people = rng.uniform(0.01, 1, (60, 18, 3)).astype(np.float32)
-        joints, _ = bodies(frames, people, rank(frames, people), 12, 2, bridge=False)
+        joints, _ = keep_most_confident(frames, people, rank(frames, people), 12, 2, bridge=False)
         for frame in range(12):
             listed = list(people[frames == frame][:LISTED])
             listed.sort(key=lambda one: -float(one[:, 2].sum(dtype=np.float64)))

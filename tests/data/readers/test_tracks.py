@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stgdn.data.clip import ClipError
-from stgdn.data.readers.repair import fill_missing
+from stgdn.data.readers.tracks import fill_missing
 from stgdn.skeleton import COCO17, KINECT20, NTU25, Layout
 
 

@@ -18,7 +18,7 @@ from stgdn.data.build import build_data
 from stgdn.data.clip import Clip, ClipFile
 from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.store.store import Store
-from stgdn.data.synthetic.files import DEMO_ACTIONS
+from stgdn.data.synthetic.demo_set import DEMO_ACTIONS
 from stgdn.errors import InputError
 from stgdn.skeleton import layout
 

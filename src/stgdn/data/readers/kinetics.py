@@ -9,21 +9,19 @@ score 0 for a joint not found. A frame may have any number of people, in any ord
 People are tracked over the frames (`track`), and the two of highest total confidence are the bodies of a clip.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stgdn.data.clip import Clip, ClipError, ClipFile, Survey
-from stgdn.data.facts import names
+from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile, Survey
+from stgdn.data.official_lists import official_list
 from stgdn.data.protocols import COUNTS
-from stgdn.data.readers.archives import read_bytes
-from stgdn.data.readers.kinetics.tracking import Float, Rows, bodies, rank, track
+from stgdn.data.readers.pose_tracking import Float, Rows, keep_most_confident, rank, track
+from stgdn.data.readers.raw_files import json_object, load_once, read_bytes
+from stgdn.data.readers.tracks import Bodies, to_float32
 from stgdn.errors import InputError
 from stgdn.skeleton import OPENPOSE18, Layout
 
@@ -57,7 +55,7 @@ class KineticsReader:
     keeps_empty_frames: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        self.classes = names("actions_kinetics400")
+        self.classes = official_list("actions_kinetics400")
 
     def survey(self) -> Survey:
         """List the clips of both splits; `expected` is set if at least 95 % of the official number are there.
@@ -83,11 +81,12 @@ class KineticsReader:
 
     @staticmethod
     def _add(survey: Survey, source: Path, split: str) -> None:
+        """Add the clips of a split, if it is there, by its label file."""
         labels = source / f"{split}_label.json"
         if not labels.is_file():
             return
         try:
-            content = json_object(labels.read_bytes())
+            listed = json_object(labels.read_bytes())
         except (OSError, ClipError) as error:
             raise InputError(
                 f"'{labels}' cannot be used: {error}; get the release of ST-GCN's authors again (the README of "
@@ -95,86 +94,59 @@ class KineticsReader:
             ) from error
         folder = source / split
         existing = {path.stem for path in folder.glob("*.json")}
-        for name, entry in sorted(content.items()):
-            if not isinstance(entry, dict) or not _whole(entry.get("label_index")):
+        for name, entry in sorted(listed.items()):
+            reason = ""
+            if not isinstance(entry, dict) or not _is_whole(entry.get("label_index")):
                 reason = f"has no whole number 'label_index' in {labels.name}"
             elif entry.get("has_skeleton") is False:
                 reason = f"without skeletons, says {labels.name}"
             elif name not in existing:
                 reason = f"listed in {labels.name}, but not in the folder {split}"
-            else:
-                reason = ""
-            if reason:
-                survey.skipped.append((name, reason))
-            else:
-                survey.files.append(ClipFile(name, str(folder / f"{name}.json")))
-        survey.skipped += [(name, f"not listed in {labels.name}") for name in sorted(existing - content.keys())]
+            survey.add(ClipFile(name, str(folder / f"{name}.json")), reason)
+        survey.skipped += [(name, f"not listed in {labels.name}") for name in sorted(existing - listed.keys())]
 
     def read(self, file: ClipFile) -> Clip:
-        """Parse one clip and find its two bodies.
-
-        Raises:
-            ClipError: the file cannot be read or is garbled, its label is not that of the label file or no class, a
-                person has not 36 coordinates and 18 scores, one of them is not finite, or nobody is in any frame.
-        """
+        """Parse one clip and find its two bodies."""
         path = Path(file.path)
-        label = _label(path.parent.with_name(f"{path.parent.name}_label.json"), file.name)
+        label_file = path.parent.with_name(f"{path.parent.name}_label.json")
+        try:
+            label = _labels(label_file).get(file.name)
+        except OSError as error:
+            raise ClipError(f"its label file cannot be read: {error}") from error
+        if label is None:
+            raise ClipError(f"has no label in {label_file.name}")
         content = json_object(read_bytes(file, MAX_BYTES))
         stated = content.get("label_index")
-        if not _whole(stated):
+        if not _is_whole(stated):
             raise ClipError("has no whole number 'label_index'")
         if stated != label:
-            raise ClipError(f"has label {stated}, but label {label} in {path.parent.name}_label.json")
+            raise ClipError(f"has label {stated}, but label {label} in {label_file.name}")
         if not 0 <= label < len(self.classes):
             raise ClipError(f"label {label} is outside the {len(self.classes)} classes")
-        joints, present = self.bodies(content)
-        return Clip(file.name, label, joints, present, setup=SPLITS.get(path.parent.name, -1))
+        return Clip(file.name, label, *self._bodies(content), setup=SPLITS.get(path.parent.name, -1))
 
-    def bodies(self, content: Mapping[str, object]) -> tuple[Float, NDArray[np.bool_]]:
-        """Return the bodies of a clip's JSON, joints (M, T, V, 3) and presence (M, T); the label is not used.
+    def read_unlabelled(self, file: ClipFile) -> Clip:
+        """Parse one clip without a label file; the label is that of the clip itself, `UNKNOWN` if it has none."""
+        content = json_object(read_bytes(file, MAX_BYTES))
+        stated = content.get("label_index")
+        label = stated if type(stated) is int and 0 <= stated < len(self.classes) else UNKNOWN
+        return Clip(file.name, label, *self._bodies(content))
 
-        Raises:
-            ClipError: see `read`.
-        """
+    def _bodies(self, content: Mapping[str, Any]) -> Bodies:
         frames, people, length = _people(content.get("data"))
         person_ids = track(frames, people) if self.tracking else rank(frames, people)
-        return bodies(frames, people, person_ids, length, self.max_bodies, bridge=self.tracking)
+        return keep_most_confident(frames, people, person_ids, length, self.max_bodies, bridge=self.tracking)
 
 
-def _whole(value: object) -> bool:
+def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _label(path: Path, name: str) -> int:
-    try:
-        label = _labels(path, path.stat().st_mtime_ns).get(name)
-    except OSError as error:
-        raise ClipError(f"its label file cannot be read: {error}") from error
-    if label is None:
-        raise ClipError(f"has no label in {path.name}")
-    return label
-
-
-@lru_cache(maxsize=2)
-def _labels(path: Path, _changed: int) -> dict[str, int]:
-    """Return labels by clip; cached, as the file of the training split has 240,000 of them."""
+@load_once(maxsize=2)
+def _labels(path: Path) -> dict[str, int]:
+    """Return labels by clip; kept in memory, as the file of the training split has 240,000 of them."""
     entries = json_object(path.read_bytes()).items()
     return {name: entry["label_index"] for name, entry in entries if isinstance(entry, dict) and "label_index" in entry}
-
-
-def json_object(text: bytes) -> dict[str, object]:
-    """Parse JSON that is one object.
-
-    Raises:
-        ClipError: the text is something else.
-    """
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ClipError(f"is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ClipError("is JSON, but not one object with names and values")
-    return content
 
 
 def _people(data: object) -> tuple[Rows, Float, int]:
@@ -184,53 +156,46 @@ def _people(data: object) -> tuple[Rows, Float, int]:
         (P,) frames, ascending, the first frame of the clip is 0; (P, 18, 3) x and y, from the middle of the picture,
         and confidence, all three 0 for a joint not found; the number of frames. P >= 1: people without any joint are
         left out.
-
-    Raises:
-        ClipError: see `KineticsReader.read`.
     """
-    if not isinstance(data, list) or not all(isinstance(frame, dict) for frame in data):
-        raise ClipError("has no list 'data' of frames")
-    if not data:
-        raise ClipError("no frame")
-    numbers = [frame.get("frame_index") for frame in data]
-    if not all(_whole(number) and 0 <= number <= MAX_FRAMES for number in numbers):
-        raise ClipError(f"has a frame without a whole number 'frame_index' from 1 to {MAX_FRAMES}")
-    if len(set(numbers)) < len(numbers):
-        raise ClipError("has two frames of one 'frame_index'")
-    first = min(1, *numbers)  # counted from 1, and from 0 by tools that came later
-    rows = [
-        (n - first, *_numbers(one, n)) for n, frame in zip(numbers, data, strict=True) for one in _skeletons(frame, n)
-    ]
-    rows.sort(key=lambda row: row[0])
+    frames = _frames(data)
+    first = min(1, *frames)  # counted from 1, and from 0 by tools that came later
+    rows = [(number, *_numbers(person, number)) for number in sorted(frames) for person in frames[number]]
     if not rows:
-        raise ClipError("nobody in any frame")
-    frames = np.array([row[0] for row in rows])
+        raise ClipError("no body in any frame")
+    seen_at = np.array([row[0] for row in rows])
     try:
         pose, score = (np.array([row[k] for row in rows], dtype=np.float64) for k in (1, 2))
     except (ValueError, TypeError, OverflowError):
         raise ClipError("a 'pose' or 'score' is not numbers") from None
     if pose.ndim != 2 or score.ndim != 2:
         raise ClipError("a 'pose' or 'score' is not numbers")
-    with np.errstate(over="ignore"):
-        people = np.dstack([pose.reshape(len(rows), -1, 2) - 0.5, score]).astype(np.float32)
-    bad = np.argwhere(~np.isfinite(people))
-    if len(bad):
-        raise ClipError(f"joint {bad[0, 1]} in frame {frames[bad[0, 0]] + first} is not finite")
+    people = to_float32(np.dstack([pose.reshape(len(rows), -1, 2) - 0.5, score]), seen_at)
     people[people[..., 2] <= 0] = 0
     valid = np.asarray(people.any(axis=(1, 2)))
     if not valid.any():
-        raise ClipError("nobody in any frame")
-    return frames[valid], people[valid], max(numbers) - first + 1
+        raise ClipError("no body in any frame")
+    return seen_at[valid] - first, people[valid], max(frames) - first + 1
 
 
-def _skeletons(frame: dict[str, object], number: int) -> list[object]:
-    """Return the skeletons of a frame."""
-    skeletons = frame.get("skeleton")
-    if not isinstance(skeletons, list):
-        raise ClipError(f"frame {number} has no list 'skeleton'")
-    if len(skeletons) > MAX_PEOPLE:
-        raise ClipError(f"frame {number} has {len(skeletons)} people, more than {MAX_PEOPLE}")
-    return skeletons
+def _frames(data: object) -> dict[int, list[object]]:
+    """Check the value of 'data' and return the list of people of every frame, by its 'frame_index'."""
+    if not isinstance(data, list) or not all(isinstance(frame, dict) for frame in data):
+        raise ClipError("has no list 'data' of frames")
+    if not data:
+        raise ClipError("no frame")
+    frames: dict[int, list[object]] = {}
+    for frame in data:
+        number, people = frame.get("frame_index"), frame.get("skeleton")
+        if not _is_whole(number) or not 0 <= number <= MAX_FRAMES:
+            raise ClipError(f"has a frame without a whole number 'frame_index' from 1 to {MAX_FRAMES}")
+        if number in frames:
+            raise ClipError("has two frames of one 'frame_index'")
+        if not isinstance(people, list):
+            raise ClipError(f"frame {number} has no list 'skeleton'")
+        if len(people) > MAX_PEOPLE:
+            raise ClipError(f"frame {number} has {len(people)} people, more than {MAX_PEOPLE}")
+        frames[number] = people
+    return frames
 
 
 def _numbers(skeleton: object, number: int) -> tuple[list[object], list[object]]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stgdn.data.synthetic.files import CAMERAS, DEMO_ACTIONS, DEMO_SUBJECTS, MANIFEST, view, write_demo
+from stgdn.data.synthetic import demo_set
+from stgdn.data.synthetic.demo_set import CAMERAS, DEMO_ACTIONS, DEMO_SUBJECTS, MANIFEST, view, write_demo
 from stgdn.data.synthetic.people import perform, setup_of
 from stgdn.errors import InputError
 
@@ -137,14 +138,13 @@ def test_the_actor_of_camera_coordinates_stands_upright_and_is_no_mirror_image()
         assert np.linalg.det(np.stack([to_the_left, up, forward])) > 0
 
 
-def test_a_finished_set_is_left_alone(tmp_path: Path) -> None:
+def test_a_finished_set_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "demo"
-    told: list[tuple[int, int]] = []
     write = partial(write_demo, subjects=(1,), replications=1, actions=(1, 8))
-    assert write(folder, progress=lambda *step: told.append(step)) == 6
-    assert told == [(done, 6) for done in range(1, 7)]
+    assert write(folder) == len(list(folder.glob("*.skeleton"))) == 6
     (folder / "note.txt").touch()
-    assert write(folder, progress=lambda *_: pytest.fail("written again")) == 6
+    monkeypatch.setattr(demo_set, "perform", lambda *_: pytest.fail("written again"))
+    assert write(folder) == 6
     assert [path.name for path in tmp_path.iterdir()] == ["demo"]
 
 
@@ -162,12 +162,19 @@ def test_a_folder_with_other_content_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_an_interrupted_run_leaves_nothing(tmp_path: Path) -> None:
-    def stop(*_: int) -> None:
-        raise KeyboardInterrupt
+def test_an_interrupted_run_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = list[int]()
 
+    def stop_at_the_second(*arguments: int) -> np.ndarray:
+        written.append(len(list(tmp_path.rglob("*.skeleton"))))
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        return perform(*arguments)
+
+    monkeypatch.setattr(demo_set, "perform", stop_at_the_second)
     with pytest.raises(KeyboardInterrupt):
-        write_demo(tmp_path / "demo", subjects=(1,), replications=1, actions=(1,), progress=stop)
+        write_demo(tmp_path / "demo", subjects=(1,), replications=1, actions=(1, 8))
+    assert written == [0, 3]
     assert not list(tmp_path.iterdir())
 
 

@@ -1,7 +1,6 @@
-"""Arrays of clips prepared by other software: padded to equal length, with a split of their own.
+"""What readers of clips prepared by other software share: settings that their files do not hold, and their bodies.
 
-The split is stored as the clips' `setup`, see the protocol `file_split`. Bodies stay in the order of the array: in
-the preparations of 2s-AGCN and CTR-GCN the most active body comes first, and clips are centred on it.
+Such files often have a split of their own; it is stored as the clips' `setup`, see the protocol `file_split`.
 """
 
 from collections.abc import Sequence
@@ -10,13 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.readers.bodies import Bodies, align_in_time, keep_main_bodies, tracks_of
+from stgdn.data.readers.bodies import align_in_time, keep_main_bodies
+from stgdn.data.readers.tracks import Bodies, tracks_of
 from stgdn.errors import InputError
 from stgdn.skeleton import Layout, layout
 
+TRAINING, TEST = 1, 2  # the `setup` of a clip where the split of the file is used
 
-class PreparedArrays:
-    """Hold the common part of the readers of prepared arrays.
+
+class PreparedClips:
+    """Hold the source, layout, classes and bodies of a reader.
 
     Args:
         source: the folder or the file.
@@ -36,29 +38,28 @@ class PreparedArrays:
                 raise InputError(f"data.{key}={number} must be a whole number from 1 up")
         self.source = Path(source).expanduser()
         self.layout: Layout = _layout(layout)
-        self.classes: tuple[str, ...] = tuple(
-            (f"class {number}" for number in range(classes)) if isinstance(classes, int) else classes
-        )
+        self.classes: tuple[str, ...] = numbered_classes(classes) if isinstance(classes, int) else tuple(classes)
         self.max_bodies: int = max_bodies
 
     def to_bodies(self, joints: NDArray[np.float32]) -> Bodies:
         """Drop empty frames and fill gaps; the bodies stay as they were prepared.
 
+        They stay in the order of the array: in the preparations of 2s-AGCN and CTR-GCN the most active body comes
+        first, and clips are centred on it. Planar bodies are sorted by confidence.
+
         Args:
             joints: (M, T, V, 3), zeros where a body is not seen.
-
-        Returns:
-            Joints (M, T, V, 3) float32 and presence (M, T) bool. Planar bodies are sorted by confidence.
-
-        Raises:
-            ClipError: no body in any frame.
         """
         tracks = tracks_of(joints)
-        kept = (
-            keep_main_bodies(tracks, self.max_bodies, self.layout) if self.layout.planar else tracks[: self.max_bodies]
-        )
-        return align_in_time(kept, self.layout)
+        if self.layout.planar:
+            return align_in_time(keep_main_bodies(tracks, self.max_bodies, self.layout), self.layout)
+        return align_in_time(tracks[: self.max_bodies], self.layout)
 
 
 def _layout(given: Layout | str) -> Layout:
     return given if isinstance(given, Layout) else layout(given)
+
+
+def numbered_classes(count: int) -> tuple[str, ...]:
+    """Return the names of classes that have numbers only: `class 0`, `class 1`, ..."""
+    return tuple(f"class {number}" for number in range(count))

@@ -1,4 +1,4 @@
-"""Predictions for raw clips, batch by batch, and their accuracy where clips have labels."""
+"""Predictions for files of raw clips, batch by batch, and their accuracy where clips have labels."""
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile, first_of_each_name
 from stgdn.data.readers.detect import Expected, Source
-from stgdn.data.readers.find_clips import FoundClips, read_clip
-from stgdn.data.readers.single_clip import match_label
+from stgdn.data.readers.find_clips import FoundClips, find_clips, match_label, read_clip
 from stgdn.errors import InputError
-from stgdn.inference.fused import Recogniser
-from stgdn.inference.trained import TrainedNetwork
+from stgdn.inference.classifier import Classifier
 from stgdn.runs.commands import quote_value
 from stgdn.skeleton import Layout
 
@@ -66,29 +64,28 @@ class Predictions:
         right = sum(clip.label in clip.top(k) for clip in self.clips if clip.label != UNKNOWN)
         return right / self.labelled if self.labelled else None
 
+    def expect_all_usable(self) -> None:
+        """Check that no clip was left out.
 
-def expected_of(network: Recogniser, layout: Layout | None = None) -> Expected:
+        Raises:
+            InputError: clips were left out, with their number.
+        """
+        if self.unusable:
+            total = len(self.clips) + len(self.unusable)
+            raise InputError(f"{len(self.unusable):,} of {total:,} clips cannot be used, they are named above")
+
+
+def expected_of(network: Classifier, layout: Layout | None = None) -> Expected:
     """Return what readers may assume of clips for a network; `layout` if the user names the joints."""
-    first = network if isinstance(network, TrainedNetwork) else network.members[0]
+    first = network.members[0]
     made = first.preprocessing
     reader = first.config.data.reader
     return Expected(layout or network.layout, network.classes, made.settings.bodies, reader, made.empty_frames)
 
 
-def needs_mapping(network: Recogniser, layout: Layout) -> bool:
-    """Return whether clips of a layout are mapped to other joints; False if the network takes this layout.
-
-    Raises:
-        InputError: the joints cannot be mapped.
-    """
-    members = [network] if isinstance(network, TrainedNetwork) else network.members
-    mappings = [member.preprocessing.mapping(layout) for member in members]  # all of them, each may raise
-    return any(mapping is not None for mapping in mappings)
-
-
 def predict(
-    network: Recogniser,
-    found: FoundClips,
+    network: Classifier,
+    clips: FoundClips | str | Sequence[str],
     *,
     batch_size: int = 32,
     scale: float = 1.0,
@@ -100,71 +97,80 @@ def predict(
 
     Args:
         network: one, or several fused.
-        found: the clips.
+        clips: files, folders or patterns, in any format that `src/predict.py` reads; or what was found there.
         batch_size: clips that the network sees at a time.
         scale: factor from the clips' unit to metres.
         done: called after every clip.
         remark: called with each remark about the clips, one sentence.
         options: of `src/live.py`, for the command that is suggested for a long recording; without them only `run=`.
-
-    Raises:
-        InputError: joints that cannot be mapped to the network's; the network has diverged.
     """
+    found = clips if isinstance(clips, FoundClips) else find_clips(clips, "auto", expected_of(network))
     predictions = Predictions([], network.classes, list(found.left_out))
-    for layout in dict.fromkeys(source.reader.layout for source in found.sources):
-        if needs_mapping(network, layout):
-            remark(f"clips with joints of {layout.name} are mapped to those that the network sees")
-    if again := first_of_each_name(file for _, file in found.files())[1]:
-        remark(f"{len(again):,} clips have the name of another one: format=json and format=csv name their files")
-    read = _read(found, scale, predictions.unusable, done)
-    for layout, clips in groupby(read, key=lambda entry: entry[0].reader.layout):
-        while part := list(islice(clips, batch_size)):
-            probabilities = network.probabilities([clip for _, _, clip in part], layout)
-            for (source, file, clip), row in zip(part, probabilities, strict=True):
-                if message := clip.remark or ("one frame: nothing can move" if clip.present.shape[1] == 1 else ""):
-                    remark(f"{clip.name}: {message}")
-                if message := long_recording(network, clip, file, options):
-                    remark(f"{clip.name}: {message}")
+    for sentence in _remarks_on_all(network, found):
+        remark(sentence)
+    read = read_usable(found, scale, lambda name, reason: predictions.unusable.append((name, reason)), done)
+    for layout, part in groupby(read, key=lambda entry: entry[0].reader.layout):
+        while entries := list(islice(part, batch_size)):
+            probabilities = network.probabilities([clip for _, _, clip in entries], layout)
+            for (source, file, clip), row in zip(entries, probabilities, strict=True):
+                for sentence in _remarks(network, clip, file, options):
+                    remark(f"{clip.name}: {sentence}")
                 label = match_label(clip.label, source.reader.classes, network.classes)
                 predictions.clips.append(Prediction(clip.name, file.location, row, label))
     return predictions
 
 
-def _read(
-    found: FoundClips, scale: float, unusable: list[tuple[str, str]], done: Callable[[], None]
+def read_usable(
+    found: FoundClips,
+    scale: float = 1.0,
+    left_out: Callable[[str, str], object] = lambda _name, _reason: None,
+    done: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[Source, ClipFile, Clip]]:
-    """Yield every clip that can be used, with its source and file; the others are added to `unusable`."""
+    """Yield every clip that can be used, with its source and file.
+
+    Args:
+        found: the clips.
+        scale: factor from the clips' unit to metres.
+        left_out: called with name and reason of each clip that cannot be used.
+        done: called after every clip.
+    """
     for source, file in found.files():
         try:
             clip = read_clip(source, file, scale)
         except ClipError as error:
-            unusable.append((file.name if file.member else file.path, str(error)))
+            left_out(file.name if file.member else file.path, str(error))
         else:
             yield source, file, clip
         done()
 
 
-def long_recording(network: Recogniser, clip: Clip, file: ClipFile, options: Sequence[str]) -> str:
-    """Return a remark on a recording that is far longer than the training clips; '' if it is not.
+def _remarks_on_all(network: Classifier, found: FoundClips) -> Iterator[str]:
+    """Yield remarks on clips whose joints are mapped, and on clips of one name; fail if joints cannot be mapped."""
+    for layout in dict.fromkeys(source.reader.layout for source in found.sources):
+        mappings = [member.preprocessing.mapping(layout) for member in network.members]  # each may raise
+        if any(mapping is not None for mapping in mappings):
+            yield f"clips with joints of {layout.name} are mapped to those that the network sees"
+    if again := first_of_each_name(file for _, file in found.files())[1]:
+        yield f"{len(again):,} clips have the name of another one: format=json and format=csv name their files"
 
-    Arguments are those of `predict`.
-    """
-    members = [network] if isinstance(network, TrainedNetwork) else network.members
-    frames, median = clip.present.shape[1], members[0].median_frames
+
+def _remarks(network: Classifier, clip: Clip, file: ClipFile, options: Sequence[str]) -> Iterator[str]:
+    """Yield remarks on one clip; `options` as of `predict`."""
+    if clip.remark:
+        yield clip.remark
+    elif clip.present.shape[1] == 1:
+        yield "one frame: nothing can move"
+    if message := _long_recording(network, clip, file, options):
+        yield message
+
+
+def _long_recording(network: Classifier, clip: Clip, file: ClipFile, options: Sequence[str]) -> str:
+    """Return a remark on a recording that is far longer than the training clips; '' if it is not."""
+    frames, median = clip.present.shape[1], network.members[0].median_frames
     if median is None or frames <= LONG_RATIO * median:
         return ""
-    runs = [quote_value(str(member.checkpoint)) for member in members]
+    runs = [quote_value(str(member.checkpoint)) for member in network.members]
     given = options or ["run=" + (runs[0] if len(runs) == 1 else f"[{','.join(runs)}]")]
     command = shlex.join(["python", "src/live.py", *given, f"input={quote_value(file.path)}", "pace=fast"])
     more = "" if file.member is None else ", with the other clips of its file"
     return f"{frames:,} frames, clips of training had {median:,} (median); `{command}` labels it over time{more}"
-
-
-def expect_complete(unusable: Sequence[tuple[str, str]], total: int) -> None:
-    """Check that no clip was left out.
-
-    Raises:
-        InputError: clips were left out, with their number.
-    """
-    if unusable:
-        raise InputError(f"{len(unusable):,} of {total:,} clips cannot be used, they are named above")

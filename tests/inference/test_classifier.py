@@ -6,7 +6,8 @@ from tests.inference.conftest import MakeRun
 
 import stgdn
 from stgdn.errors import InputError
-from stgdn.inference.fused import FusedNetworks, load_networks
+from stgdn.inference.classifier import FusedNetworks
+from stgdn.inference.load import load_networks
 
 CLIPS = [np.random.default_rng(seed).normal(0, 0.3, (2, 20 + seed, 25, 3)) for seed in range(3)]
 
@@ -23,7 +24,7 @@ def runs(make_run: MakeRun) -> list[str]:
 def test_scores_are_weighted_means(runs: list[str]) -> None:
     network = load_networks(runs, weights={"bone": 3.0, "joint": None})
     assert isinstance(network, FusedNetworks)
-    assert (network.stream, network.weights) == ("joint+bone", (1.0, 3.0))
+    assert (network.stream, network.stream_weights) == ("joint+bone", (1.0, 3.0))
     bone, joint = (stgdn.load(run).scores(CLIPS).astype(np.float64) for run in runs)
     expected = (joint + 3 * bone) / 4
     np.testing.assert_allclose(network.scores(CLIPS), expected, rtol=1e-5, atol=1e-6)
@@ -36,7 +37,7 @@ def test_all_four_streams_have_the_published_weights(make_run: MakeRun) -> None:
     network = load_networks([str(make_run(f"data.stream={stream}", name=stream)) for stream in streams])
     assert isinstance(network, FusedNetworks)
     assert network.stream == "joint+bone+joint_motion+bone_motion"
-    assert network.weights == (0.6, 0.6, 0.4, 0.4)
+    assert network.stream_weights == (0.6, 0.6, 0.4, 0.4)
 
 
 def test_what_does_not_go_together(runs: list[str], make_run: MakeRun) -> None:

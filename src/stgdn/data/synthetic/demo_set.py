@@ -7,7 +7,7 @@ metres, y up, z away from the camera, x to its left.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -165,15 +165,13 @@ def write_demo(
     subjects: Sequence[int] = DEMO_SUBJECTS,
     replications: int = 2,
     actions: Sequence[int] = DEMO_ACTIONS,
-    progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Write the synthetic set into `folder` (one performance seen by three cameras is three clips); return its size.
 
-    The folder appears only when it is complete; one that already holds this very set is left alone. `progress` is
-    called with (clips written, clips in all).
+    The folder appears only when it is complete; one that already holds this very set is left alone.
 
     Raises:
-        InputError: no or unknown actions, no subjects, a folder with other content or one that cannot be written.
+        InputError: the folder cannot be written.
     """
     total = _count(actions, subjects, replications)
     manifest = {
@@ -185,10 +183,8 @@ def write_demo(
         if _finished(folder, manifest):
             return total
         with replacing_folder(folder) as unfinished:
-            for done, (name, text) in enumerate(_clips(actions, subjects, replications, seed), start=1):
+            for name, text in _clips(actions, subjects, replications, seed):
                 (unfinished / f"{name}.skeleton").write_bytes(text.encode("ascii"))
-                if progress is not None:
-                    progress(done, total)
             (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write the synthetic set to '{folder}': {error.strerror or error}") from error

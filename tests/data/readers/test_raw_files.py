@@ -1,5 +1,6 @@
 """Raw files in folders and zips: found once, read as they are, never unpacked."""
 
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -7,10 +8,10 @@ import numpy as np
 import pytest
 
 from stgdn.data.clip import ClipError, ClipFile
-from stgdn.data.readers.archives import find_files, read_bytes
 from stgdn.data.readers.ntu.ntu_reader import NTUReader
+from stgdn.data.readers.raw_files import find_files, load_once, read_bytes
 from stgdn.data.store.prepare import prepare
-from stgdn.data.synthetic.files import write_demo
+from stgdn.data.synthetic.demo_set import write_demo
 from stgdn.errors import InputError
 
 
@@ -142,3 +143,36 @@ def test_a_zip_bomb_is_cut_off(tmp_path: Path) -> None:
         archive.writestr("bomb.skeleton", b"0" * 3_000_000)
     with pytest.raises(ClipError, match="no clip has more than 1 MB"):
         read_bytes(ClipFile("bomb", str(tmp_path / "bomb.zip"), "bomb.skeleton"), 1 << 20)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_unpacks_without_bound_is_refused(tmp_path: Path, method: int) -> None:
+    """Python unpacks such a member as a whole, whatever is asked for: a few kilobytes may become gigabytes."""
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("bomb.skeleton", bytes(40 << 20))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ClipError, match="compressed in another way than by deflate"):
+            read_bytes(ClipFile("bomb", str(path), "bomb.skeleton"), 1 << 20)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+    with pytest.raises(InputError, match=r"bomb\.zip' is compressed in another way than by deflate: unpack it"):
+        find_files(tmp_path, ".skeleton")
+    assert find_files(tmp_path, ".json") == []
+
+
+def test_a_file_is_loaded_once_until_it_changes(tmp_path: Path) -> None:
+    path, loaded = tmp_path / "file", list[str]()
+
+    @load_once(maxsize=2)
+    def load(path: Path, word: str) -> str:
+        loaded.append(word)
+        return word + path.read_text()
+
+    path.write_text("1")
+    assert (load(path, "a"), load(path, "a"), load(path, "b")) == ("a1", "a1", "b1")
+    path.write_text("23")
+    assert load(path, "a") == "a23"
+    assert loaded == ["a", "b", "a"]
