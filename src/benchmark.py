@@ -3,7 +3,7 @@
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from stgdn.benchmark.job import measure
+from stgdn.benchmark.job import run
 from stgdn.cli.entry import command
 from stgdn.files import insert
 from stgdn.reports.output_file import save_figure
@@ -12,13 +12,13 @@ from stgdn.reports.output_file import save_figure
 @command("benchmark")
 def main(config: DictConfig) -> None:
     """Measure, print the figures as Markdown and put them where `write` says."""
-    found = measure(config, list(HydraConfig.get().overrides.task))
-    print(found.text)
-    if found.figure is not None and found.picture is not None:
-        save_figure(found.figure, found.picture)
-        print(f"\nfigures: {found.picture.with_suffix('.json')}, picture: {found.picture}")
+    results = run(config, list(HydraConfig.get().overrides.task))
+    print(results.text)
+    if results.figure is not None and results.picture is not None:
+        save_figure(results.figure, results.picture)
+        print(f"\nfigures: {results.picture.with_suffix('.json')}, picture: {results.picture}")
     if config.write is not None:
-        insert(config.write, found.section, found.text)
+        insert(config.write, results.section, results.text)
 
 
 if __name__ == "__main__":

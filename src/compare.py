@@ -19,9 +19,8 @@ from stgdn.runs.run import Run
 def main(config: DictConfig) -> int:
     """Print the clips, the surest first, and write the page asked for; returns on how many the runs disagree."""
     page, most = output_path(config.page, "page", (".html",)), positive_int(config, "most")
-    sources = find_sources(config.runs)
-    parts = expect_two([source.part for source in sources])
-    folders = [source.run and source.run.folder for source in sources]
+    parts = expect_two(find_sources(config.runs))
+    folders = [part.run and part.run.folder for part in parts]
     found = disagreements(*parts)
     print_disagreements(found, parts, most)
     if page is not None and not found:

@@ -6,6 +6,7 @@ from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
 from stgdn.errors import InputError
+from stgdn.files import write_json
 from stgdn.reports.output_file import output_path
 
 
@@ -15,13 +16,13 @@ def main(config: DictConfig) -> None:
     path = output_path(config.write, "write", (".json",))
     if find_spec("wandb_workspaces") is None:
         raise InputError("dashboards need wandb-workspaces: type `pip install -e '.[dashboard]'`")
-    from stgdn.wandb_tools import dashboard
+    from stgdn.wandb_tools.dashboard_panels import dashboard, save, specification
 
-    workspace = dashboard.dashboard(config.project, config.entity or "", config.only.experiment, config.only.data)
+    workspace = dashboard(config.project, config.entity or "", config.only.experiment, config.only.data)
     if path is not None:
-        dashboard.write(workspace, path)
+        write_json(path, specification(workspace))
         print(path)
-    address = dashboard.save(workspace)
+    address = save(workspace)
     print(f"saved: {address}" if address else "valid, not saved: `wandb login`, then the same command saves it at W&B")
 
 

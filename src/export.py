@@ -4,9 +4,9 @@ from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
 from stgdn.cli.messages import positive_int, warn
-from stgdn.export.clips import clips_for
-from stgdn.export.exporting import chosen_format, export, target
-from stgdn.export.facts import expect_complete
+from stgdn.export.comparison import clips_for
+from stgdn.export.exporting import expect_complete, export, target
+from stgdn.export.formats import chosen_format
 from stgdn.inference.load import load
 
 
@@ -21,13 +21,13 @@ def main(config: DictConfig) -> float:
     clips, real = clips_for(network, count, config.store)
     if not real:
         warn("the run's prepared store is not there: compared on random numbers; store=FOLDER says where it is now")
-    exported = export(network, form, path, clips, batch_size)
+    difference, clips_per_second = export(network, form, path, clips, batch_size)
     kind = "test clips" if real else "random clips"
-    print(f"largest difference of a score: {exported.difference:.2g} ({len(clips)} {kind}, against PyTorch on a CPU)")
-    speeds = ", ".join(f"{name} {speed:,.1f}" for name, speed in exported.speeds.items())
+    print(f"largest difference of a score: {difference:.2g} ({len(clips)} {kind}, against PyTorch on a CPU)")
+    speeds = ", ".join(f"{name} {speed:,.1f}" for name, speed in clips_per_second.items())
     print(f"clips a second: {speeds} (1 thread, batches of {batch_size})")
     print(f"written: {path}")
-    return exported.difference
+    return difference
 
 
 if __name__ == "__main__":

@@ -4,11 +4,10 @@ from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
 from stgdn.inference.load import chosen_device
-from stgdn.reports.figures.embedding_figure import embedding_figure
-from stgdn.reports.figures.embedding_page import embedding_page, write_page
-from stgdn.reports.figures.figure2 import caption, default_path, panels, print_smoothing, title
-from stgdn.reports.fusion.pairs import open_pair
-from stgdn.reports.output_file import output_path, save_figure
+from stgdn.reports.figures.embedding import caption, panels
+from stgdn.reports.figures.embedding_figure import embedding_figure, embedding_page, print_smoothing
+from stgdn.reports.figures.run_pair import default_path, open_pair, title
+from stgdn.reports.output_file import output_path, save_figure, save_text
 from stgdn.wandb_tools.media import record_picture
 
 
@@ -25,7 +24,7 @@ def main(config: DictConfig) -> None:
     note = caption(pair, drawn, config.clips)
     figure = embedding_figure(drawn, title(pair, chosen))
     save_figure(figure, picture)
-    write_page(page, embedding_page(drawn, title(pair, chosen), note))
+    save_text(embedding_page(drawn, title(pair, chosen), note), page)
     record_picture(figure, picture, pair[0][0].config.data.name, config.logger.wandb, config.logger.project)
     print_smoothing(drawn, note)
     print(f"{picture}\n{page}")

@@ -13,12 +13,12 @@ from stgdn.reports.fusion.score_fusion import fuse
 def main(config: DictConfig) -> float:
     """Fuse; print and write the accuracy of each stream and its contribution to the fusion; returns top-1."""
     sources = find_sources(config.runs)
-    fusion = fuse([source.part for source in sources], config.weights)
+    fusion = fuse(sources, config.weights)
     folder = Path(config.folder or fusion_folder(config.outputs, sources, fusion))
     write_fusion(folder, sources, fusion)
     print_fusion(sources, fusion)
     print(f"{folder}: scores.npz, fusion.json")
-    return fusion.top1
+    return fusion.scores.top1
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
-from stgdn.export.exporting import chosen_format, target
+from stgdn.export.exporting import target
+from stgdn.export.formats import chosen_format
 from stgdn.export.importing import import_weights
 from stgdn.files import replacing_folder
 

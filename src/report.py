@@ -14,7 +14,7 @@ from stgdn.reports.output_file import output_path
 from stgdn.reports.page.mistake_section import played_mistakes
 from stgdn.reports.page.write_page import write_page
 from stgdn.reports.tables.comparison import compare, finished_runs
-from stgdn.reports.tables.markdown import check_target, markdown, write_tables
+from stgdn.reports.tables.table_files import as_markdown, check_target, write_tables
 from stgdn.runs.result import Result, collect_runs
 
 
@@ -30,7 +30,7 @@ def main(config: DictConfig) -> None:
     warn_all(notes)
     comparisons, more = compare(collection, config.tables, config.only, missing=config.missing)
     warn_all(more)
-    print(markdown(comparisons))
+    print(as_markdown(comparisons))
     if path is not None:
         write_tables(path, comparisons)
         print(f"\nwritten: {path}")

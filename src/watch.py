@@ -3,7 +3,7 @@
 from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
-from stgdn.wandb_tools.watch import watch
+from stgdn.wandb_tools.watch_runs import watch
 
 
 @command("watch")

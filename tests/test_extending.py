@@ -94,6 +94,14 @@ def test_empty_bodies_computed_once_change_nothing() -> None:
     torch.testing.assert_close(once, network(clips))
 
 
+@pytest.mark.usefixtures("project")
+def test_it_is_folded_by_its_own_form() -> None:
+    importlib.import_module("pair_norm")
+    network, clips = small_network().double(), torch.randn(4, 3, 8, NTU25.num_joints, 2, dtype=torch.float64)
+    network(clips)
+    torch.testing.assert_close(stgdn.fold(network)(clips), network.eval()(clips))
+
+
 def test_the_page_s_script_trains_the_page_s_network(
     project: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

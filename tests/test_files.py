@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from stgdn import files
-from stgdn.files import remove_leftovers, replacing, replacing_folder
+from stgdn.errors import InputError
+from stgdn.files import insert, remove_leftovers, replacing, replacing_folder
 
 HOST = "".join(letter if letter.isalnum() or letter == "_" else "-" for letter in platform.node())[:40]
 
@@ -147,3 +148,23 @@ def test_names_may_be_as_long_as_a_file_system_takes(tmp_path: Path, letters: st
     path = tmp_path / f"{letters}.csv"
     files.write_json(path, {})
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_text_goes_between_its_lines_of_a_page(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- feeding -->\nold\n<!-- end of feeding -->\n<!-- scale -->\n<!-- end of scale -->\n")
+    insert(page, "feeding", "new")
+    insert(page, "scale", "large")
+    assert page.read_text() == (
+        "before\n<!-- feeding -->\nnew\n<!-- end of feeding -->\n<!-- scale -->\nlarge\n<!-- end of scale -->\n"
+    )
+
+
+@pytest.mark.parametrize("content", [None, "", "<!-- scale -->\n<!-- end of scale -->\n", "<!-- feeding -->\n"])
+def test_a_page_without_the_lines_is_left_alone(tmp_path: Path, content: str | None) -> None:
+    page = tmp_path / "page.md"
+    if content is not None:
+        page.write_text(content)
+    with pytest.raises(InputError, match="has no lines <!-- feeding --> and <!-- end of feeding -->"):
+        insert(page, "feeding", "new")
+    assert content == (page.read_text() if page.exists() else None)

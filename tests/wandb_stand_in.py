@@ -19,6 +19,7 @@ def run_config(folder: Path, **changed: Any) -> DictConfig:  # noqa: ANN401
     content = {
         "logger": {"wandb": "offline", "project": "st-gdn"},
         "experiment_name": None,
+        "tags": [],
         "data": {"name": "demo", "stream": "joint"},
         "model": {"name": "st_gdn"},
         "recipe_name": "letter",

@@ -1,17 +1,18 @@
 """What is measured is what it is called: published networks compute the same, others lack nothing but whitening."""
 
+import functools
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from tests.conftest import ROOT
 from tests.model.networks import clips, network, parts, scramble
-from torch import nn
 
-from stgdn.benchmark import literal
-from stgdn.benchmark.branches import without_whitening
-from stgdn.benchmark.candidates import Foreign, Literal, Unwhitened, Variant, candidates, compose
+from stgdn.benchmark.candidates import Candidate, candidates, compose, published_form
+from stgdn.benchmark.unwhitened import without_whitening
 from stgdn.errors import InputError
 from stgdn.model.fold import fold
 from stgdn.model.network import Network
@@ -23,8 +24,15 @@ SMALL = ("data=nw_ucla", "data.bodies=2", "data.frames=9", "width=0.125")
 NOTHING = {"literal": [], "variants": [], "unwhitened": [], "module": [], "module_options": None}
 
 
-@pytest.fixture(autouse=True)
+@functools.cache
+def small_config(name: str) -> dict[str, Any]:
+    """Return the config of a narrow network for short clips of 20 joints."""
+    return compose(name, SMALL)
+
+
+@pytest.fixture(autouse=True, scope="module")
 def _configs() -> Iterator[None]:
+    GlobalHydra.instance().clear()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         yield
 
@@ -32,10 +40,10 @@ def _configs() -> Iterator[None]:
 @pytest.mark.parametrize("name", ["agcn", "agcn_7l", "st_gcn"])
 @pytest.mark.parametrize("training", [False, True], ids=["evaluation", "training"])
 def test_published_networks_compute_the_same(name: str, training: bool) -> None:
-    config = compose(name, SMALL) | {"dropout": 0.0}
-    ours = Variant(name, config).build().double().train(training)
+    config: dict[str, Any] = small_config(name) | {"dropout": 0.0}
+    ours: Any = Candidate(name, "variant", config).build().double().train(training)
     scramble(ours)
-    theirs = literal.published(ours, config["layout"]).double().train(training)  # pyright: ignore[reportArgumentType]
+    theirs = published_form(ours, config["layout"]).double().train(training)
     inputs = clips().requires_grad_(), clips().requires_grad_()
     scores = ours(inputs[0]), theirs(inputs[1])
     assert float(scores[0].detach().std()) > 1e-2
@@ -46,8 +54,8 @@ def test_published_networks_compute_the_same(name: str, training: bool) -> None:
 
 @pytest.mark.parametrize("name", ["agcn", "agcn_7l"])
 def test_literal_rows_have_the_weights_of_ours(name: str) -> None:
-    config, x = compose(name, SMALL), clips().float()
-    ours, theirs = Variant(name, config).build().eval(), Literal(name, config).build().eval()
+    config, x = small_config(name), clips().float()
+    ours, theirs = (Candidate(name, kind, config).build().eval() for kind in ("variant", "literal"))
     assert type(theirs).__module__ == "stgdn.model.literal_networks"
     torch.testing.assert_close(ours(x), theirs(x))
     assert sum(p.numel() for p in ours.parameters()) == sum(p.numel() for p in theirs.parameters())
@@ -55,7 +63,7 @@ def test_literal_rows_have_the_weights_of_ours(name: str) -> None:
 
 def test_only_what_was_published_is_literal() -> None:
     with pytest.raises(InputError, match="nobody has published block 'gdcn'; give agcn"):
-        Literal("st_gdn", compose("st_gdn", SMALL)).build()
+        Candidate("st_gdn", "literal", small_config("st_gdn")).build()
 
 
 def identity_whitening(net: Network) -> Network:
@@ -83,7 +91,7 @@ def test_without_whitening_is_whitening_by_the_identity(name: str) -> None:
 
 
 def test_two_branches_stay_two() -> None:
-    bare = Unwhitened("st_gdn", compose("st_gdn", SMALL)).build()
+    bare = Candidate("st_gdn", "unwhitened", small_config("st_gdn")).build()
     filters = [part.theta.weight.shape[1] for part in bare.modules() if isinstance(part, GCN)]
     assert filters == [6, 6, 6, 6, 3, 3, 3]
 
@@ -108,13 +116,13 @@ def test_rows_in_the_order_of_the_table() -> None:
         *("literal agcn", "agcn", "agcn model.terms=[learned]", "st_gdn without whitening"),
         *("a.py:Net", "b.py:Net", "Other"),
     ]
-    assert isinstance(chosen[2], Variant)
+    assert [one.kind for one in chosen] == ["literal", "variant", "variant", "unwhitened", *["module"] * 3]
     assert chosen[2].config["terms"] == ["learned"]
-    assert chosen[-1] == Foreign("Other", "b.py:Other", {"b": 2})
+    assert chosen[-1].config == {"place": "b.py:Other", "options": {"b": 2}}
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({}, "nothing to measure"),
         ({"variants": ["agnc"]}, "unknown network 'agnc'.*did you mean 'agcn'"),
@@ -125,13 +133,12 @@ def test_rows_in_the_order_of_the_table() -> None:
         ({"module": ["a.py:A"], "module_options": [{}, {}]}, "has 2 entries and module 1"),
     ],
 )
-def test_mistakes_are_told(given: dict, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_mistakes_get_one_sentence(given: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         candidates(NOTHING | given, SMALL)
 
 
 def test_networks_are_the_same_every_time() -> None:
-    config = compose("st_gdn", SMALL)
-    first, second = (Variant("st_gdn", config).build().state_dict() for _ in range(2))
+    candidate = Candidate("st_gdn", "variant", small_config("st_gdn"))
+    first, second = (candidate.build().state_dict() for _ in range(2))
     assert all(torch.equal(first[key], second[key]) for key in first)
-    assert isinstance(Variant("st_gdn", config).build(), nn.Module)

@@ -1,56 +1,37 @@
-"""Timing in turn, and the tables that come of it."""
+"""Timing in turn, and what is printed with it."""
 
 import time
-from pathlib import Path
 
-import pytest
-
-from stgdn.benchmark.timing import TURN, interleaved, machine, table
-from stgdn.errors import InputError
-from stgdn.files import insert
+from stgdn.benchmark.timing import TURN, machine, median_seconds, table, time_in_turn
 
 
-def test_ways_take_turns_and_are_told_how_often_they_were_called() -> None:
+def test_calls_take_turns_and_get_the_number_of_their_earlier_calls() -> None:
     called: list[tuple[str, int]] = []
 
-    def way(name: str, seconds: float):  # noqa: ANN202
+    def call(name: str, seconds: float):  # noqa: ANN202
         return lambda n: (called.append((name, n)), time.sleep(seconds))
 
-    seconds = interleaved({"slow": way("slow", 2 * TURN), "quick": way("quick", TURN / 4)}, rounds=2)
-    assert [number for name, number in called if name == "slow"] == [0, 1]
-    quick = [number for name, number in called if name == "quick"]
-    assert quick == list(range(len(quick)))
-    order = [name for name, _ in called]
-    assert order.index("quick") == 1
-    assert order[-1] == "quick"
-    assert seconds["slow"] >= 2 * TURN
-    assert TURN / 4 <= seconds["quick"] < seconds["slow"]
+    measured = time_in_turn({"slow": call("slow", 2 * TURN), "quick": call("quick", TURN / 4)}, rounds=3)
+    numbers = {name: [number for other, number in called if other == name] for name in measured}
+    assert all(found == list(range(len(found))) for found in numbers.values())
+    turns = [name for i, (name, _) in enumerate(called) if i == 0 or called[i - 1][0] != name]
+    assert turns == ["slow", "quick"] * 3
+    assert len(numbers["slow"]) == 3 * 2  # of which the first is not counted
+    assert len(numbers["quick"]) > 3 * 2
+    assert [len(turns) for turns in measured.values()] == [3, 3]
+    for turns, seconds in zip(measured.values(), (2 * TURN, TURN / 4), strict=True):
+        assert all(seconds <= turn.median < 20 * seconds for turn in turns)
 
 
-def test_the_machine_is_told() -> None:
+def test_the_first_call_of_a_turn_is_not_counted() -> None:
+    seconds = median_seconds({"one": lambda n: time.sleep(0.001 if n % 2 else 0.3 * (n < 2))}, rounds=1)
+    assert seconds["one"] < 0.1
+
+
+def test_the_machine() -> None:
     assert "cores" in machine()
     assert "numpy 2." in machine()
 
 
 def test_table_is_markdown() -> None:
     assert table(("a", "b"), [("1", "2")]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"
-
-
-def test_figures_go_between_their_lines(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("before\n<!-- feeding -->\nold\n<!-- end of feeding -->\n<!-- scale -->\n<!-- end of scale -->\n")
-    insert(page, "feeding", "new")
-    insert(page, "scale", "large")
-    assert page.read_text() == (
-        "before\n<!-- feeding -->\nnew\n<!-- end of feeding -->\n<!-- scale -->\nlarge\n<!-- end of scale -->\n"
-    )
-
-
-@pytest.mark.parametrize("content", [None, "", "<!-- scale -->\n<!-- end of scale -->\n", "<!-- feeding -->\n"])
-def test_a_page_without_the_lines_is_left_alone(tmp_path: Path, content: str | None) -> None:
-    page = tmp_path / "page.md"
-    if content is not None:
-        page.write_text(content)
-    with pytest.raises(InputError, match="has no lines <!-- feeding --> and <!-- end of feeding -->"):
-        insert(page, "feeding", "new")
-    assert content == (page.read_text() if page.exists() else None)

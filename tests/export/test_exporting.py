@@ -13,15 +13,17 @@ from omegaconf import OmegaConf
 from safetensors.torch import load_file, save_file
 from tests.conftest import RunCommand
 from tests.inference.conftest import MakeRun
+from tests.model.test_fold import Gated, Louder, Scaled
 from torch import Tensor
 
 import stgdn
 from stgdn.data.build import build_data
 from stgdn.data.store.store import Store
 from stgdn.errors import InputError
-from stgdn.export import exporting
-from stgdn.export.tracing import Padded, folded, trace
-from stgdn.inference.classifier import TrainedNetwork
+from stgdn.export import formats
+from stgdn.export.formats import folded_network, open_torch, trace
+from stgdn.model.backbone import Backbone
+from stgdn.model.block import BLOCKS, Filters
 
 
 def first_clips(run: Path, count: int = 6) -> Tensor:
@@ -38,7 +40,9 @@ def scores_of(run: Path, clips: Tensor) -> np.ndarray:
 
 
 class TestONNX:
-    def test_other_programs_get_scores_and_facts(self, run_command: RunCommand, run: Path, tiny_store: Store) -> None:
+    def test_other_programs_get_scores_and_metadata(
+        self, run_command: RunCommand, run: Path, tiny_store: Store
+    ) -> None:
         outcome = run_command("export", f"run={run}", "clips=20", "batch_size=2", "write=deep/net.onnx")
         assert outcome.code == 0, outcome.err
         assert outcome.err == ""
@@ -56,25 +60,25 @@ class TestONNX:
         for part in (clips[:1], clips[:2], clips):
             (found,) = session.run(None, {"clips": part.numpy()})
             np.testing.assert_allclose(np.asarray(found), scores_of(run, part), atol=1e-4)
-        facts = session.get_modelmeta().custom_metadata_map
-        assert json.loads(facts["classes"]) == tiny_store.header.classes
-        assert json.loads(facts["clip_shape"]) == {"C": 3, "T": 16, "V": 25, "M": 2}
-        assert facts["stream"] == "joint"
-        assert json.loads(facts["layout"])["joints"][0] == "spine_base"
-        assert json.loads(facts["preprocessing"])["frames"] == 16
-        assert str(run.parent) not in str(facts)
+        metadata = session.get_modelmeta().custom_metadata_map
+        assert json.loads(metadata["classes"]) == tiny_store.header.classes
+        assert json.loads(metadata["clip_shape"]) == {"C": 3, "T": 16, "V": 25, "M": 2}
+        assert metadata["stream"] == "joint"
+        assert json.loads(metadata["layout"])["joints"][0] == "spine_base"
+        assert json.loads(metadata["preprocessing"])["frames"] == 16
+        assert str(run.parent) not in str(metadata)
 
-    def test_missing_packages_are_told(
+    def test_missing_packages_get_a_sentence(
         self, run_command: RunCommand, run: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(exporting, "find_spec", lambda name: None if name == "onnxruntime" else object())
+        monkeypatch.setattr(formats, "find_spec", lambda name: None if name == "onnxruntime" else object())
         outcome = run_command("export", f"run={run}")
         assert outcome.code == 1
         assert "needs onnxruntime: type `pip install -e '.[export]'`" in outcome.err
 
 
 class TestTorchExport:
-    def test_a_graph_for_any_batch_with_its_facts(self, run_command: RunCommand, run: Path) -> None:
+    def test_a_graph_for_any_batch_with_its_metadata(self, run_command: RunCommand, run: Path) -> None:
         outcome = run_command("export", f"run={run}", "format=torch_export", "clips=4", "batch_size=2")
         assert outcome.code == 0, outcome.err
         (path,) = Path("exports").iterdir()
@@ -104,6 +108,24 @@ class TestTorchExport:
         with torch.no_grad():
             found = trace(stgdn.load(run)).module()(clips)
         np.testing.assert_allclose(found, scores_of(run, clips), atol=1e-4)
+
+    def test_filters_of_a_user(
+        self, run_command: RunCommand, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(BLOCKS, "own", Filters(Gated, Scaled))
+        monkeypatch.setitem(BLOCKS, "louder", Filters(Louder, Scaled))
+        small = ("model=agcn_7l", "model.channels=[8,8]", "model.strides=[1,2]")
+        run = make_run(*small, "model.blocks=[gdcn,own]", name="own")
+        outcome = run_command("export", f"run={run}", "format=torch_export", "clips=4", "batch_size=2", "write=own.pt2")
+        assert outcome.code == 0, outcome.err
+        clips = first_clips(run)
+        with torch.no_grad():
+            np.testing.assert_allclose(open_torch(Path("own.pt2"))(clips), scores_of(run, clips), atol=1e-4)
+        run = make_run(*small, "model.blocks=[gdcn,louder]", name="louder")
+        outcome = run_command("export", f"run={run}", "format=torch_export", "write=louder.pt2")
+        assert outcome.code == 1
+        assert "Louder cannot be folded" in outcome.err
+        assert len(outcome.err.splitlines()) == 1
 
     def test_statistics_of_every_clip_cannot_be_folded(self, run_command: RunCommand, make_run: MakeRun) -> None:
         run = make_run("model.whitening.statistics=instance")
@@ -143,42 +165,42 @@ class TestSafetensors:
     @pytest.mark.usefixtures("trained")
     def test_the_card_says_what_is_known(self, run_command: RunCommand) -> None:
         (summary,) = Path("outputs").rglob("summary.json")
-        told = json.loads(summary.read_text())
+        stored = json.loads(summary.read_text())
         assert run_command("export", f"run={summary.parent}", "format=safetensors", "write=made").code == 0
         card = Path("made/README.md").read_text()
-        assert f"Top-1 {told['test_top1']:.1f} %" in card
-        assert told["command"] in card
+        assert f"Top-1 {stored['test_top1']:.1f} %" in card
+        assert stored["command"] in card
         assert "synthetic people" in card
-        assert f"{told['parameters']:,}" in card
+        assert f"{stored['parameters']:,}" in card
         assert "seed 1" in card
         assert "of the data: MIT, as this suite" in card
         again = run_command("export", "run=made", "format=safetensors", "write=again", "folded=true")  # from a folder
         assert again.code == 0, again.err
         assert "store is not there" in again.err
-        assert f"Top-1 {told['test_top1']:.1f} %" in Path("again/README.md").read_text()
+        assert f"Top-1 {stored['test_top1']:.1f} %" in Path("again/README.md").read_text()
         inner = stgdn.load("again").network
-        assert folded(stgdn.load("again")).state_dict().keys() == inner.state_dict().keys()  # not a second time
+        assert folded_network(stgdn.load("again")).state_dict().keys() == inner.state_dict().keys()  # not a second time
         shutil.rmtree("made")
-        summary.write_text(json.dumps(told | {"epochs": 7}))  # of another epoch than the checkpoint
+        summary.write_text(json.dumps(stored | {"epochs": 7}))  # of another epoch than the checkpoint
         assert run_command("export", f"run={summary.parent}", "format=safetensors", "write=made").code == 0
         assert "Not measured" in Path("made/README.md").read_text()
 
     @pytest.mark.parametrize(
-        ("options", "told"),
+        ("options", "message"),
         [(["data.licence=CC BY 4.0"], "of the data: CC BY 4.0"), (["data.licence=null"], "none is known to the suite")],
     )
     def test_the_card_says_the_licence_that_was_given(
-        self, run_command: RunCommand, make_run: MakeRun, options: list[str], told: str
+        self, run_command: RunCommand, make_run: MakeRun, options: list[str], message: str
     ) -> None:
         assert run_command("export", f"run={make_run(*options)}", "format=safetensors", "write=made").code == 0
-        assert told in Path("made/README.md").read_text()
+        assert message in Path("made/README.md").read_text()
 
-    def test_damaged_folders_are_told(self, run_command: RunCommand, run: Path) -> None:
+    def test_damaged_folders_get_a_sentence(self, run_command: RunCommand, run: Path) -> None:
         assert run_command("export", f"run={run}", "format=safetensors", "write=made").code == 0
         good = Path("made/config.json").read_text()
-        for content, told in (("{", "no readable config.json"), ("[]", "has no 'config'")):
+        for content, message in (("{", "no readable config.json"), ("[]", "has no 'config'")):
             Path("made/config.json").write_text(content)
-            with pytest.raises(InputError, match=told):
+            with pytest.raises(InputError, match=message):
                 stgdn.load("made")
         Path("made/config.json").write_text(good)
         weights = load_file("made/model.safetensors")
@@ -190,7 +212,9 @@ class TestSafetensors:
             stgdn.load("made")
 
 
-def test_padded_bodies_are_computed_like_any(run: Path) -> None:
-    network: TrainedNetwork = stgdn.load(run)
-    module, clips = Padded(folded(network)), first_clips(run)
-    torch.testing.assert_close(module(clips).detach().numpy(), scores_of(run, clips), atol=1e-4, rtol=0)
+def test_an_exported_graph_computes_every_body(run: Path) -> None:
+    network, clips = stgdn.load(run), first_clips(run)
+    with torch.no_grad():
+        expected = Backbone.forward(folded_network(network), clips)
+        torch.testing.assert_close(trace(network).module()(clips), expected, atol=1e-5, rtol=0)
+        np.testing.assert_allclose(expected, scores_of(run, clips), atol=1e-4)

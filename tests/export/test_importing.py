@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 import stgdn
 from stgdn.errors import InputError
-from stgdn.export.importing import expect_same_graph, to_state_dict
-from stgdn.export.published_file import read_published
+from stgdn.export.importing import expect_same_graph, read_published, to_state_dict
 from stgdn.export.published_names import AGCN, ST_GCN
 from stgdn.model import literal_networks as published
 from stgdn.model.network import Network
@@ -150,7 +149,7 @@ def saved(path: Path, model: str = "agcn") -> nn.Module:
 DEMO = ("data=demo", "width=0.125", "data.frames=16")
 
 
-class TestDoor:
+class TestCommand:
     @pytest.mark.parametrize("model", ["agcn", "st_gcn"])
     def test_a_folder_that_load_takes(self, run_command: RunCommand, tmp_path: Path, model: str) -> None:
         theirs = saved(tmp_path / "x.pt", model)
@@ -172,7 +171,7 @@ class TestDoor:
         assert "overwrite=true" in again.err
 
     @pytest.mark.parametrize(
-        ("options", "told"),
+        ("options", "message"),
         [
             (["model=st_gcn"], "is a file of 2s-AGCN, and st_gcn takes those of ST-GCN: say model=agcn"),
             (["model=st_gdn"], "say model=agcn"),
@@ -182,15 +181,15 @@ class TestDoor:
             (["weights=nothing.pt"], "No such file"),
         ],
     )
-    def test_what_does_not_fit_is_told(
-        self, run_command: RunCommand, tmp_path: Path, options: list[str], told: str
+    def test_what_does_not_fit_gets_a_sentence(
+        self, run_command: RunCommand, tmp_path: Path, options: list[str], message: str
     ) -> None:
         saved(tmp_path / "x.pt")
         outcome = run_command(
             "import_weights", *(() if "weights" in options[0] else ("weights=x.pt",)), *DEMO, *options
         )
         assert outcome.code == 1
-        assert told in outcome.err
+        assert message in outcome.err
         assert len(outcome.err.splitlines()) == 1
         assert not (tmp_path / "exports").exists()
 

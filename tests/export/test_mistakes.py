@@ -11,12 +11,12 @@ from tests.conftest import RunCommand
 from tests.inference.conftest import MakeRun
 from torch import Tensor
 
-from stgdn.export.exporting import FORMATS
+from stgdn.export.formats import FORMATS
 
 
 class TestMistakes:
     @pytest.mark.parametrize(
-        ("options", "told"),
+        ("options", "message"),
         [
             (["format=onxx"], "did you mean 'onnx'"),
             (["format=torch_export", "folded=false"], "format=safetensors to train on"),
@@ -32,14 +32,16 @@ class TestMistakes:
             (["fromat=onnx"], "did you mean 'format'"),
         ],
     )
-    def test_options_get_one_sentence(self, run_command: RunCommand, run: Path, options: list[str], told: str) -> None:
+    def test_options_get_one_sentence(
+        self, run_command: RunCommand, run: Path, options: list[str], message: str
+    ) -> None:
         Path("file").write_text("mine")
         Path("taken.pt2").write_text("mine")
         Path("full").mkdir()
         Path("full/thesis.txt").write_text("mine")
         outcome = run_command("export", f"run={run}", *options)
         assert outcome.code == 1
-        assert told in outcome.err
+        assert message in outcome.err
         assert len(outcome.err.splitlines()) == 1
         assert [Path(name).read_text() for name in ("file", "taken.pt2", "full/thesis.txt")] == ["mine"] * 3
         assert not list(Path().rglob("*.safetensors"))

@@ -51,8 +51,8 @@ def test_train_evaluate_and_predict(run_command: RunCommand, tiny_data: Path, de
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_measures_networks(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, device: str) -> None:
-    monkeypatch.setattr("stgdn.benchmark.devices.PRODUCT", {device: 64})
-    monkeypatch.setattr("stgdn.benchmark.devices.COPY", {device: 2**16})
+    monkeypatch.setattr("stgdn.benchmark.cost.PRODUCT", {device: 64})
+    monkeypatch.setattr("stgdn.benchmark.cost.COPY", {device: 2**16})
     size = ("batch=4", "frames=8", "rounds=2", "threads=1", 'overrides="data=nw_ucla data.bodies=2 width=0.125"')
     options = (f"device={device}", *size, "precision=bf16", f"memory={device == 'cuda'}")
     measured = run_command(

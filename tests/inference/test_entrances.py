@@ -21,7 +21,7 @@ from stgdn.data.readers.detect import Expected
 from stgdn.data.readers.find_clips import find_clips, read_clip
 from stgdn.data.readers.kinetics import KineticsReader
 from stgdn.data.store.store import Store
-from stgdn.export.onnx_file import open_onnx, write_onnx
+from stgdn.export.formats import open_onnx, write_onnx
 from stgdn.inference.classifier import TrainedNetwork
 from stgdn.inference.live.frames import JsonFrames
 from stgdn.inference.live.window import People, SlidingClassifier

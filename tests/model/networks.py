@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from stgdn.model import literal
 from stgdn.model.network import Network
 from stgdn.model.norm import BatchNorm
 
@@ -90,3 +91,22 @@ def same_step(ours: Network, theirs: Network, N: int) -> None:
         torch.testing.assert_close(mine.grad, other.grad, atol=1e-10, rtol=1e-8)
     for mine, other in zip(ours.buffers(), theirs.buffers(), strict=True):
         torch.testing.assert_close(mine, other, atol=1e-11, rtol=0)
+
+
+def mean_and_covariance_at_once(
+    x: Tensor, axis: str, seen: Tensor | None = None, patch: int = 1
+) -> tuple[Tensor, Tensor]:
+    """Return the result of `literal.mean_and_covariance` by one product; for nodes and frames only."""
+    assert axis != "channel"
+    assert patch == 1
+    seen = literal.all_seen(x) if seen is None else seen
+    x = x[seen.any(1)]
+    present = seen[seen.any(1)].to(x.dtype)[:, None, :, None].expand_as(x)
+    if axis == "node":
+        values, present = (part.reshape(-1, x.shape[3]) for part in (x, present))
+        values, present = values[present[:, 0] > 0], present[present[:, 0] > 0]
+    else:
+        values, present = (part.transpose(2, 3).reshape(-1, x.shape[2]) for part in (x, present))
+    mean = (values * present).sum(0) / present.sum(0).clamp(min=1)
+    deviations = (values - mean) * present
+    return mean, deviations.T @ deviations / max(1, len(values))

@@ -8,7 +8,7 @@ from tests.model.networks import scramble
 from torch import Tensor, nn
 
 from stgdn.model import literal_networks, literal_weights
-from stgdn.model.block import BLOCKS, Block, make_projection
+from stgdn.model.block import BLOCKS, Block, make_projection, options_of
 from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN
 from stgdn.model.temporal import TCN, TDN, FrameConvolution
@@ -105,6 +105,30 @@ def test_blocks_are_those_of_the_letter() -> None:
         "gdn_c": (ChannelGDN, TCN),
         "st_gcn": (MaskedGCN, TCN),
     }
+
+
+def test_options_of_a_filter_are_those_of_its_signature() -> None:
+    class Own(GDCN):
+        def __init__(self, *args: Any, heads: int = 2, **options: Any) -> None:  # noqa: ANN401
+            super().__init__(*args, **options)
+            self.heads = heads
+
+    class Closed(GDCN):
+        def __init__(self, in_channels: int, out_channels: int, physical: Tensor, *, heads: int) -> None:
+            super().__init__(in_channels, out_channels, physical)
+            self.heads = heads
+
+    assert {kind: options_of(kind) for kind in (GCN, GDN, ChannelGDN, MaskedGCN, TCN)} == {
+        GCN: {"terms"},
+        GDN: {"terms", "whitening"},
+        ChannelGDN: {"terms", "whitening"},
+        MaskedGCN: set(),
+        TCN: {"kernel_size", "stride"},
+    }
+    assert options_of(TDN) == {"kernel_size", "stride", "frames", "whitening"}
+    assert options_of(GDCN) == {"terms", "whitening", "graphs"}
+    assert options_of(Own) == {"terms", "whitening", "graphs", "heads"}
+    assert options_of(Closed) == {"heads"}
 
 
 @blocks

@@ -1,11 +1,13 @@
 """Adjacencies against the published code written out, and by hand."""
 
+import math
+
 import pytest
 import torch
 
 from stgdn.errors import InputError
 from stgdn.model import literal_networks
-from stgdn.model.graph import adjacency, directed_subsets, normalise_columns, spatial_subsets
+from stgdn.model.graph import Adjacency, SubsetMix, adjacency, directed_subsets, normalise_columns, spatial_subsets
 from stgdn.skeleton import LAYOUTS, Layout, layout
 
 layouts = pytest.mark.parametrize("skeleton", LAYOUTS.values(), ids=LAYOUTS)
@@ -74,3 +76,21 @@ def test_adjacency_chooses() -> None:
     assert torch.equal(adjacency(skeleton, "spatial"), spatial_subsets(skeleton))
     with pytest.raises(InputError, match="'spacial', allowed: directed, spatial; did you mean 'spatial'"):
         adjacency(skeleton, "spacial")
+
+
+def test_without_attention_all_clips_share_one_graph() -> None:
+    physical = adjacency(FORK)
+    graph = Adjacency(6, 2, physical, ("physical", "learned"))(torch.randn(4, 6, 5, FORK.num_joints))
+    torch.testing.assert_close(graph, physical[None] + 1e-6)
+
+
+def test_learned_graph_starts_near_zero() -> None:
+    graph = Adjacency(6, 2, adjacency(FORK)).learned
+    torch.testing.assert_close(graph.detach(), torch.full_like(adjacency(FORK), 1e-6))
+
+
+def test_branches_start_with_2s_agcns_spread() -> None:
+    torch.manual_seed(0)
+    mix = SubsetMix(128, 256, 3)
+    assert math.isclose(float(mix.weight.detach().std()), math.sqrt(2 / (256 * 128 * 3)), rel_tol=0.02)
+    assert not mix.bias.any()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from tests.model.networks import scramble
+from tests.model.networks import mean_and_covariance_at_once, scramble
 from tests.model.test_imports import imported
 from torch import Tensor, nn
 
@@ -115,7 +115,7 @@ def test_eq_3_is_the_covariance_of_statistics(axis: str) -> None:
     torch.testing.assert_close(mean, values.mean(dim=0))
     torch.testing.assert_close(covariance, values.T.cov(correction=0))
     if axis != "channel":
-        for found, expected in zip(literal.mean_and_covariance_at_once(x, axis), (mean, covariance), strict=True):
+        for found, expected in zip(mean_and_covariance_at_once(x, axis), (mean, covariance), strict=True):
             torch.testing.assert_close(found, expected)
 
 

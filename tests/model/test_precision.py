@@ -6,11 +6,11 @@ import os
 import pytest
 import torch
 import torch.nn.functional as F
-from tests.model.networks import CLASSES, NETWORKS
+from tests.model.networks import CLASSES, NETWORKS, mean_and_covariance_at_once
 from tests.model.test_whitening import features
 from torch import Tensor, nn
 
-from stgdn.model import literal, literal_networks
+from stgdn.model import literal_networks
 from stgdn.model.literal_weights import literal_network
 from stgdn.model.network import Network
 from stgdn.model.norm import BatchNorm
@@ -26,7 +26,7 @@ def smooth(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every ReLU be an ELU: where rounding decides on which side of ReLU's kink a feature is, gradients jump."""
     monkeypatch.setattr(F, "relu_", F.elu_)
     monkeypatch.setattr(F, "relu", lambda x, inplace=False: F.elu(x))  # noqa: ARG005
-    fast = staticmethod(literal.mean_and_covariance_at_once)
+    fast = staticmethod(mean_and_covariance_at_once)
     monkeypatch.setattr(literal_networks.Deconvolution, "statistics", fast)
 
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from einops import rearrange
+from tests.model.networks import mean_and_covariance_at_once
 from tests.model.test_whitening import features, some_seen
 from torch import Tensor
 
@@ -54,7 +55,7 @@ def test_a_small_spread_far_from_zero_is_found(axis: str) -> None:
     generator = torch.Generator().manual_seed(0)
     x = 30 + 1e-3 * torch.randn(8, 16, 16, 25, generator=generator)
     _, covariance = matrix_statistics(x.contiguous(memory_format=torch.channels_last), axis, torch.ones(8, 16), 1)
-    _, expected = literal.mean_and_covariance_at_once(x.double(), axis)
+    _, expected = mean_and_covariance_at_once(x.double(), axis)
     torch.testing.assert_close(covariance[0].double(), expected, atol=1e-10, rtol=1e-3)
     size = covariance.shape[-1]
     spread = Whitening(axis, size)(x).std()

@@ -5,6 +5,8 @@ import inspect
 import pytest
 from tests.model.networks import NETWORKS, network
 
+from stgdn.model.backbone import Backbone
+from stgdn.model.fold import fold
 from stgdn.model.network import Network
 from stgdn.model.whitening import Whitening
 
@@ -22,6 +24,8 @@ ADJACENCY = ["learned", "embedding.weight", "embedding.bias"]
 GCN = below("spatial.adjacency", ADJACENCY) + below("spatial.theta", CONVOLUTION)
 GDN = GCN + below("spatial.whitening", WHITENING)
 TCN = below("temporal.theta", CONVOLUTION)
+FRAMES = ["temporal.mean", "temporal.matrix"]
+NODES, CHANNELS = ["mean", "matrix", "sums"], ["channels.mean", "channels.matrix"]
 TDN = TCN + below("temporal.whitening", WHITENING)
 FILTERS = {
     "st_gcn": ["spatial.edge_mask", *below("spatial.theta", CONVOLUTION), *TCN],
@@ -68,10 +72,41 @@ def test_weights_have_the_shapes_of_before() -> None:
     assert shapes["layers.0.temporal.theta.weight"] == (8, 8, 9, 1)
 
 
+FOLDED_FILTERS = {
+    "gcn": [*below("spatial.adjacency", ADJACENCY), *below("spatial", CONVOLUTION), *TCN],
+    "st_gcn": ["spatial.weight", "spatial.graph", "spatial.level", *TCN],
+    "gdn_t": [*below("spatial.adjacency", ADJACENCY), *below("spatial", CONVOLUTION), *TCN, *FRAMES],
+    "gdn2": [*below("spatial.adjacency", ADJACENCY), *below("spatial", [*CONVOLUTION, *NODES]), *TCN],
+    "gdcn": [*below("spatial.adjacency", ADJACENCY), *below("spatial", [*CONVOLUTION, *NODES]), *TCN],
+    "gdn_c": [*below("spatial.adjacency", ADJACENCY), *below("spatial", [*CONVOLUTION, *CHANNELS]), *TCN],
+}
+FOLDED_SHAPES = {
+    "layers.0.spatial.sums": (8, 3),
+    "layers.0.spatial.matrix": (20, 20),
+    "layers.0.spatial.channels.matrix": (3, 3),
+    "layers.0.spatial.graph": (1, 3, 20, 20),
+    "layers.0.spatial.level": (8, 1, 20),
+    "layers.0.temporal.mean": (1, 9),
+    "layers.0.temporal.matrix": (1, 9, 9),
+}
+
+
+@pytest.mark.parametrize("block", FOLDED_FILTERS)
+def test_folded_states_have_the_names_of_before(block: str) -> None:
+    style = "st_gcn" if block == "st_gcn" else "agcn"
+    state = fold(network("agcn_7l", channels=[8], strides=[1], blocks=block, style=style, width=1)).state_dict()
+    projection = ["layers.0.down.weight", "layers.0.down.bias"] if style == "agcn" else []
+    expected = ["input_norm.scale", "input_norm.shift", *below("layers.0", FOLDED_FILTERS[block]), *projection]
+    assert sorted(state) == sorted([*expected, *below("classifier", CONVOLUTION)])
+    sizes = 1 if style == "st_gcn" else 2
+    assert state["input_norm.scale"].shape == (sizes * 3 * 20, 1)
+    assert all(state[name].shape == shape for name, shape in FOLDED_SHAPES.items() if name in state)
+
+
 def test_options_of_stored_configs_are_known() -> None:
     assert f"{Network.__module__}.{Network.__qualname__}" == "stgdn.model.network.Network"
     required = dict.fromkeys(["channels", "strides", "blocks", "num_classes", "frames"], inspect.Parameter.empty)
-    assert options(Network) == required | {
+    assert options(Backbone) | options(Network) == required | {
         "name": "network",
         "bodies": 2,
         "in_channels": 3,
@@ -100,5 +135,7 @@ def test_options_of_stored_configs_are_known() -> None:
 
 
 def options(kind: type) -> dict[str, object]:
-    """Return names and defaults of the arguments of a constructor."""
-    return {name: parameter.default for name, parameter in inspect.signature(kind).parameters.items()}
+    """Return names and defaults of the arguments of a constructor, without those that stand for any number."""
+    variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    parameters = inspect.signature(kind).parameters.items()
+    return {name: parameter.default for name, parameter in parameters if parameter.kind not in variadic}

@@ -1,4 +1,4 @@
-"""Layer statistics of a run, written and read back; the newest over-smoothing values of `metrics.csv`."""
+"""Layer statistics of a run, written and read back."""
 
 import contextlib
 from pathlib import Path
@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from stgdn.errors import InputError
 from stgdn.model.graph import adjacency
 from stgdn.model.network import Network
-from stgdn.runs.layers import last_smoothing, layer_arrays, load_layers, save_layers
+from stgdn.runs.layer_arrays import layer_arrays
+from stgdn.runs.layers import load_layers, save_layers
 from stgdn.skeleton import KINECT20
 
 V, T = KINECT20.num_joints, 8
@@ -35,7 +36,7 @@ def trained_a_little(blocks: str | list[str], style: str = "agcn", **options: An
 def intact(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
     """Return the path and the bytes of an intact file of layers."""
     path = tmp_path_factory.mktemp("layers") / "layers.npz"
-    save_layers(path, trained_a_little("gdn_e"), KINECT20)
+    save_layers(path, layer_arrays(trained_a_little("gdn_e"), KINECT20))
     return path, path.read_bytes()
 
 
@@ -45,7 +46,7 @@ def state(network: Network, name: str) -> np.ndarray:
 
 def test_whitened_layers_keep_statistics_and_the_root_that_evaluation_uses(tmp_path: Path) -> None:
     network = trained_a_little(["gdcn", "gdn_e"])
-    save_layers(tmp_path / "layers.npz", network, KINECT20)
+    save_layers(tmp_path / "layers.npz", layer_arrays(network, KINECT20))
     arrays = load_layers(tmp_path / "layers.npz")
     sizes = {"layer1.node": V, "layer2.node": V, "layer2.frame": T}
     names = {f"{axis}.{kind}" for axis in sizes for kind in ("mean", "covariance", "root")}
@@ -119,36 +120,3 @@ def test_a_missing_file_and_one_of_something_else_are_told(tmp_path: Path) -> No
     (tmp_path / "array.npz.npy").rename(tmp_path / "array.npz")
     with pytest.raises(InputError, match="not a file of layers"):
         load_layers(tmp_path / "array.npz")
-
-
-class TestLastSmoothing:
-    def write(self, folder: Path, *lines: str) -> Path:
-        path = folder / "metrics.csv"
-        path.write_text("\n".join(lines) + "\n")
-        return path
-
-    def test_the_last_measured_epoch_by_layer_in_order(self, tmp_path: Path) -> None:
-        order = (10, 9, 8, 7, 6, 5, 4, 3, 2, 1)
-        columns = ["epoch", "train/loss", *(f"smoothing/mad/layer{n}" for n in order), "smoothing/dirichlet/layer1"]
-        path = self.write(
-            tmp_path,
-            ",".join(columns),
-            "1,2.5," + ",".join("9" for _ in order) + ",9",
-            "2,2.4," + ",".join(f"0.{n}" for n in order) + ",0.5",
-            "3,2.3," + "," * 10,
-        )
-        found = last_smoothing(path)
-        assert found == {"mad": [float(f"0.{n}") for n in range(1, 11)], "dirichlet": [0.5]}
-
-    def test_none_where_nothing_was_measured(self, tmp_path: Path) -> None:
-        assert last_smoothing(tmp_path / "missing.csv") == {}
-        assert last_smoothing(self.write(tmp_path, "epoch,train/loss", "1,2.5")) == {}
-        assert last_smoothing(self.write(tmp_path, "epoch,smoothing/mad/layer1", "1,")) == {}
-
-    def test_a_measure_with_a_gap_is_left_out(self, tmp_path: Path) -> None:
-        header = "epoch,smoothing/mad/layer1,smoothing/mad/layer2,smoothing/dirichlet/layer1"
-        assert last_smoothing(self.write(tmp_path, header, "1,0.5,,0.25")) == {"dirichlet": [0.25]}
-
-    def test_a_damaged_table_is_told(self, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match=r"metrics\.csv is damaged"):
-            last_smoothing(self.write(tmp_path, "epoch,smoothing/mad/layer1", "1,many"))

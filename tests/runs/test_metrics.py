@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stgdn.errors import InputError
-from stgdn.runs.metrics import read_metrics
+from stgdn.runs.metrics import last_smoothing, read_metrics
 
 
 def test_columns_by_name_and_empty_entries(tmp_path: Path) -> None:
@@ -50,3 +50,36 @@ def test_any_bytes_are_columns_of_one_length_or_an_input_error(
     with suppress(InputError):
         columns = read_metrics(path).values()
         assert len({len(column) for column in columns}) == 1
+
+
+class TestLastSmoothing:
+    def write(self, folder: Path, *lines: str) -> Path:
+        path = folder / "metrics.csv"
+        path.write_text("\n".join(lines) + "\n")
+        return path
+
+    def test_the_last_measured_epoch_by_layer_in_order(self, tmp_path: Path) -> None:
+        order = (10, 9, 8, 7, 6, 5, 4, 3, 2, 1)
+        columns = ["epoch", "train/loss", *(f"smoothing/mad/layer{n}" for n in order), "smoothing/dirichlet/layer1"]
+        path = self.write(
+            tmp_path,
+            ",".join(columns),
+            "1,2.5," + ",".join("9" for _ in order) + ",9",
+            "2,2.4," + ",".join(f"0.{n}" for n in order) + ",0.5",
+            "3,2.3," + "," * 10,
+        )
+        found = last_smoothing(path)
+        assert found == {"mad": [float(f"0.{n}") for n in range(1, 11)], "dirichlet": [0.5]}
+
+    def test_none_where_nothing_was_measured(self, tmp_path: Path) -> None:
+        assert last_smoothing(tmp_path / "missing.csv") == {}
+        assert last_smoothing(self.write(tmp_path, "epoch,train/loss", "1,2.5")) == {}
+        assert last_smoothing(self.write(tmp_path, "epoch,smoothing/mad/layer1", "1,")) == {}
+
+    def test_a_measure_with_a_gap_is_left_out(self, tmp_path: Path) -> None:
+        header = "epoch,smoothing/mad/layer1,smoothing/mad/layer2,smoothing/dirichlet/layer1"
+        assert last_smoothing(self.write(tmp_path, header, "1,0.5,,0.25")) == {"dirichlet": [0.25]}
+
+    def test_a_damaged_table_is_told(self, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match=r"metrics\.csv is damaged"):
+            last_smoothing(self.write(tmp_path, "epoch,smoothing/mad/layer1", "1,many"))

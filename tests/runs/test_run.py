@@ -88,7 +88,7 @@ class TestClaim:
             return
         run = Run.claim(self.config(unfinished, resume=True))
         assert run.resumes == (removed < 4)
-        assert run.metrics.exists() or not run.resumes
+        assert (unfinished / "metrics.csv").exists() or not run.resumes
         if run.resumes:
             newest = [path for path in (checkpoints[0], checkpoints[2], checkpoints[1]) if path.exists()]
             assert run.checkpoints == newest
@@ -124,6 +124,16 @@ class TestClaim:
         (unfinished / "summary.json").write_text('{"test_top1": 50.0}')
         with pytest.raises(InputError, match="holds a finished run"):
             Run.claim(self.config(unfinished), ask=False)
+
+
+@pytest.mark.parametrize("root", [{"data_root": "elsewhere"}, {}])
+def test_data_that_was_not_below_the_data_folder_cannot_move(tmp_path: Path, root: dict[str, str]) -> None:
+    OmegaConf.save({"data": {"store": "data/prepared/demo"}, "model": {}, **root}, tmp_path / "config.yaml")
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.ckpt").touch()
+    assert Run.open(tmp_path).config.data.store == "data/prepared/demo"
+    with pytest.raises(InputError, match="data_root does not say where data/prepared/demo is now"):
+        Run.open(tmp_path, "moved")
 
 
 @pytest.mark.parametrize(

@@ -414,7 +414,7 @@ class TestBuild:
     @pytest.mark.parametrize(
         ("options", "told"),
         [
-            ({"nonsense": 1}, "unexpected keyword"),
+            ({"nonsense": 1}, "unknown option of filters 'nonsense'"),
             ({"blocks": "os.mkdir"}, "unknown block 'os.mkdir'"),
             ({"blocks": ["stgdn.model.block.Block"]}, "unknown block"),
             ({"blocks": [{"a": 1}]}, "unknown block"),

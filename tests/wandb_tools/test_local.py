@@ -97,7 +97,9 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     assert log_problem(made_up(tmp_path, f"{name}c", None)) == "No such file or directory"
 
 
-def test_newest_first_and_one_damaged_does_not_hide_the_rest(tmp_path: Path) -> None:
+def test_newest_first_and_one_damaged_does_not_hide_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for number in range(50):
         content = b"garbage" if number == 7 else literal_log([b"a"])
         made_up(tmp_path, f"demo/run{number}/wandb/offline-run-20260101_0000{number:02}-id{number:02}", content)
@@ -106,7 +108,8 @@ def test_newest_first_and_one_damaged_does_not_hide_the_rest(tmp_path: Path) -> 
     assert [part.run.name for part in parts] == [f"run{number}" for number in reversed(range(50))]
     good, damaged = split_damaged(parts)
     assert len(good) == 49
-    assert {part.run.name: reason for part, reason in damaged.items()} == {"run7": "it is no log of W&B"}
+    assert [part.run.name for part in damaged] == ["run7"]
+    assert capsys.readouterr().err == f"note: left out {damaged[0].log}: it is no log of W&B\n"
 
 
 def test_nothing_there_says_what_to_do(tmp_path: Path) -> None:

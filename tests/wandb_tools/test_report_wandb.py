@@ -16,7 +16,9 @@ pytestmark = pytest.mark.xdist_group("wandb")  # one run
 def records(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> dict:
     """Summary and config of an offline run, as `wandb leet inspect` prints them."""
     folder = tmp_path_factory.mktemp("wandb")
-    environment = os.environ | {"STGDN_DATA": str(tiny_data), "WANDB_API_KEY": "", "OMP_NUM_THREADS": "1"}
+    # Not the W&B service of this process, which tests before may have started: it writes below its own folder.
+    inherited = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
+    environment = inherited | {"STGDN_DATA": str(tiny_data), "WANDB_API_KEY": "", "OMP_NUM_THREADS": "1"}
     options = [*(option for option in TINY if not option.startswith("logger")), "trainer.log_every_n_steps=1"]
     command = [sys.executable, str(ROOT / "src" / "train.py"), *options]
     trained = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -42,7 +44,7 @@ def test_curves_of_over_smoothing_by_layer_and_throughput(records: dict) -> None
 
 
 def test_the_dashboard_shows_what_is_there(records: dict) -> None:
-    workspaces = pytest.importorskip("tests.wandb_tools.test_dashboard")
+    workspaces = pytest.importorskip("tests.wandb_tools.test_dashboard_panels")
     shown = workspaces.metrics(workspaces.specification(workspaces.dashboard("st-gdn")))
     missing = {name for name in shown - records["summary"].keys() if not name.startswith("val/")}
     deeper = {f"smoothing/{name}/layer{layer}" for name in workspaces.MEASURES for layer in (8, 9, 10)}

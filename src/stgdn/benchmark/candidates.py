@@ -1,12 +1,9 @@
-"""The networks that are measured side by side: this repository's, the published ones, anybody's.
-
-A candidate is plain data, so that it can be sent to a process of its own and built there.
-"""
+"""The networks that are measured side by side: this repository's, the published ones, and users' own."""
 
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import hydra
 import torch
@@ -17,89 +14,71 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from torch import nn
 
-from stgdn.benchmark import foreign, literal
-from stgdn.benchmark.branches import without_whitening
+from stgdn.benchmark import user_module
+from stgdn.benchmark.unwhitened import without_whitening
 from stgdn.errors import InputError, choose
+from stgdn.model.literal_weights import literal_network
 from stgdn.model.network import Network
+from stgdn.skeleton import layout
 
 SEED = 1
-
-
-class Candidate(Protocol):
-    """Describe a network to measure: a name for the tables, and a function that builds it."""
-
-    @property
-    def name(self) -> str:
-        """Return its name in tables."""
-        ...
-
-    def build(self) -> nn.Module:
-        """The network, which maps clips (N, C, T, V, M) to scores (N, classes)."""
-        ...
+PUBLISHED_BLOCKS = ("gcn", "st_gcn")  # blocks of networks that were published
+# Option of conf/benchmark.yaml: kind of candidate, name in tables.
+OPTIONS = {
+    "literal": ("literal", "literal {}"),
+    "variants": ("variant", "{}"),
+    "unwhitened": ("unwhitened", "{} without whitening"),
+}
 
 
 @dataclass(frozen=True)
-class Variant:
-    """A network of `conf/model`.
+class Candidate:
+    """A network to measure, as plain data: another process can build it, too.
 
     Attributes:
-        name: what was typed.
-        config: its composed config.
+        name: its name in tables.
+        kind: `variant`, this repository's network; `unwhitened`, the same without whitening; `literal`, its published
+            form with the same weights; `module`, a user's class.
+        config: the composed config of conf/model; for a user's class its `place` (PATH:CLASS) and `options`.
     """
 
     name: str
+    kind: str
     config: Mapping[str, Any]
 
     def build(self) -> nn.Module:
-        """The network, its weights from SEED."""
-        return self.network()
-
-    def network(self) -> Network:
-        """This repository's network of the config."""
+        """Return the network that maps clips (N, C, T, V, M) to scores (N, classes), its weights drawn from SEED."""
         torch.manual_seed(SEED)
-        return instantiate(dict(self.config))
+        if self.kind == "module":
+            return user_module.load(**self.config)
+        network = instantiate(dict(self.config))
+        if self.kind == "literal":
+            return published_form(network, self.config["layout"])
+        return without_whitening(network) if self.kind == "unwhitened" else network
+
+    def with_config(self, **changed: Any) -> "Candidate":  # noqa: ANN401
+        """Return the candidate with other values in its config."""
+        return replace(self, config={**self.config, **changed})
 
 
-@dataclass(frozen=True)
-class Unwhitened(Variant):
-    """The same layers and branches without whitening, see `stgdn.benchmark.branches`."""
+def published_form(network: Network, joints: str | Mapping[str, Any]) -> nn.Module:
+    """Return the same function with the same weights, computed as its authors published it; ST-GCN without dropout.
 
-    def build(self) -> nn.Module:
-        """The network, weights from SEED."""
-        return without_whitening(self.network())
+    2s-AGCN filters one subset of the graph after the other and computes all bodies alike, also empty ones. `joints` is
+    the joint layout that the network was built for.
 
-
-@dataclass(frozen=True)
-class Literal(Variant):
-    """The published form of a network, a subset at a time, with the weights of ours."""
-
-    def build(self) -> nn.Module:
-        """The network, weights from SEED."""
-        return literal.published(self.network(), self.config["layout"])
-
-
-@dataclass(frozen=True)
-class Foreign:
-    """Somebody's class; building it runs their code.
-
-    Attributes:
-        name: what tables call it.
-        place: `PATH:CLASS`.
-        options: what the class is made with.
+    Raises:
+        InputError: the network has a block that was never published, such as every deconvolution.
     """
-
-    name: str
-    place: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def build(self) -> nn.Module:
-        """The network, weights from SEED."""
-        torch.manual_seed(SEED)
-        return foreign.load(self.place, self.options)
+    if unpublished := [block for block in network.block_names if block not in PUBLISHED_BLOCKS]:
+        raise InputError(
+            f"literal={network.name}: nobody has published block '{unpublished[0]}'; give agcn, agcn_7l or st_gcn"
+        )
+    return literal_network(network, layout(joints))
 
 
 def compose(text: str, overrides: Sequence[str]) -> dict[str, Any]:
-    """The config of a network: `text` is a name of conf/model and perhaps overrides of its own, `st_gdn width=0.5`.
+    """Return the config of a network: `text` is a name of conf/model and perhaps its own overrides, `agcn width=0.5`.
 
     Raises:
         InputError: no such network or option.
@@ -118,23 +97,16 @@ def compose(text: str, overrides: Sequence[str]) -> dict[str, Any]:
 
 
 def candidates(config: Mapping[str, Any], overrides: Sequence[str]) -> list[Candidate]:
-    """All that a benchmark's config names, in the order of the table.
+    """Return all networks that a benchmark's config names, in the order of the table.
 
-    Args:
-        config: `literal`, `variants`, `unwhitened`, `module` and `module_options`.
-        overrides: options of src/train.py for all networks of this repository.
-
-    Raises:
-        InputError: none at all, two of one name, or a mistake in one of them.
+    `overrides` are options of src/train.py for all networks of this repository.
     """
-    chosen: list[Candidate] = []
-    for text in _listed(config["literal"]):
-        chosen.append(Literal(f"literal {text}", compose(text, overrides)))
-    for text in _listed(config["variants"]):
-        chosen.append(Variant(text, compose(text, overrides)))
-    for text in _listed(config["unwhitened"]):
-        chosen.append(Unwhitened(f"{text} without whitening", compose(text, overrides)))
-    chosen += _foreign(_listed(config["module"]), config["module_options"])
+    chosen = [
+        Candidate(title.format(text), kind, compose(text, overrides))
+        for option, (kind, title) in OPTIONS.items()
+        for text in as_list(config[option])
+    ]
+    chosen += _user_modules(as_list(config["module"]), config["module_options"])
     names = [candidate.name for candidate in chosen]
     if not names:
         raise InputError("nothing to measure: give variants=[agcn,st_gdn], literal=[agcn] or module=PATH:CLASS")
@@ -143,8 +115,8 @@ def candidates(config: Mapping[str, Any], overrides: Sequence[str]) -> list[Cand
     return chosen
 
 
-def _foreign(places: list[str], options: Any) -> list[Foreign]:  # noqa: ANN401
-    given = list(options) if isinstance(options, list) else [options or {}] * len(places)
+def _user_modules(places: list[str], options: Any) -> Iterable[Candidate]:  # noqa: ANN401
+    given = options if isinstance(options, list) else [options or {}] * len(places)
     if wrong := [entry for entry in given if not isinstance(entry, Mapping)]:
         raise InputError(
             f"module_options={wrong[0]} is not {{OPTION:VALUE,...}}: give module_options='{{num_class:60}}'"
@@ -154,10 +126,14 @@ def _foreign(places: list[str], options: Any) -> list[Foreign]:  # noqa: ANN401
             f"module_options has {len(given)} entries and module {len(places)}: give {{OPTION:VALUE,...}} for all of "
             "them, or a list with one for each"
         )
-    classes = [foreign.split(place)[1] for place in places]
-    names = [kind if classes.count(kind) == 1 else place for kind, place in zip(classes, places, strict=True)]
-    return [Foreign(name, place, dict(made_with)) for name, place, made_with in zip(names, places, given, strict=True)]
+    classes = [user_module.split(place)[1] for place in places]
+    for place, name, made_with in zip(places, classes, given, strict=True):
+        unique = name if classes.count(name) == 1 else place
+        yield Candidate(unique, "module", {"place": place, "options": dict(made_with)})
 
 
-def _listed(given: str | Sequence[str] | None) -> list[str]:
-    return [given] if isinstance(given, str) else list(given or [])
+def as_list(given: Any) -> list:  # noqa: ANN401
+    """Return one word or number, or a list, as a list."""
+    if given is None:
+        return []
+    return [given] if isinstance(given, str | int) else list(given)

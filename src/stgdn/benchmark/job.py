@@ -1,27 +1,44 @@
-"""From the config of a benchmark to its figures."""
+"""From the config of a benchmark to its results: a JSON record, tables as Markdown and a picture."""
 
+import json
+import os
+import shlex
+import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import torch
 from matplotlib.figure import Figure
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from torch.utils.benchmark import set_torch_threads
 
-from stgdn.benchmark import network_job
-from stgdn.benchmark.clips import CLIPS
+from stgdn.benchmark.candidates import Candidate, as_list, candidates, compose
+from stgdn.benchmark.charts import networks_figure, scaling_figure
 from stgdn.benchmark.feeding import feeding
+from stgdn.benchmark.networks import measure_networks, measure_scaling
 from stgdn.benchmark.scale import scale
-from stgdn.data.store.store import PRECISIONS
+from stgdn.benchmark.synthetic_clips import CLIPS
+from stgdn.benchmark.tables import Record, networks_page, scaling_tables
+from stgdn.benchmark.timing import machine
+from stgdn.benchmark.workload import MEASURES, PRECISIONS, Workload
+from stgdn.data.store.prepare import available_cores
+from stgdn.data.store.store import PRECISIONS as STORE_PRECISIONS
 from stgdn.errors import InputError, choose
-from stgdn.files import around
+from stgdn.files import DAMAGE, around, file_name, write_json
+from stgdn.skeleton import layout
 
-BENCHMARKS = ("feeding", "scale", "networks", "scaling", "report")
-ROUNDS = {"feeding": 50, "scale": 50, "networks": 9, "scaling": 3}
+ROUNDS = {"feeding": 50, "scale": 50, "networks": 9, "scaling": 3, "report": 1}
 COUNTS = ("rounds", "clips", "workers", "frames", "batch", "threads")
+AXES = ("frames", "batch", "joints")
+PLAINEST = "agcn"  # its config tells the clips that all networks are given
+CLIP = ("in_channels", "frames", "layout", "bodies", "num_classes")  # options of a network that depend on the clips
 
 
-class Findings(NamedTuple):
+class Results(NamedTuple):
     """Hold results of a benchmark: Markdown, its section on a page, and a picture with its path if there is one."""
 
     text: str
@@ -30,41 +47,150 @@ class Findings(NamedTuple):
     picture: Path | None = None
 
 
-def measure(config: DictConfig, overrides: Sequence[str] = ()) -> Findings:
-    """Measure what a config says.
-
-    Args:
-        config: conf/benchmark.yaml with what was given.
-        overrides: what was given, for the record.
+def run(config: DictConfig, overrides: Sequence[str] = ()) -> Results:
+    """Measure what a config says; `overrides`, what was given, are for the record.
 
     Raises:
-        InputError: an unknown benchmark or precision, a number out of range, no such folder, a page that has no
-            place for the figures, or a network that cannot be measured.
+        InputError: an unknown word, a number out of range, or a page that has no place for the results.
     """
-    what = choose(config.what, BENCHMARKS, "benchmark")
+    what = choose(config.what, ROUNDS, "benchmark")
     for name in COUNTS:
-        number = config[name]
-        if number is not None and (not isinstance(number, int) or number < 1):
-            raise InputError(f"{name}={number} must be a whole number from 1 up")
+        if config[name] is not None and (not isinstance(config[name], int) or config[name] < 1):
+            raise InputError(f"{name}={config[name]} must be a whole number from 1 up")
     section = "networks" if what == "report" else what
     if config.write is not None:
         around(config.write, section)
-    rounds = config.rounds or ROUNDS.get(what, 1)
+    rounds = config.rounds or ROUNDS[what]
     if what in ("feeding", "scale"):
-        return Findings(_data(config, what, rounds), section)
+        return Results(_measure_data(config, what, rounds), section)
     if what == "report":
-        return Findings(network_job.report(config), section)
-    run = network_job.networks if what == "networks" else network_job.scaled
-    text, figure, picture = run(config, rounds, overrides)
-    return Findings(text, section, figure, picture)
+        return Results(networks_page(read(as_list(config["from"]))), section)
+    record = _measure_networks(config, what, rounds, overrides)
+    path = Path(config.outputs) / f"{record['name']}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, record)
+    if what == "networks":
+        return Results(networks_page([record]), section, networks_figure(record), path.with_suffix(".png"))
+    return Results(scaling_tables(record), section, scaling_figure(record), path.with_suffix(".png"))
 
 
-def _data(config: DictConfig, what: str, rounds: int) -> str:
-    """Figures of what=feeding and what=scale; what they are measured on lies in a folder that is removed afterwards."""
-    precision = choose(config.precision, PRECISIONS, "precision")
+def _measure_data(config: DictConfig, what: str, rounds: int) -> str:
+    """Measure feeding, or a large store, in a folder that is removed afterwards."""
+    precision = choose(config.precision, STORE_PRECISIONS, "precision")
     if config.folder is not None and not Path(config.folder).is_dir():
         raise InputError(f"folder={config.folder} is not a folder: make it, or leave it out for a temporary one")
     with tempfile.TemporaryDirectory(prefix="stgdn-benchmark-", dir=config.folder) as folder:
         if what == "feeding":
             return feeding(Path(folder), config.clips or 2000, rounds)
         return scale(Path(folder), config.clips or CLIPS, precision, config.workers, rounds)
+
+
+def _measure_networks(config: DictConfig, what: str, rounds: int, overrides: Sequence[str]) -> Record:
+    """Measure networks at one size or at several, and return the record."""
+    run_by, measures, axes = _run_by(config), _measures(config.measures), _axes(config.scaling)
+    kind = choose(config.scaling.measure, MEASURES, "measure")
+    common = [f"data.frames={config.frames}"]
+    common += shlex.split(config.overrides) if isinstance(config.overrides, str) else config.overrides
+    chosen = candidates(OmegaConf.to_container(config), common)  # pyright: ignore[reportArgumentType]
+    baseline = choose(config.baseline or chosen[0].name, [one.name for one in chosen], "baseline")
+    workload = Workload(*_clips(chosen, compose(PLAINEST, common)), config.batch, config.pairs, **run_by)
+    speed = f"{workload.precision}-{'compiled' if workload.compile else 'eager'}"
+    name = config.name or f"{what}-{workload.device}-T{config.frames}-N{config.batch}-{speed}"
+    record = {
+        "what": what,
+        "name": file_name(name, "name"),
+        "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "command": shlex.join(["python", "src/benchmark.py", *overrides]),
+        "commit": commit(),
+        "machine": machine(workload.device),
+        "overrides": common[1:],
+        "rounds": rounds,
+    } | asdict(workload)
+    with set_torch_threads(workload.threads):
+        if what == "networks":
+            record |= {"kinds": measures, "baseline": baseline}
+            return record | measure_networks(chosen, workload, measures, rounds, memory=config.memory)
+        return record | {"kind": kind, "axes": axes} | measure_scaling(chosen, workload, axes, kind, rounds)
+
+
+def _run_by(config: DictConfig) -> dict[str, Any]:
+    """Return how networks are run, as arguments of `Workload`; a GPU is taken where there is one."""
+    precision = choose(config.precision, PRECISIONS, "precision of networks")
+    device, found = choose(config.device, ("auto", "cpu", "cuda"), "device"), torch.cuda.is_available()
+    if device == "cuda" and not found:
+        raise InputError(
+            f"device=cuda: torch {torch.__version__} finds no GPU here; give device=cpu, or use another machine"
+        )
+    if not 0 <= config.pairs <= 1:
+        raise InputError(f"pairs={config.pairs} is no share of clips: give a number from 0 to 1")
+    device = ("cuda" if found else "cpu") if device == "auto" else device
+    threads = config.threads or int(os.environ.get("OMP_NUM_THREADS", 0)) or available_cores()
+    return {"device": device, "precision": precision, "compile": config.compile, "threads": threads}
+
+
+def _measures(given: Any) -> list[str]:  # noqa: ANN401
+    chosen = {choose(one, MEASURES, "measure") for one in as_list(given)}
+    if not chosen:
+        raise InputError(f"measures is empty: give some of {', '.join(MEASURES)}")
+    return [measure for measure in MEASURES if measure in chosen]
+
+
+def _axes(given: DictConfig) -> dict[str, list[int]]:
+    axes = {name: as_list(given[name]) for name in AXES}
+    for name, sizes in axes.items():
+        if any(not isinstance(size, int) or size < 1 for size in sizes):
+            raise InputError(f"scaling.{name}={sizes} must be whole numbers from 1 up")
+    return {name: sorted(set(sizes)) for name, sizes in axes.items() if sizes}
+
+
+def _clips(chosen: Sequence[Candidate], common: Mapping[str, Any]) -> tuple[tuple[int, int, int, int], int]:
+    """Return (C, T, V, M) of the clips that all networks are given, and the number of classes."""
+    C, T, joints, M, classes = expected = tuple(common[key] for key in CLIP)
+    for candidate in chosen:
+        if candidate.kind != "module" and (found := tuple(candidate.config[key] for key in CLIP)) != expected:
+            raise InputError(
+                f"'{candidate.name}' takes clips and gives classes (C, T, layout, M, classes) = {found}, others "
+                f"{expected}: set what differs for all, with frames=64 or overrides='\"data=nw_ucla\"'"
+            )
+    return (C, T, layout(joints).num_joints, M), classes
+
+
+def commit() -> str | None:
+    """Return the commit of this repository, with `+` where files differ from it; None where there is no repository."""
+    command = [
+        "git",
+        "-C",
+        str(Path(__file__).parent),
+        "describe",
+        "--always",
+        "--exclude=*",
+        "--abbrev=12",
+        "--dirty=+",
+    ]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def read(places: Sequence[str]) -> list[Record]:
+    """Return the records of what=networks in files, or patterns such as `outputs/bench/*.json`; others are left out.
+
+    Raises:
+        InputError: no such file, or one that is no record.
+    """
+    paths = [path for place in places for path in sorted(Path(place).parent.glob(Path(place).name))]
+    networks = []
+    for path in (path for path in paths if not path.name.startswith(".")):  # a dot: written at this moment
+        try:
+            record = json.loads(path.read_text())
+        except DAMAGE as error:
+            raise InputError(f"{path} cannot be read as a benchmark's figures: {error}") from None
+        if not isinstance(record, dict) or not {"what", "name", "rows"} <= record.keys():
+            raise InputError(f"{path} holds no figures of src/benchmark.py: name files of outputs/bench")
+        networks += [record] if record["what"] == "networks" else []
+    if not networks:
+        raise InputError(
+            f"from={','.join(places)}: no file with figures of what=networks; measure some with make bench"
+        )
+    return sorted(networks, key=lambda one: (one["device"], one["clip_shape"][1], one["precision"], one["name"]))

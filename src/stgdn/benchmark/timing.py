@@ -1,91 +1,80 @@
-"""Timing several ways of doing the same in turn, so that whatever else the machine does falls on all of them."""
+"""Timing of several calls in turn with `torch.utils.benchmark`, so that disturbances affect all of them alike.
 
+Beside it: what the machine tells about itself, and tables in Markdown.
+"""
+
+import itertools
 import os
 import platform
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import torch
+from torch.utils.benchmark import Measurement, Timer, timer
 
 from stgdn.data.store.prepare import available_cores
 
-Way = Callable[[int], object]
+Call = Callable[[int], object]
 Name = TypeVar("Name")
 
-TURN = 0.02  # seconds that a quick way is repeated in its turn, so that caches are as it leaves them
+TURN = 0.02  # seconds for which a quick call is repeated in its turn
+
+
+def time_in_turn(calls: Mapping[Name, Call], rounds: int, threads: int = 1) -> dict[Name, list[Measurement]]:
+    """Return the measurement of every call in each round; in a round all calls have their turn, one after the other.
+
+    A call is given the number of its earlier calls. The first call of a turn is not counted: it finds the caches full
+    of other data. A GPU is synchronised before the clock is read.
+
+    Args:
+        calls: the calls by name.
+        rounds: number of turns of each call.
+        threads: threads of PyTorch.
+    """
+    timers = {
+        name: Timer("call(next(number))", globals={"call": call, "number": itertools.count()}, num_threads=threads)
+        for name, call in calls.items()
+    }
+    measured: dict[Name, list[Measurement]] = {name: [] for name in timers}
+    for _, (name, turn) in itertools.product(range(rounds), timers.items()):
+        measured[name].append(turn.blocked_autorange(min_run_time=TURN))
+    return measured
+
+
+def median_seconds(calls: Mapping[str, Call], rounds: int) -> dict[str, float]:
+    """Return the median seconds of each call over all rounds, measured in turn on one thread."""
+    return {name: Measurement.merge(turns)[0].median for name, turns in time_in_turn(calls, rounds).items()}
 
 
 def stopwatch(call: Callable[[], object]) -> float:
-    """Seconds that a call takes."""
-    begun = time.perf_counter()
+    """Return the seconds that a single call takes."""
+    begin = timer()
     call()
-    return time.perf_counter() - begun
+    return timer() - begin
 
 
-def turns(
-    ways: Mapping[Name, Way], rounds: int, clock: Callable[[Callable[[], object]], float] = stopwatch
-) -> dict[Name, list[list[float]]]:
-    """Seconds of every call of each way, by rounds; all ways take a turn in each and are told how often they had one.
-
-    Of every turn the first call is not counted where there is time for more: it finds the caches full of what the
-    others did.
-
-    Args:
-        ways: what is timed.
-        rounds: how often each has its turn.
-        clock: calls what it is given and returns the seconds it took.
-    """
-    seconds: dict[Name, list[list[float]]] = {name: [] for name in ways}
-    calls = dict.fromkeys(ways, 0)
-    for _ in range(rounds):
-        for name, way in ways.items():
-            taken: list[float] = []
-            while sum(taken) < TURN:
-                taken.append(clock(partial(way, calls[name])))
-                calls[name] += 1
-            seconds[name].append(taken[1:] or taken)
-    return seconds
-
-
-def interleaved(ways: Mapping[str, Way], rounds: int) -> dict[str, float]:
-    """Median seconds of a call of each way, see `turns`."""
-    return {name: float(np.median(np.concatenate(taken))) for name, taken in turns(ways, rounds).items()}
-
-
-def machine() -> str:
-    """On what the figures were taken: day, processor, cores, memory, versions."""
+def machine(device: str = "cpu") -> str:
+    """Return what results depend on: the GPU if it is measured, the day, processor, cores, memory, versions."""
+    gpu = f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}; " if device == "cuda" else ""
+    cpuinfo = Path("/proc/cpuinfo")
+    model = re.search(r"^model name\s*: (.+)$", cpuinfo.read_text() if cpuinfo.exists() else "", re.MULTILINE)
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}, {_processor()}, {available_cores()} cores, {memory:.0f} GiB; Python "
-        f"{platform.python_version()}, numpy {np.__version__}, torch {torch.__version__}"
+        f"{gpu}{datetime.now(UTC):%Y-%m-%d}, {model[1] if model else platform.machine()}, {available_cores()} cores, "
+        f"{memory:.0f} GiB; Python {platform.python_version()}, numpy {np.__version__}, torch {torch.__version__}"
     )
 
 
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.machine()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+def proc_bytes(path: str) -> dict[str, int]:
+    """Return the sizes in a file of Linux's /proc by name, nothing on another system."""
+    lines = re.findall(r"^(\w+):\s*(\d+) kB", Path(path).read_text(), re.MULTILINE) if Path(path).exists() else []
+    return {name: int(kilobytes) * 1024 for name, kilobytes in lines}
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (headings, ["---"] * len(headings), *rows))
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Compute with so many threads of PyTorch, and afterwards with as many as before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -1,90 +1,107 @@
 """The model card of exported weights: network, data, training, accuracy and licence."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from stgdn.data.protocols import PROTOCOLS
-from stgdn.export.facts import TRAINING
+from stgdn.export.metadata import TRAINING
 from stgdn.inference.load import METADATA_FILE, WEIGHTS
 
 RANDOM_SETTINGS = ("crop", "jitter", "rotate", "moving_camera")
-HEADER = """---
+STATES = {
+    True: "folded, for inference only: whitening and BatchNorm are constants of the filters",
+    False: "as trained, with running statistics",
+}
+NO_LICENCE = "none is known to the suite, which does not mean that there are no terms"
+CARD = f"""---
 library_name: stgdn
 tags: [skeleton-based-action-recognition, graph-neural-network]
 ---
-"""
+# {{network}} on {{data}}, stream {{stream}}
 
-USE = """```python
+Skeleton-based action recognition. Input: clips of {{C}} coordinates, {{T}} frames, {{V}} joints ({{layout}}) and \
+{{M}} {{bodies}}. Output: scores of {{classes}} classes before the softmax.
+
+- parameters: {{parameters:,}}
+- weights: {{state}}
+
+## Data
+
+{{data_section}}
+
+## Training
+
+{{training}}
+
+## Accuracy
+
+{{accuracy}}
+
+## Use
+
+```python
 import stgdn
 
 network = stgdn.load("FOLDER")          # this folder
 network.probabilities([joints])         # (1, classes), for joints (M, T, V, C) in the layout of the data
 ```
+
+`{WEIGHTS}` holds the weights, `{METADATA_FILE}` the classes, joints, preprocessing and config. Neither \
+needs pickle or Lightning. Written by {{made_with}}.
+
+## Licence
+
+{{licence}}
 """
 
 
 def model_card(metadata: dict[str, Any]) -> str:
-    """Return README.md for the metadata of a network, see `stgdn.export.facts`."""
-    data = metadata["config"]["data"]
-    title = f"# {metadata['network']} on {data['name']}, stream {metadata['stream']}"
-    parts = [
-        *(HEADER + title, _summary(metadata), "## Data", _data(metadata), "## Training", _training(metadata)),
-        *("## Accuracy", _accuracy(metadata), "## Use", USE.rstrip(), _files(metadata)),
-        *("## Licence", _licence(data)),
-    ]
-    return "\n\n".join(parts) + "\n"
-
-
-def _summary(metadata: dict[str, Any]) -> str:
+    """Return README.md for the metadata of a network, see `stgdn.export.metadata`."""
     shape = metadata["clip_shape"]
-    lines = [
-        "Skeleton-based action recognition. "
-        f"Input: clips of {shape['C']} coordinates, {shape['T']} frames, {shape['V']} joints "
-        f"({metadata['layout']['name']}) and {shape['M']} {'body' if shape['M'] == 1 else 'bodies'}. "
-        f"Output: scores of {len(metadata['classes'])} classes before the softmax.",
-        f"- parameters: {metadata['parameters']:,}",
-        f"- weights: {_state(metadata)}",
-    ]
-    return lines[0] + "\n\n" + "\n".join(lines[1:])
-
-
-def _state(metadata: dict[str, Any]) -> str:
-    if metadata["folded"]:
-        return "folded, for inference only: whitening and BatchNorm are constants of the filters"
-    return "as trained, with running statistics"
+    own = {key: metadata[key] for key in ("network", "stream", "parameters", "made_with")}
+    return CARD.format(
+        **own,
+        **shape,
+        bodies="body" if shape["M"] == 1 else "bodies",
+        layout=metadata["layout"]["name"],
+        classes=len(metadata["classes"]),
+        state=STATES[metadata["folded"]],
+        data=metadata["config"]["data"]["name"],
+        data_section=_data(metadata),
+        training=_training(metadata),
+        accuracy=_accuracy(metadata),
+        licence=_licence(metadata["config"]["data"]),
+    )
 
 
 def _data(metadata: dict[str, Any]) -> str:
-    data = metadata["config"]["data"]
-    lines = [f"- set: {data['dataset']}, {data['num_classes']} classes{_synthetic(metadata)}"]
+    data, settings = metadata["config"]["data"], metadata["preprocessing"]
+    synthetic = "; **synthetic people**, not recordings of real ones" if _is_synthetic(metadata) else ""
     protocol = PROTOCOLS.get(data["protocol"])
-    if protocol is None:
-        lines.append(f"- protocol: {data['protocol']}")
-    else:
-        values = ", ".join(map(str, protocol.train))
-        lines.append(f"- protocol: {data['protocol']}, trained on {protocol.by} {values} and tested on the others")
+    split = ""
+    if protocol is not None:
+        split = f", trained on {protocol.by} {', '.join(map(str, protocol.train))} and tested on the others"
+    lines = [
+        f"- set: {data['dataset']}, {data['num_classes']} classes{synthetic}",
+        f"- protocol: {data['protocol']}{split}",
+    ]
     if clips := (metadata["results"] or {}).get("clips"):
         lines.append("- clips: " + ", ".join(f"{count:,} {split}" for split, count in clips.items() if count))
     if median := data.get("median_frames"):
         lines.append(f"- length of the training clips: {median} frames (median)")
-    settings = metadata["preprocessing"]
-    always = _listed({key: value for key, value in settings.items() if key not in RANDOM_SETTINGS})
-    if metadata["config"].get("origin"):
-        return "\n".join([*lines, f"- preprocessing: {always}"])
-    drawn = _listed({key: settings[key] for key in RANDOM_SETTINGS})
-    return "\n".join([*lines, f"- preprocessing: {always}", f"- at random, in training only: {drawn}"])
+    lines.append(f"- preprocessing: {_listed(settings, [key for key in settings if key not in RANDOM_SETTINGS])}")
+    if not metadata["config"].get("origin"):
+        lines.append(f"- at random, in training only: {_listed(settings, RANDOM_SETTINGS)}")
+    return "\n".join(lines)
 
 
-def _synthetic(metadata: dict[str, Any]) -> str:
-    made_up = metadata["config"]["data"].get("synthetic") or (metadata["results"] or {}).get("synthetic")
-    return "; **synthetic people**, nobody who exists" if made_up else ""
+def _is_synthetic(metadata: dict[str, Any]) -> bool:
+    return bool(metadata["config"]["data"].get("synthetic") or (metadata["results"] or {}).get("synthetic"))
 
 
-def _listed(settings: dict[str, Any]) -> str:
-    return ", ".join(f"{key} {_word(value)}" for key, value in settings.items())
-
-
-def _word(value: Any) -> str:  # noqa: ANN401
-    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value).lower()
+def _listed(settings: dict[str, Any], keys: Iterable[str]) -> str:
+    words = {key: settings[key] if isinstance(settings[key], list | tuple) else [settings[key]] for key in keys}
+    return ", ".join(f"{key} {' '.join(map(str, values)).lower()}" for key, values in words.items())
 
 
 def _training(metadata: dict[str, Any]) -> str:
@@ -116,23 +133,13 @@ def _accuracy(metadata: dict[str, Any]) -> str:
     top5 = f", top-5 {results['test_top5']:.1f} %" if results.get("test_top5") is not None else ""
     return (
         f"Top-1 {results['test_top1']:.1f} %{top5} on the test split, one run, seed {results['seed']}, last epoch"
-        f"{'; of synthetic people it says nothing about real ones' if _synthetic(metadata) else ''}."
-    )
-
-
-def _files(metadata: dict[str, Any]) -> str:
-    return (
-        f"`{WEIGHTS}` holds the weights, `{METADATA_FILE}` the classes, joints, preprocessing and config. Neither "
-        f"needs pickle or Lightning. Written by {metadata['made_with']}."
+        f"{'; of synthetic people it says nothing about real ones' if _is_synthetic(metadata) else ''}."
     )
 
 
 def _licence(data: dict[str, Any]) -> str:
-    stated = data.get("licence") or "none is known to the suite, which does not mean that there are no terms"
-    lines = [f"- of the data: {stated}"]
-    if data.get("obtain"):
-        lines.append(f"- where the data is from: {data['obtain']}")
-    lines.append(
-        "- of the weights: nobody has stated one; they were trained on the data, whose terms may hold for them"
+    obtain = f"\n- where the data is from: {data['obtain']}" if data.get("obtain") else ""
+    return (
+        f"- of the data: {data.get('licence') or NO_LICENCE}{obtain}\n"
+        "- of the weights: none is stated; they were trained on the data, whose terms may hold for them"
     )
-    return "\n".join(lines)

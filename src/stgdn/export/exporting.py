@@ -1,88 +1,39 @@
 """Export of a trained network: write it, compare it with the original, and only then rename it to its final path."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
 from torch import Tensor
 
-from stgdn.errors import InputError, choose
-from stgdn.export.checking import LIMIT, Scorer, clips_per_second, largest_difference
-from stgdn.export.onnx_file import open_onnx, write_onnx
-from stgdn.export.torch_file import open_torch, write_torch
-from stgdn.export.weights_files import open_folder, write_folder
+from stgdn.errors import InputError
+from stgdn.export.comparison import clips_per_second, largest_difference
+from stgdn.export.formats import Format
 from stgdn.files import file_name, replacing, replacing_folder
 from stgdn.inference.classifier import TrainedNetwork
 from stgdn.inference.load import is_weights_folder
 
-
-class Format(NamedTuple):
-    """Describe a format of exported networks.
-
-    Attributes:
-        suffix: of the file name; "" for a folder.
-        runner: the program that computes with it.
-        write: writes a network to a path.
-        open: opens a path as a function from clips to scores.
-        needs: modules that this package does not install.
-    """
-
-    suffix: str
-    runner: str
-    write: Callable[..., None]
-    open: Callable[[Path], Scorer]
-    needs: tuple[str, ...] = ()
+LIMIT = 1e-4  # largest difference of scores, which are of size 1 to 10
 
 
-FORMATS = {
-    "onnx": Format(".onnx", "ONNX Runtime", write_onnx, open_onnx, ("onnx", "onnxscript", "onnxruntime")),
-    "torch_export": Format(".pt2", "torch.export", write_torch, open_torch),
-    "safetensors": Format("", "stgdn.load", write_folder, open_folder),
-}
-
-
-class Exported(NamedTuple):
-    """Hold the result of an export.
-
-    Attributes:
-        path: of the file or folder.
-        difference: the largest between scores of the export and of the trained network.
-        speeds: clips per second on one thread, of both.
-    """
-
-    path: Path
-    difference: float
-    speeds: Mapping[str, float]
-
-
-def chosen_format(name: str, *, folded: bool | None) -> Format:
-    """Return the format of a name, ready to write.
-
-    Args:
-        name: a key of `FORMATS`.
-        folded: whether whitening and BatchNorm become part of the weights; None: always but with safetensors.
+def expect_complete(network: TrainedNetwork, *, unfinished: bool) -> None:
+    """Check that a network was trained to its end, unless an unfinished one is wanted.
 
     Raises:
-        InputError: no such format, its modules are not installed, or unfolded weights for a graph.
+        InputError: its training is unfinished.
     """
-    chosen = FORMATS[choose(name, FORMATS, "format")]
-    if missing := [module for module in chosen.needs if find_spec(module) is None]:
-        raise InputError(f"format={name} needs {', '.join(missing)}: type `pip install -e '.[export]'`")
-    if not chosen.suffix:
-        return chosen._replace(write=partial(chosen.write, folded=bool(folded)))
-    if folded is False:
-        raise InputError(f"format={name} is for inference and always folded: say format=safetensors to train on")
-    return chosen
+    if not network.finished and not unfinished:
+        raise InputError(
+            f"{network.checkpoint} is of epoch {network.epoch} of {network.config.epochs}: train it to its end with "
+            "resume=true, or export it as it is with unfinished=true"
+        )
 
 
 def target(network: TrainedNetwork, form: Format, given: str | None, *, overwrite: bool) -> Path:
     """Return the path to write, and make its folder: `given`, else `exports/DATA-MODEL-STREAM-seedN`.
 
     Raises:
-        InputError: the path exists and may not be overwritten or is of another kind; another suffix; no folder.
+        InputError: another suffix than the format's.
     """
     config = network.config
     seed = f"-seed{config.seed}" if config.get("seed") is not None else ""
@@ -98,7 +49,7 @@ def check_free(path: Path, *, folder: bool, overwrite: bool) -> None:
     """Check that a file or folder may be written, and make the folder that it will be in.
 
     Raises:
-        InputError: see `target`.
+        InputError: the path exists and may not be overwritten or is of another kind, or its folder cannot be made.
     """
     if path.exists():
         if not overwrite:
@@ -114,21 +65,25 @@ def check_free(path: Path, *, folder: bool, overwrite: bool) -> None:
         raise InputError(f"{path} cannot be written: {path.parent} is no folder and cannot be made one") from None
 
 
-def export(network: TrainedNetwork, form: Format, path: Path, clips: Tensor, batch_size: int) -> Exported:
+def export(
+    network: TrainedNetwork, form: Format, path: Path, clips: Tensor, batch_size: int
+) -> tuple[float, dict[str, float]]:
     """Write a network and compare the export with it; nothing is left at `path` if they differ.
+
+    Returns the largest difference of a score, and the clips per second on one thread of both.
 
     Args:
         network: on a CPU.
-        form: see `chosen_format`.
+        form: see `stgdn.export.formats.chosen_format`.
         path: see `target`.
         clips: (N, C, T, V, M) for the comparison.
         batch_size: clips at a time, for the speeds.
 
     Raises:
-        InputError: scores differ by more than `LIMIT`, or the network cannot be folded.
+        InputError: scores differ by more than `LIMIT`.
     """
-    whole: Callable[[Path], AbstractContextManager[Path]] = replacing if form.suffix else replacing_folder
-    with whole(path) as temporary:
+    replace: Callable[[Path], AbstractContextManager[Path]] = replacing if form.suffix else replacing_folder
+    with replace(path) as temporary:
         form.write(network, temporary)
         scorer = form.open(temporary)
         difference = largest_difference(network.network, scorer, clips)
@@ -138,4 +93,4 @@ def export(network: TrainedNetwork, form: Format, path: Path, clips: Tensor, bat
                 "nothing was written"
             )
         speeds = clips_per_second({"PyTorch": network.network, form.runner: scorer}, clips, batch_size)
-    return Exported(path, difference, speeds)
+    return difference, speeds

@@ -1,5 +1,6 @@
 """Import of weights that the published code of 2s-AGCN or ST-GCN has trained."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,18 @@ from stgdn.data.build import complete
 from stgdn.data.official_lists import official_list
 from stgdn.data.store.shards import open_prepared
 from stgdn.errors import InputError
-from stgdn.export.published_file import digest, read_published
-from stgdn.export.published_names import ORIGINS, Origin
+from stgdn.export.published_names import ORIGINS, Origin, WeightSource
 from stgdn.inference.classifier import TrainedNetwork
 from stgdn.inference.load import class_names
 from stgdn.inference.preprocessing import Preprocessing
 from stgdn.model.network import Network
 from stgdn.model.spatial import MaskedGCN
+from stgdn.runs.weights_file import read_weights
 
 MAX_LISTED = 6  # names in a message
 BATCH_COUNT = ".num_batches_tracked"  # not used here, and missing in files from before PyTorch 0.4.1
+WRAPPED = "module."  # prefix that torch.nn.DataParallel puts before every name
+NESTED = ("state_dict", "model_state_dict", "model")
 
 
 def import_weights(path: Path, config: DictConfig) -> TrainedNetwork:
@@ -31,9 +34,6 @@ def import_weights(path: Path, config: DictConfig) -> TrainedNetwork:
     Args:
         path: the published file.
         config: `model` and `data` as for training, and the options that they refer to.
-
-    Raises:
-        InputError: a network without published weights, no file of weights, or weights that do not fit.
     """
     if config.data.num_classes is None:
         complete(config.data, open_prepared(config.data.store))
@@ -41,7 +41,9 @@ def import_weights(path: Path, config: DictConfig) -> TrainedNetwork:
     network: Network = instantiate(plain["model"])
     origin = origin_for(network)
     network.load_state_dict(to_state_dict(read_published(path), network, origin, path.name))
-    provenance = {"paper": origin.paper, "code": origin.code, "file": path.name, "sha256": digest(path)}
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    provenance = {"paper": origin.paper, "code": origin.code, "file": path.name, "sha256": digest}
     made = OmegaConf.create({"model": plain["model"], "data": plain["data"], "epochs": 0, "origin": provenance})
     classes = known_classes(made.data)
     return TrainedNetwork(network.eval(), tuple(classes), Preprocessing.of(made.data), made, path, epoch=0)
@@ -63,29 +65,49 @@ def origin_for(network: Network) -> Origin:
     )
 
 
+def read_published(path: Path) -> dict[str, Tensor]:
+    """Read the weights of a file, by their published names; nothing pickled in it is run.
+
+    Raises:
+        InputError: it holds something other than weights.
+    """
+    content = read_weights(path, "file of weights")
+    for key in NESTED:
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict) or not content or not all(isinstance(part, Tensor) for part in content.values()):
+        raise InputError(f"{path} is no state dict: give a file that maps names to weights, such as the published .pt")
+    names = [str(name) for name in content]
+    cut = len(WRAPPED) if all(name.startswith(WRAPPED) for name in names) else 0
+    return {name[cut:]: tensor for name, tensor in zip(names, content.values(), strict=True)}
+
+
 def to_state_dict(weights: Mapping[str, Tensor], network: Network, origin: Origin, file: str) -> dict[str, Tensor]:
     """Return published weights as a state dict of `network`.
 
     Raises:
-        InputError: weights are missing, unexpected or of another shape, or the graph is another one; the message
-            lists them.
+        InputError: weights are of the other published network, missing, unexpected or of another shape, or the graph
+            is another one; the message lists them.
     """
-    expect_origin(weights, network, origin, file)
-    own = network.state_dict()
-    sources = {name: origin.source_of(name) for name in own}
-    wanted = {theirs: name for name, part in sources.items() for theirs in part.names}
+    for other in ORIGINS:
+        if other is not origin and other.mark in weights:
+            raise InputError(
+                f"{file} is a file of {other.paper}, and {network.name} takes those of {origin.paper}: "
+                f"say model={other.model}"
+            )
+    state, shapes = network.state_dict(), []
+    sources = {name: origin.source_of(name) for name in state}
+    wanted = [theirs for part in sources.values() for theirs in part.names]
     missing = [name for name in wanted if name not in weights and not name.endswith(BATCH_COUNT)]
-    unexpected = [name for name in weights if name not in wanted and name not in origin.leftover]
-    state, shapes = {}, []
+    unexpected = [name for name in weights if name not in {*wanted, *origin.leftover}]
     for name, part in sources.items():
-        if not all(each in weights for each in part.names):
-            state[name] = own[name]
-            continue
-        joined = join_or_none([weights[each] for each in part.names], part.join)
-        if joined is None or joined.shape != own[name].shape:
-            theirs = " and ".join(dict.fromkeys(str(tuple(weights[each].shape)) for each in part.names))
-            shapes.append(f"{part.names[0]} {theirs} for {name} {tuple(own[name].shape)}")
-        state[name] = joined
+        if all(each in weights for each in part.names):
+            joined = join_or_none(weights, part)
+            if joined is None or joined.shape != state[name].shape:
+                theirs = " and ".join(dict.fromkeys(str(tuple(weights[each].shape)) for each in part.names))
+                shapes.append(f"{part.names[0]} {theirs} for {name} {tuple(state[name].shape)}")
+            else:
+                state[name] = joined
     differences = [("missing", missing), ("unexpected", unexpected), ("of another shape", shapes)]
     problems = [f"{len(found)} {what}: {_shortened(found)}" for what, found in differences if found]
     if problems:
@@ -94,24 +116,10 @@ def to_state_dict(weights: Mapping[str, Tensor], network: Network, origin: Origi
     return state
 
 
-def expect_origin(weights: Mapping[str, Tensor], network: Network, origin: Origin, file: str) -> None:
-    """Check that weights are not those of the other published network.
-
-    Raises:
-        InputError: they are of the other network.
-    """
-    for other in ORIGINS:
-        if other is not origin and other.mark in weights:
-            raise InputError(
-                f"{file} is a file of {other.paper}, and {network.name} takes those of {origin.paper}: "
-                f"say model={other.model}"
-            )
-
-
-def join_or_none(parts: list[Tensor], join: Any) -> Tensor | None:  # noqa: ANN401
+def join_or_none(weights: Mapping[str, Tensor], source: WeightSource) -> Tensor | None:
     """Join published weights into one of ours; None if their shapes do not allow it."""
     try:
-        return join(parts)
+        return source.join([weights[name] for name in source.names])
     except (RuntimeError, IndexError):
         return None
 

@@ -1,35 +1,26 @@
-"""Names of the published code's weights for each weight of ours.
-
-| ours (`layers.N`, N from 0) | 2s-AGCN (lshiwjx/2s-AGCN, `l1` to `l10`) | how |
-|---|---|---|
-| input_norm | data_bn | both in the order M·V·C |
-| layers.N.spatial.adjacency.learned | l(N+1).gcn1.PA | |
-| layers.N.spatial.adjacency.embedding | conv_a.0, 1, 2, conv_b.0, 1, 2 of l(N+1).gcn1 | one behind the other |
-| layers.N.spatial.theta | conv_d.0, 1, 2 of l(N+1).gcn1 | side by side, (C_out, K, C) |
-| layers.N.spatial_norm, layers.N.down | l(N+1).gcn1.bn, l(N+1).gcn1.down | |
-| layers.N.temporal.theta, layers.N.temporal_norm | l(N+1).tcn1.conv, l(N+1).tcn1.bn | |
-| layers.N.residual.0, 1 | l(N+1).residual.conv, l(N+1).residual.bn | |
-| classifier | fc | |
-
-| ours | ST-GCN (yysijie/st-gcn, `net/st_gcn.py`) | how |
-|---|---|---|
-| input_norm | data_bn | both in the order V·C |
-| layers.N.spatial.theta | st_gcn_networks.N.gcn.conv | |
-| layers.N.spatial.edge_mask | edge_importance.N | |
-| layers.N.spatial_norm, layers.N.temporal_norm | st_gcn_networks.N.tcn.0, .tcn.3 | |
-| layers.N.temporal.theta | st_gcn_networks.N.tcn.2 | |
-| layers.N.residual | st_gcn_networks.N.residual | |
-| classifier | fcn | a 1×1 convolution there |
-"""
+"""Names of the published code's weights for each weight of ours, as in the tables of docs/export.md."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from operator import itemgetter
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-Join = Callable[[Sequence[Tensor]], Tensor]
+Join = Callable[[list[Tensor]], Tensor]
+
+
+def stack_subsets(parts: list[Tensor]) -> Tensor:
+    """Stack 1×1 convolutions (C_out, C, 1, 1) of K subsets to (C_out, K, C), their biases (C_out,) to (K, C_out)."""
+    if parts[0].dim() == 1:
+        return torch.stack(parts)
+    return torch.stack([part.flatten(1) for part in parts], dim=1)
+
+
+def to_linear(parts: list[Tensor]) -> Tensor:
+    """Reshape a 1×1 convolution (C_out, C, 1, 1) to a linear layer (C_out, C)."""
+    return parts[0].flatten(1) if parts[0].dim() == 4 and parts[0].shape[2:] == (1, 1) else parts[0]
 
 
 class WeightSource(NamedTuple):
@@ -37,33 +28,11 @@ class WeightSource(NamedTuple):
 
     Attributes:
         names: of the published weights.
-        join: makes our weight from them.
+        join: makes our weight from them; by default it is the only one.
     """
 
     names: tuple[str, ...]
-    join: Join
-
-
-def unchanged(parts: Sequence[Tensor]) -> Tensor:
-    """Return a single weight unchanged."""
-    return parts[0]
-
-
-def stack_subsets(parts: Sequence[Tensor]) -> Tensor:
-    """Stack 1×1 convolutions (C_out, C, 1, 1) of K subsets to (C_out, K, C), their biases (C_out,) to (K, C_out)."""
-    if parts[0].dim() == 1:
-        return torch.stack(list(parts))
-    return torch.stack([part.flatten(1) for part in parts], dim=1)
-
-
-def concatenate(parts: Sequence[Tensor]) -> Tensor:
-    """Concatenate convolutions along their output channels."""
-    return torch.cat(list(parts))
-
-
-def to_linear(parts: Sequence[Tensor]) -> Tensor:
-    """Reshape a 1×1 convolution (C_out, C, 1, 1) to a linear layer (C_out, C)."""
-    return parts[0].flatten(1) if parts[0].dim() == 4 and parts[0].shape[2:] == (1, 1) else parts[0]
+    join: Join = itemgetter(0)
 
 
 class Origin(NamedTuple):
@@ -75,7 +44,8 @@ class Origin(NamedTuple):
         filters: the block that all layers of our network must have.
         model: this suite's name of the network.
         mark: a weight name that identifies its files.
-        rules: (pattern of our name, published names, how they are joined); {layer} counts from 0, {number} from 1.
+        sources: our names, or their beginnings, in which * is a layer from 0, and the published weights; there {layer}
+            counts from 0, {number} from 1.
         leftover: published entries that our network does not have.
     """
 
@@ -84,23 +54,18 @@ class Origin(NamedTuple):
     filters: str
     model: str
     mark: str
-    rules: tuple[tuple[str, tuple[str, ...], Join], ...]
+    sources: dict[str, WeightSource]
     leftover: tuple[str, ...] = ()
 
     def source_of(self, name: str) -> WeightSource:
         """Return the published weights that make our weight `name`."""
-        for pattern, names, join in self.rules:
-            if match := re.fullmatch(pattern, name):
+        for ours, (names, join) in self.sources.items():
+            if match := re.fullmatch(re.escape(ours).replace(r"\*", r"(?P<layer>\d+)") + r"(?P<rest>\..+)?", name):
                 layer = int(match.groupdict().get("layer") or 0)
-                rest = match["rest"]
-                return WeightSource(
-                    tuple(theirs.format(layer=layer, number=layer + 1, rest=rest) for theirs in names), join
-                )
+                theirs = (each.format(layer=layer, number=layer + 1) + (match["rest"] or "") for each in names)
+                return WeightSource(tuple(theirs), join)
         raise KeyError(name)
 
-
-LAYER, REST = r"layers\.(?P<layer>\d+)\.", r"\.(?P<rest>.+)"
-SUBSETS = range(3)
 
 AGCN = Origin(
     paper="2s-AGCN",
@@ -108,27 +73,21 @@ AGCN = Origin(
     filters="gcn",
     model="agcn",
     mark="l1.gcn1.PA",
-    rules=(
-        ("input_norm" + REST, ("data_bn.{rest}",), unchanged),
-        (LAYER + r"spatial\.adjacency\.(?P<rest>learned)", ("l{number}.gcn1.PA",), unchanged),
-        (
-            LAYER + r"spatial\.adjacency\.embedding" + REST,
-            tuple(f"l{{number}}.gcn1.conv_{which}.{k}.{{rest}}" for which in "ab" for k in SUBSETS),
-            concatenate,
+    sources={
+        "input_norm": WeightSource(("data_bn",)),
+        "layers.*.spatial.adjacency.learned": WeightSource(("l{number}.gcn1.PA",)),
+        "layers.*.spatial.adjacency.embedding": WeightSource(
+            tuple(f"l{{number}}.gcn1.conv_{which}.{k}" for which in "ab" for k in range(3)), torch.cat
         ),
-        (
-            LAYER + r"spatial\.theta" + REST,
-            tuple(f"l{{number}}.gcn1.conv_d.{k}.{{rest}}" for k in SUBSETS),
-            stack_subsets,
-        ),
-        (LAYER + "spatial_norm" + REST, ("l{number}.gcn1.bn.{rest}",), unchanged),
-        (LAYER + "down" + REST, ("l{number}.gcn1.down.{rest}",), unchanged),
-        (LAYER + r"temporal\.theta" + REST, ("l{number}.tcn1.conv.{rest}",), unchanged),
-        (LAYER + "temporal_norm" + REST, ("l{number}.tcn1.bn.{rest}",), unchanged),
-        (LAYER + r"residual\.0" + REST, ("l{number}.residual.conv.{rest}",), unchanged),
-        (LAYER + r"residual\.1" + REST, ("l{number}.residual.bn.{rest}",), unchanged),
-        ("classifier" + REST, ("fc.{rest}",), unchanged),
-    ),
+        "layers.*.spatial.theta": WeightSource(tuple(f"l{{number}}.gcn1.conv_d.{k}" for k in range(3)), stack_subsets),
+        "layers.*.spatial_norm": WeightSource(("l{number}.gcn1.bn",)),
+        "layers.*.down": WeightSource(("l{number}.gcn1.down",)),
+        "layers.*.temporal.theta": WeightSource(("l{number}.tcn1.conv",)),
+        "layers.*.temporal_norm": WeightSource(("l{number}.tcn1.bn",)),
+        "layers.*.residual.0": WeightSource(("l{number}.residual.conv",)),
+        "layers.*.residual.1": WeightSource(("l{number}.residual.bn",)),
+        "classifier": WeightSource(("fc",)),
+    },
 )
 
 ST_GCN = Origin(
@@ -137,16 +96,16 @@ ST_GCN = Origin(
     filters="st_gcn",
     model="st_gcn",
     mark="st_gcn_networks.0.gcn.conv.weight",
-    rules=(
-        ("input_norm" + REST, ("data_bn.{rest}",), unchanged),
-        (LAYER + r"spatial\.(?P<rest>edge_mask)", ("edge_importance.{layer}",), unchanged),
-        (LAYER + r"spatial\.theta" + REST, ("st_gcn_networks.{layer}.gcn.conv.{rest}",), unchanged),
-        (LAYER + "spatial_norm" + REST, ("st_gcn_networks.{layer}.tcn.0.{rest}",), unchanged),
-        (LAYER + r"temporal\.theta" + REST, ("st_gcn_networks.{layer}.tcn.2.{rest}",), unchanged),
-        (LAYER + "temporal_norm" + REST, ("st_gcn_networks.{layer}.tcn.3.{rest}",), unchanged),
-        (LAYER + "residual" + REST, ("st_gcn_networks.{layer}.residual.{rest}",), unchanged),
-        ("classifier" + REST, ("fcn.{rest}",), to_linear),
-    ),
+    sources={
+        "input_norm": WeightSource(("data_bn",)),
+        "layers.*.spatial.edge_mask": WeightSource(("edge_importance.{layer}",)),
+        "layers.*.spatial.theta": WeightSource(("st_gcn_networks.{layer}.gcn.conv",)),
+        "layers.*.spatial_norm": WeightSource(("st_gcn_networks.{layer}.tcn.0",)),
+        "layers.*.temporal.theta": WeightSource(("st_gcn_networks.{layer}.tcn.2",)),
+        "layers.*.temporal_norm": WeightSource(("st_gcn_networks.{layer}.tcn.3",)),
+        "layers.*.residual": WeightSource(("st_gcn_networks.{layer}.residual",)),
+        "classifier": WeightSource(("fcn",), to_linear),
+    },
     leftover=("A",),
 )
 

@@ -122,7 +122,7 @@ def is_weights_folder(path: Path) -> bool:
 
 
 def read_metadata(folder: Path) -> dict[str, Any]:
-    """Read the metadata of a folder's weights, which `stgdn.export.facts` lists.
+    """Read the metadata of a folder's weights, which `stgdn.export.metadata` lists.
 
     Raises:
         InputError: there is none, or no JSON that holds a network's config.

@@ -1,6 +1,7 @@
 """One layer of a network: spatial filter, temporal filter, residual; and the table of all blocks."""
 
 from collections.abc import Mapping
+from inspect import Parameter, signature
 from typing import Any, NamedTuple
 
 import torch.nn.functional as F
@@ -13,7 +14,7 @@ from stgdn.model.temporal import TCN, TDN, FrameConvolution
 
 
 class Filters(NamedTuple):
-    """Hold the spatial and the temporal filter of a block; their `options` name the settings that they take."""
+    """Hold the spatial and the temporal filter of a block; their keyword-only arguments are settings of a network."""
 
     spatial: Any
     temporal: Any
@@ -30,6 +31,24 @@ BLOCKS = {
 }
 
 
+def options_of(filter: type) -> set[str]:
+    """Return the names of a filter's keyword-only arguments; `**options` are those of the class that it extends."""
+    names: set[str] = set()
+    for kind in filter.__mro__:
+        if "__init__" in vars(kind):
+            parameters = signature(kind.__init__).parameters.values()
+            names |= {parameter.name for parameter in parameters if parameter.kind is Parameter.KEYWORD_ONLY}
+            if all(parameter.kind is not Parameter.VAR_KEYWORD for parameter in parameters):
+                break
+    return names
+
+
+def filter_options() -> list[str]:
+    """Return the names of all options of filters, except those that a network makes of its rows."""
+    made = {"stride", "frames", "whitening"}
+    return sorted(set().union(*(options_of(filter) for filters in BLOCKS.values() for filter in filters)) - made)
+
+
 def make_filters(
     name: str, C_in: int, C_out: int, physical: Tensor, settings: Mapping[str, Any]
 ) -> tuple[nn.Module, nn.Module]:
@@ -40,11 +59,11 @@ def make_filters(
         C_in: channels of x.
         C_out: channels behind the spatial filter.
         physical: (K, V, V) adjacency of the skeleton.
-        settings: terms, graphs, whitening, kernel_size, stride, frames.
+        settings: whitening, stride, frames, and options such as terms, graphs, kernel_size.
     """
-    spatial, temporal = BLOCKS[name]
-    chosen = [{option: settings[option] for option in kind.options} for kind in (spatial, temporal)]
-    return spatial(C_in, C_out, physical, **chosen[0]), temporal(C_out, **chosen[1])
+    filters = BLOCKS[name]
+    chosen = [{option: settings[option] for option in options_of(kind) & settings.keys()} for kind in filters]
+    return filters.spatial(C_in, C_out, physical, **chosen[0]), filters.temporal(C_out, **chosen[1])
 
 
 class Projection(nn.Sequential):
@@ -53,17 +72,9 @@ class Projection(nn.Sequential):
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__(FrameConvolution(in_channels, out_channels, stride=stride), BatchNorm(out_channels))
 
-    @property
-    def parts(self) -> tuple[nn.Conv2d, BatchNorm]:
-        """Return the convolution and the norm."""
-        convolution, norm = self
-        assert isinstance(convolution, nn.Conv2d)
-        assert isinstance(norm, BatchNorm)
-        return convolution, norm
-
     def forward(self, input: Tensor, counts: Counts | None = None) -> Tensor:
         """Map x (B, C, T, V) to (B, C_out, T/stride, V)."""
-        convolution, norm = self.parts
+        convolution, norm = self
         return norm(convolution(input), counts)
 
 

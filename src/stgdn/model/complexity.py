@@ -32,9 +32,9 @@ class Complexity:
 
 def complexity(network: Network) -> Complexity:
     """Count parameters, and operations on a clip of the shape that `network` was built for, with all bodies seen."""
-    twin = copy.deepcopy(network).cpu().float().eval()
-    derive_transforms(twin)  # computed once, so not counted for a clip
+    copied = copy.deepcopy(network).cpu().float().eval()
+    derive_transforms(copied)  # computed once, so not counted for a clip
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        twin(torch.ones(1, *network.clip_shape))
+        copied(torch.ones(1, *network.clip_shape))
     parameters = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
     return Complexity(parameters, counter.get_total_flops(), network.clip_shape)

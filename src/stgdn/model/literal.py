@@ -14,7 +14,7 @@ are in docs/method.md). x is (B, C, T, V), B counts bodies; seen (B, T) is true 
     (6)       newton_schulz                   whitening.inverse_sqrt
     (7)       first_order_deconvolution       spatial.GDN
     (7), I    temporal_deconvolution          temporal.TDN
-    (8)       attention                       spatial.Adjacency
+    (8)       attention                       graph.Adjacency
 """
 
 import math
@@ -117,25 +117,6 @@ def mean_and_covariance(x: Tensor, axis: str, seen: Tensor | None = None, patch:
     for deviation in (values - mean) * present:
         covariance = covariance + torch.outer(deviation, deviation)
     return mean, covariance / max(1, len(values))
-
-
-def mean_and_covariance_at_once(
-    x: Tensor, axis: str, seen: Tensor | None = None, patch: int = 1
-) -> tuple[Tensor, Tensor]:
-    """Return the result of `mean_and_covariance` by one matrix product; for nodes and frames only, without patches."""
-    assert axis != "channel"
-    assert patch == 1
-    seen = all_seen(x) if seen is None else seen
-    x = x[seen.any(1)]
-    present = seen[seen.any(1)].to(x.dtype)[:, None, :, None].expand_as(x)
-    if axis == "node":
-        values, present = (part.reshape(-1, x.shape[3]) for part in (x, present))
-        values, present = values[present[:, 0] > 0], present[present[:, 0] > 0]
-    else:
-        values, present = (part.transpose(2, 3).reshape(-1, x.shape[2]) for part in (x, present))
-    mean = (values * present).sum(0) / present.sum(0).clamp(min=1)
-    deviations = (values - mean) * present
-    return mean, deviations.T @ deviations / max(1, len(values))
 
 
 def all_seen(x: Tensor) -> Tensor:

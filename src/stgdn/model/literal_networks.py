@@ -4,6 +4,8 @@ This file shares no code with the fast form. x is (N, C, T, V) with bodies folde
 body is seen. Names of modules are those of the published code.
 """
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -38,28 +40,20 @@ def spatial_adjacency(layout: Layout, centre: int) -> Tensor:
     Hops beyond one are infinite, and infinite equals infinite.
     """
     V = layout.num_joints
-    hops = [[float("inf")] * V for _ in range(V)]
-    for i in range(V):
-        hops[i][i] = 0
+    hops = torch.full((V, V), torch.inf).fill_diagonal_(0)
     for child, parent in layout.bones:
-        hops[child][parent] = hops[parent][child] = 1
-    reached = torch.tensor([[1.0 if hops[i][j] <= 1 else 0.0 for j in range(V)] for i in range(V)])
-    normalised = column_normalised(reached)
-    subsets = []
-    for hop in (0, 1):
-        root, close, further = torch.zeros(V, V), torch.zeros(V, V), torch.zeros(V, V)
-        for i in range(V):
-            for j in range(V):
-                if hops[j][i] != hop:
-                    continue
-                if hops[j][centre] == hops[i][centre]:
-                    root[j, i] = normalised[j, i]
-                elif hops[j][centre] > hops[i][centre]:
-                    close[j, i] = normalised[j, i]
-                else:
-                    further[j, i] = normalised[j, i]
-        subsets += [root] if hop == 0 else [root + close, further]
-    return torch.stack(subsets)
+        hops[child, parent] = hops[parent, child] = 1
+    normalised = column_normalised((hops <= 1).float())
+    itself, as_far_or_farther, nearer = subsets = torch.zeros(3, V, V)
+    for i in range(V):
+        for j in range(V):
+            if i == j:
+                itself[i, i] = normalised[i, i]
+            elif hops[i, centre] >= hops[j, centre]:
+                as_far_or_farther[i, j] = normalised[i, j]
+            else:
+                nearer[i, j] = normalised[i, j]
+    return subsets
 
 
 class Deconvolution(nn.Module):
@@ -212,62 +206,6 @@ class Unit(nn.Module):
         return F.relu(y if self.residual is None else y + self.residual(x))
 
 
-class AGCN(nn.Module):
-    """Map clips (N, C, T, V, M) to class scores (N, classes) as 2s-AGCN does.
-
-    Args:
-        channels, strides: of every layer.
-        filters: the sources of every layer, and whether its frames are whitened.
-        A: (3, V, V).
-        num_classes: entries of the scores.
-        frames: T of the clips.
-        bodies: M.
-    """
-
-    def __init__(
-        self,
-        channels: list[int],
-        strides: list[int],
-        filters: list[tuple[tuple[str, ...], bool]],
-        A: Tensor,
-        *,
-        num_classes: int,
-        frames: int,
-        bodies: int = 2,
-    ) -> None:
-        super().__init__()
-        self.data_bn = nn.BatchNorm1d(bodies * 3 * A.shape[-1])
-        self.strides, self.layers = strides, nn.ModuleList()
-        self.whitens = any(whitened or sources != ("plain",) for sources, whitened in filters)
-        C_in = 3
-        for layer, (C_out, stride, (sources, whitened)) in enumerate(zip(channels, strides, filters, strict=True)):
-            T = frames if whitened else None
-            self.layers.append(Unit(C_in, C_out, A, stride, residual=layer > 0, sources=sources, frames=T))
-            C_in, frames = C_out, (frames + stride - 1) // stride
-        self.fc = nn.Linear(C_in, num_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return class scores (N, classes) of clips (N, C, T, V, M)."""
-        N, C, T, V, M = x.shape
-        seen = self.seen(x) if self.whitens else None
-        x = self.data_bn(x.permute(0, 4, 3, 1, 2).reshape(N, M * V * C, T))
-        x = x.reshape(N, M, V, C, T).permute(0, 1, 3, 4, 2).reshape(N * M, C, T, V)
-        for layer, stride in zip(self.layers, self.strides, strict=True):
-            x, seen = layer(x, seen), None if seen is None else seen[:, ::stride]
-        return self.fc(x.reshape(N, M, x.shape[1], -1).mean(3).mean(1))
-
-    @staticmethod
-    def seen(x: Tensor) -> Tensor:
-        """Return the mask of frames in which a body is seen, (N·M, T)."""
-        N, _, T, _, M = x.shape
-        seen = torch.zeros(N * M, T, dtype=torch.bool)
-        for n in range(N):
-            for m in range(M):
-                for t in range(T):
-                    seen[n * M + m, t] = bool((x[n, :, t, :, m] != 0).any())
-        return seen
-
-
 class STGCNUnit(nn.Module):
     """Compute ST-GCN's layer.
 
@@ -289,7 +227,7 @@ class STGCNUnit(nn.Module):
             strided = nn.Sequential(nn.Conv2d(C_in, C_out, 1, (stride, 1)), nn.BatchNorm2d(C_out))
             self.residual = nn.Identity() if C_in == C_out and stride == 1 else strided
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """Map x (N, C, T, V) to (N, C_out, T/stride, V)."""
         y = self.conv(x)
         y = y.view(len(y), 3, -1, *y.shape[2:])
@@ -298,24 +236,88 @@ class STGCNUnit(nn.Module):
         return self.relu(y if self.residual is None else y + self.residual(x))
 
 
-class STGCN(nn.Module):
-    """Map clips (N, C, T, V, M) to class scores (N, classes) as ST-GCN does, without dropout."""
+class PublishedNetwork(nn.Module):
+    """Compute mean features (N, C) of clips (N, C, T, V, M): input BatchNorm, layers, mean over frames, joints, bodies.
+
+    Args:
+        layers: units of 2s-AGCN or of ST-GCN.
+        strides: of every layer.
+        norm_channels: channels of the input BatchNorm, M·V·C or V·C.
+    """
+
+    def __init__(self, layers: Iterable[nn.Module], strides: list[int], norm_channels: int) -> None:
+        super().__init__()
+        self.data_bn = nn.BatchNorm1d(norm_channels)
+        self.layers, self.strides = nn.ModuleList(layers), strides
+        self.whitens = any(isinstance(module, Deconvolution) for module in self.modules())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return mean features (N, C)."""
+        N, C, T, V, M = x.shape
+        seen = seen_frames(x) if self.whitens else None
+        x = self.data_bn(x.permute(0, 4, 3, 1, 2).reshape(-1, self.data_bn.num_features, T))
+        x = x.reshape(N, M, V, C, T).permute(0, 1, 3, 4, 2).reshape(N * M, C, T, V)
+        for layer, stride in zip(self.layers, self.strides, strict=True):
+            x, seen = layer(x, seen), None if seen is None else seen[:, ::stride]
+        return x.reshape(N, M, x.shape[1], -1).mean(3).mean(1)
+
+
+def seen_frames(x: Tensor) -> Tensor:
+    """Return the mask (N·M, T) of frames of x (N, C, T, V, M) in which a body is seen."""
+    N, _, T, _, M = x.shape
+    seen = torch.zeros(N * M, T, dtype=torch.bool)
+    for n in range(N):
+        for m in range(M):
+            for t in range(T):
+                seen[n * M + m, t] = bool((x[n, :, t, :, m] != 0).any())
+    return seen
+
+
+class AGCN(PublishedNetwork):
+    """Compute class scores as 2s-AGCN does.
+
+    Args:
+        channels, strides: of every layer.
+        filters: the sources of every layer, and whether its frames are whitened.
+        A: (3, V, V).
+        num_classes: entries of the scores.
+        frames: T of the clips.
+        bodies: M.
+    """
+
+    def __init__(
+        self,
+        channels: list[int],
+        strides: list[int],
+        filters: list[tuple[tuple[str, ...], bool]],
+        A: Tensor,
+        *,
+        num_classes: int,
+        frames: int,
+        bodies: int = 2,
+    ) -> None:
+        layers, C_in = [], 3
+        for layer, (C_out, stride, (sources, whitened)) in enumerate(zip(channels, strides, filters, strict=True)):
+            T = frames if whitened else None
+            layers.append(Unit(C_in, C_out, A, stride, residual=layer > 0, sources=sources, frames=T))
+            C_in, frames = C_out, (frames + stride - 1) // stride
+        super().__init__(layers, strides, bodies * 3 * A.shape[-1])
+        self.fc = nn.Linear(C_in, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return class scores (N, classes)."""
+        return self.fc(super().forward(x))
+
+
+class STGCN(PublishedNetwork):
+    """Compute class scores as ST-GCN does, without dropout."""
 
     def __init__(self, channels: list[int], strides: list[int], A: Tensor, *, num_classes: int) -> None:
-        super().__init__()
-        self.data_bn = nn.BatchNorm1d(3 * A.shape[-1])
-        widths = [3, *channels]
-        self.layers = nn.ModuleList(
-            STGCNUnit(widths[i], widths[i + 1], A, stride, residual=i > 0) for i, stride in enumerate(strides)
-        )
+        rows = enumerate(zip([3, *channels], channels, strides, strict=False))
+        layers = [STGCNUnit(C_in, C_out, A, stride, residual=layer > 0) for layer, (C_in, C_out, stride) in rows]
+        super().__init__(layers, strides, 3 * A.shape[-1])
         self.fcn = nn.Conv2d(channels[-1], num_classes, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return class scores (N, classes) of clips (N, C, T, V, M)."""
-        N, C, T, V, M = x.shape
-        x = self.data_bn(x.permute(0, 4, 3, 1, 2).reshape(N * M, V * C, T))
-        x = x.view(N, M, V, C, T).permute(0, 1, 3, 4, 2).reshape(N * M, C, T, V)
-        for layer in self.layers:
-            x = layer(x)
-        x = F.avg_pool2d(x, x.shape[2:]).view(N, M, -1, 1, 1).mean(dim=1)
-        return self.fcn(x).view(N, -1)
+        """Return class scores (N, classes)."""
+        return self.fcn(super().forward(x)[:, :, None, None]).flatten(1)

@@ -67,8 +67,32 @@ class BatchNorm(nn.modules.batchnorm._BatchNorm):
         self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
         self.running_var.lerp_(unbiased.to(self.running_var), self.momentum)
 
+    def scale_and_shift(self) -> tuple[Tensor, Tensor]:
+        """Return the factor and the summand of evaluation, (C,) each, in float64."""
+        assert self.running_var is not None
+        assert self.running_mean is not None
+        scale = self.weight.double() * (self.running_var.double() + self.eps).rsqrt()
+        return scale, self.bias.double() - self.running_mean.double() * scale
+
     def _check_input_dim(self, input: Tensor) -> None:
         """Accept any number of axes."""
+
+
+class Affine(nn.Module):
+    """Compute x · scale + shift by channel, what a BatchNorm of x (B, C, ...) is in evaluation; both are (C,)."""
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, scale: Tensor, shift: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("scale", scale[:, None])
+        self.register_buffer("shift", shift[:, None])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scaled and shifted x."""
+        shape = (-1, *[1] * (x.dim() - 2))
+        return torch.addcmul(self.shift.view(shape), x, self.scale.view(shape))
 
 
 class Normalise(torch.autograd.Function):

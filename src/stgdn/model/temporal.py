@@ -1,4 +1,7 @@
-"""Temporal filters, TCN and TDN. They take x (N·M, C, T, V) and a mask (N, M, T), and return (N·M, C, T/stride, V)."""
+"""Temporal filters, TCN and TDN. They take x (N·M, C, T, V) and a mask (N, M, T), and return (N·M, C, T/stride, V).
+
+They are made from C; their keyword-only arguments are settings of the network. `folded` is that of spatial filters.
+"""
 
 from collections.abc import Callable
 
@@ -6,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stgdn.errors import InputError
+from stgdn.model.folded_filters import FoldedTDN
 from stgdn.model.whitening import Whitening
 
 
@@ -27,6 +31,13 @@ class FrameConvolution(nn.Conv2d):
         frames = input if self.frame_step == 1 else input[:, :, :: self.frame_step]
         return F.conv2d(frames, self.weight, self.bias, self.stride, self.padding)  # pyright: ignore[reportArgumentType]
 
+    def folded(self, scale: Tensor, shift: Tensor) -> "FrameConvolution":
+        """Return the convolution, changed in place to contain the BatchNorm behind it: times `scale` plus `shift`."""
+        assert self.bias is not None
+        self.weight = nn.Parameter(self.weight.double() * scale.view(-1, 1, 1, 1))
+        self.bias = nn.Parameter(self.bias.double() * scale + shift)
+        return self
+
 
 class TCN(nn.Module):
     """Compute θ_τ x, a τ×1 convolution along frames.
@@ -34,8 +45,6 @@ class TCN(nn.Module):
     Raises:
         InputError: an even kernel.
     """
-
-    options: tuple[str, ...] = ("kernel_size", "stride")
 
     def __init__(self, channels: int, *, kernel_size: int = 9, stride: int = 1) -> None:
         super().__init__()
@@ -47,11 +56,14 @@ class TCN(nn.Module):
         """Return filtered x (N, C, T, V)."""
         return self.theta(x)
 
+    def folded(self, scale: Tensor, shift: Tensor) -> nn.Module:
+        """Return the filter for inference, times `scale` plus `shift`."""
+        self.theta = self.theta.folded(scale, shift)
+        return self
+
 
 class TDN(TCN):
     """Compute θ_τ (Σ_T^{-1/2} (x − μ)), TCN of whitened frames: eq (7) with I − L = I. Clips have `frames` frames."""
-
-    options = ("kernel_size", "stride", "frames", "whitening")
 
     def __init__(
         self,
@@ -68,3 +80,7 @@ class TDN(TCN):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return filtered x (N, C, T, V)."""
         return self.theta(self.whitening(x, mask))
+
+    def folded(self, scale: Tensor, shift: Tensor) -> nn.Module:
+        """Return the filter for inference, times `scale` plus `shift`."""
+        return FoldedTDN(self.whitening, self.theta.folded(scale, shift))

@@ -9,19 +9,12 @@ from stgdn.runs.scores import Scores, softmax
 
 @dataclass(frozen=True)
 class Mistake:
-    """Hold a misclassified clip.
+    """Hold a misclassified clip."""
 
-    Attributes:
-        clip: name of the clip.
-        true, predicted: names of the two classes.
-        probability: of the predicted class.
-        true_probability: of the true class.
-    """
-
-    clip: str
-    true: str
-    predicted: str
-    probability: float
+    clip: str  # name
+    true: str  # class
+    predicted: str  # class
+    probability: float  # of the predicted class
     true_probability: float
 
     def __str__(self) -> str:

@@ -2,11 +2,13 @@
 
 import warnings
 from pathlib import Path
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from stgdn.errors import InputError
 from stgdn.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 DPI = 110
 
@@ -36,7 +38,13 @@ def output_path(given: str | None, option: str, suffixes: tuple[str, ...]) -> Pa
     return path
 
 
-def save_figure(figure: Figure, path: Path) -> None:
+def save_text(text: str, path: Path) -> None:
+    """Write a text file; a failed write leaves no file."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def save_figure(figure: "Figure", path: Path) -> None:
     """Write a figure in the format of the suffix; a failed write leaves no file."""
     with replacing(path) as temporary, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a name in a script that the font lacks: boxes in the picture

@@ -8,17 +8,19 @@ from typing import Any
 import lightning
 from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.loggers import WandbLogger
-from matplotlib.figure import Figure
 from rich.console import Console
 
 from stgdn.data.baseline import trivial_accuracy
 from stgdn.data.batches.datamodule import SkeletonData
-from stgdn.files import replacing, write_json
+from stgdn.files import write_json
 from stgdn.model.complexity import Complexity, complexity
 from stgdn.reports.figures.confusion import adjacency_figure, confusion_figure
+from stgdn.reports.output_file import save_figure
 from stgdn.runs.commands import training_command
-from stgdn.runs.folder import LAYERS, METRICS, SCORES
-from stgdn.runs.layers import last_smoothing, save_layers
+from stgdn.runs.folder import LAYERS, METRICS, SCORES, SUMMARY
+from stgdn.runs.layer_arrays import layer_arrays
+from stgdn.runs.layers import save_layers
+from stgdn.runs.metrics import last_smoothing
 from stgdn.runs.run import Run
 from stgdn.runs.scores import Scores
 from stgdn.training.recognizer import Recognizer
@@ -32,10 +34,16 @@ def print_start(run: Run, data: SkeletonData, recognizer: Recognizer) -> None:
     """Print the run folder, the data and the network before training."""
     sizes = {split: len(indices) for split, indices in data.splits.items() if len(indices)}
     synthetic = " (synthetic people)" if data.store.header.synthetic else ""
-    mapped = f", joints of {data.layout.name} made from {data.store.layout.name}" if data.mapping else ""
     console.print(f"run      {run.folder}")
-    console.print(f"data     {run.config.data.name}{synthetic}{mapped}, stream {data.settings.stream}, clips {sizes}")
+    console.print(
+        f"data     {run.config.data.name}{synthetic}{_mapping(data)}, stream {data.settings.stream}, clips {sizes}"
+    )
     console.print(f"network  {recognizer.network.name}, {complexity(recognizer.network)}")
+
+
+def _mapping(data: SkeletonData) -> str:
+    """Return what joints are made from, if they are not those of the store."""
+    return f", joints of {data.layout.name} made from {data.store.layout.name}" if data.mapping else ""
 
 
 def report_run(run: Run, trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData) -> float:
@@ -43,23 +51,24 @@ def report_run(run: Run, trainer: lightning.Trainer, recognizer: Recognizer, dat
     scores = score_split(trainer, recognizer, data)
     if not trainer.is_global_zero:
         return scores.accuracy()
-    cost = complexity(recognizer.network)
-    summary = summarise(run, scores, cost, data) | {"epochs": trainer.current_epoch}
+    summary = summarise(run, scores, complexity(recognizer.network), data) | {"epochs": trainer.current_epoch}
     if smoothing := last_smoothing(run.folder / METRICS):
         summary["smoothing"] = smoothing
     scores.save(run.folder / SCORES)
-    save_layers(run.folder / LAYERS, recognizer.network, data.layout)
+    save_layers(run.folder / LAYERS, layer_arrays(recognizer.network, data.layout))
     data_name = run.config.data.name + (" (synthetic people)" if summary["synthetic"] else "")
-    title = f"{data_name}, {recognizer.network.name}, {scores.stream}: test top-1 {summary['test_top1']:.1f}"
+    title = f"{data_name}, {recognizer.network.name}, {scores.stream}: test top-1 {scores.top1:.1f}"
     figures = {
         "confusion": confusion_figure(scores, title),
         "adjacency": adjacency_figure(recognizer.network, data.layout.joints),
     }
-    save_figures(run, figures)
+    for name, figure in figures.items():
+        if figure is not None:
+            save_figure(figure, run.folder / f"{name}.png")
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
             log_results(logger, run.folder, summary, figures)
-    write_json(run.summary, summary)  # last: it marks the run as finished
+    write_json(run.folder / SUMMARY, summary)  # last: it marks the run as finished
     print_end(run, summary, data)
     return scores.accuracy()
 
@@ -79,8 +88,7 @@ def report_evaluation(run: Run, data: SkeletonData, scores: Scores, checkpoint: 
     metrics = accuracies(scores) | {"clips": len(scores.names), "stream": scores.stream, "checkpoint": checkpoint}
     if other:
         metrics |= {"store": str(data.store.folder), "synthetic": data.store.header.synthetic}
-        mapped = f", joints of {data.layout.name} made from {data.store.layout.name}" if data.mapping else ""
-        console.print(f"clips of {data.store.folder}{mapped}")
+        console.print(f"clips of {data.store.folder}{_mapping(data)}")
     scores.save(run.folder / f"scores{suffix}.npz")
     write_json(run.folder / f"evaluation{suffix}.json", metrics)
     for name, value in accuracies(scores).items():
@@ -91,8 +99,8 @@ def report_evaluation(run: Run, data: SkeletonData, scores: Scores, checkpoint: 
 
 def accuracies(scores: Scores) -> dict[str, float]:
     """Return top-1 and, for more than five classes, top-5, in per cent."""
-    best = (1, 5) if len(scores.classes) > 5 else (1,)
-    return {f"{scores.split}_top{k}": 100 * scores.accuracy(k) for k in best}
+    top5 = {} if scores.top5 is None else {f"{scores.split}_top5": scores.top5}
+    return {f"{scores.split}_top1": scores.top1, **top5}
 
 
 def summarise(run: Run, scores: Scores, cost: Complexity, data: SkeletonData) -> dict[str, Any]:
@@ -111,14 +119,6 @@ def summarise(run: Run, scores: Scores, cost: Complexity, data: SkeletonData) ->
         "clip_shape": list(cost.clip_shape),
         "command": training_command(),
     }
-
-
-def save_figures(run: Run, figures: dict[str, Figure | None]) -> None:
-    """Write each picture as a PNG."""
-    for name, figure in figures.items():
-        if figure is not None:
-            with replacing(run.folder / f"{name}.png") as temporary:
-                figure.savefig(temporary, dpi=110)
 
 
 def print_end(run: Run, summary: dict[str, Any], data: SkeletonData) -> None:

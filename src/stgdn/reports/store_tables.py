@@ -1,6 +1,6 @@
 """Contents of a store as tables for a terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from rich.console import Console
 from rich.table import Table
@@ -84,13 +84,10 @@ def _values(clips: Mapping[int, int]) -> str:
     starts = [value for value in known if value - 1 not in clips]
     ends = [value for value in known if value + 1 not in clips]
     ranges = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in zip(starts, ends, strict=True))
-    counts = [clips[value] for value in known]
+    low, high = min(clips[value] for value in known), max(clips[value] for value in known)
+    between = f"{low:,}" if low == high else f"{low:,} to {high:,}"
     unknown = f", {clips[-1]:,} clips without" if -1 in clips else ""
-    return f"{len(known)} ({ranges}), {_between(counts)} clips each{unknown}"
-
-
-def _between(counts: Sequence[int]) -> str:
-    return f"{min(counts):,}" if min(counts) == max(counts) else f"{min(counts):,} to {max(counts):,}"
+    return f"{len(known)} ({ranges}), {between} clips each{unknown}"
 
 
 def _tally(counts: Mapping[int, int]) -> str:
@@ -122,7 +119,6 @@ def _length(value: float | None, planar: bool) -> str:
 
 def _classes(contents: Contents) -> Table:
     """Return a table of clips of each class by split, in two blocks side by side."""
-    splits = list(contents.per_class)
     numbers = list(range(len(contents.classes)))
     title = "clips of each class"
     if len(numbers) > LISTED:
@@ -136,19 +132,19 @@ def _classes(contents: Contents) -> Table:
     for _ in blocks:
         table.add_column("label", justify="right")
         table.add_column("class", max_width=28, no_wrap=True)
-        for split in splits:
+        for split in contents.per_class:
             table.add_column(split, justify="right")
     for row in range(half):
         cells: list[str] = []
         for block in blocks:
             label = block[row] if row < len(block) else None
-            cells += _class_cells(contents, label) if label is not None else [""] * (2 + len(splits))
+            if label is None:
+                cells += [""] * (2 + len(contents.per_class))
+            else:
+                counts = (f"{clips[label]:,}" for clips in contents.per_class.values())
+                cells += [str(label), contents.classes[label], *counts]
         table.add_row(*cells)
     return table
-
-
-def _class_cells(contents: Contents, label: int) -> list[str]:
-    return [str(label), contents.classes[label], *(f"{counts[label]:,}" for counts in contents.per_class.values())]
 
 
 def _axes(contents: Contents) -> Table:

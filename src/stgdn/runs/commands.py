@@ -8,10 +8,10 @@ from hydra.core.hydra_config import HydraConfig
 
 from stgdn.runs.naming import option
 
-# Options that say how and where a run was started, not what it computes. An experiment sets only its sweep, and the
-# swept values are among the run's own options.
 TRAIN = "python src/train.py"
 SEED = re.compile(r" seed=(\d+)(?= |$)")
+# Options that say how and where a run was started, not what it computes. An experiment sets only its sweep, and the
+# swept values are among the run's own options.
 DROPPED = ("resume", "overwrite", "experiment", "launcher", "outputs")
 
 
@@ -21,11 +21,7 @@ def training_command() -> str | None:
 
 
 def format_command(overrides: Iterable[str]) -> str:
-    """Return the command for one run, without the sweep that it may be part of.
-
-    Args:
-        overrides: of the run, such as `model=st_gdn`.
-    """
+    """Return the command for one run with overrides such as `model=st_gdn`, without the sweep it may be part of."""
     kept = [override for override in overrides if option(override).split(".")[0] not in DROPPED]
     return shlex.join([*TRAIN.split(), *kept])
 

@@ -1,11 +1,15 @@
-"""Files of a run's folder: what they are called, which checkpoints there are, and messages for missing ones."""
+"""Files of a run's folder: what they are called, which checkpoints there are, and messages for missing ones.
+
+Besides the files below there are `checkpoints/` (`last.ckpt`, and one every few epochs), `wandb/` and `slurm/`, the
+output of jobs on a cluster.
+"""
 
 from pathlib import Path
 
 from stgdn.errors import InputError, choose
 
 CONFIG = "config.yaml"  # all options of the run, resolved
-SUMMARY = "summary.json"  # results; there is one if the run is finished
+SUMMARY = "summary.json"  # results, written last: a run that has it is finished
 METRICS = "metrics.csv"  # losses and accuracies by epoch
 SCORES = "scores.npz"  # class scores of every test clip
 LAYERS = "layers.npz"  # learned graphs and running covariances
@@ -26,11 +30,7 @@ def kept_checkpoints(folder: Path) -> list[Path]:
 
 
 def checkpoint(folder: Path, name: str) -> Path:
-    """Return the path of the checkpoint called `name`.
-
-    Raises:
-        InputError: no such checkpoint; the message lists those that exist.
-    """
+    """Return the path of the checkpoint called `name`; the message for an unknown one lists those that exist."""
     names = sorted(path.stem for path in kept_checkpoints(folder))
     return last_checkpoint(folder).with_name(f"{choose(name, names, 'checkpoint')}.ckpt")
 

@@ -1,12 +1,15 @@
-"""Training curves of a run, read from `metrics.csv`."""
+"""Training curves and over-smoothing of a run, read from `metrics.csv`."""
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.errors import InputError
+
+SMOOTHING = re.compile(r"smoothing/(\w+)/layer(\d+)")
 
 Metrics = dict[str, NDArray[np.float64]]
 
@@ -36,3 +39,19 @@ def _numbers(path: Path, number: int, line: list[str], columns: int) -> list[flo
         return [float(entry) if entry else float("nan") for entry in line]
     except ValueError as error:
         raise InputError(f"{path} is damaged: line {number}: {error}") from None
+
+
+def last_smoothing(path: Path) -> dict[str, list[float]]:
+    """Return the newest over-smoothing values of a `metrics.csv` by measure, one per layer; empty without any.
+
+    A measure without a value for one of its layers is left out.
+    """
+    metrics = read_metrics(path) if path.exists() else {}
+    columns = {match: values for name, values in metrics.items() if (match := SMOOTHING.fullmatch(name))}
+    measured = np.flatnonzero(np.isfinite(list(columns.values())).any(axis=0)) if columns else []
+    if not len(measured):
+        return {}
+    values: dict[str, list[float]] = {}
+    for match in sorted(columns, key=lambda match: int(match[2])):
+        values.setdefault(match[1], []).append(float(columns[match][measured[-1]]))
+    return {name: layers for name, layers in values.items() if np.isfinite(layers).all()}

@@ -32,23 +32,13 @@ def flatten(content: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str,
             yield f"{prefix}{key}", value
 
 
-def recipe_suffixes(runs: Sequence[tuple[tuple[str, ...], Settings]], model: bool) -> list[str]:
-    """Return a suffix for each recipe name so that equal names mean equal settings: `+epochs-3`, `+epochs-50`.
+def differing_options(runs: Sequence[Settings], model: bool) -> list[str]:
+    """Return the options in which runs differ, in order of their names.
 
     Args:
-        runs: of every run, a key of the group that it is compared within, and its settings.
+        runs: settings of each; an option that one of them lacks, because it is older, is not compared.
         model: compare the network's options, or all others.
-
-    An option that is missing in one of the runs, because the run is older, is not compared.
     """
-    groups: dict[tuple[str, ...], list[Settings]] = {}
-    for group, options in runs:
-        groups.setdefault(group, []).append(options)
-    differing = {group: _differing(same, model) for group, same in groups.items()}
-    return ["".join(f"+{key}-{options[key]}" for key in differing[group]) for group, options in runs]
-
-
-def _differing(same: Sequence[Settings], model: bool) -> list[str]:
-    shared = set.intersection(*(set(options) for options in same))
+    shared = set.intersection(*(set(options) for options in runs))
     compared = sorted(key for key in shared if key.startswith("model.") == model)
-    return [key for key in compared if any(options[key] != same[0][key] for options in same)]
+    return [key for key in compared if any(options[key] != runs[0][key] for options in runs)]

@@ -13,7 +13,7 @@ from stgdn.errors import InputError
 from stgdn.files import name_problem
 from stgdn.runs.folder import CONFIG, FUSION, METRICS, SUMMARY
 from stgdn.runs.metrics import read_metrics
-from stgdn.runs.recipes import Settings, flatten, recipe_label, recipe_suffixes, settings
+from stgdn.runs.recipes import Settings, differing_options, flatten, recipe_label, settings
 from stgdn.runs.stored_config import read_config
 
 # What a summary has, and of which kind; what else it has is not looked at.
@@ -32,86 +32,50 @@ FIELDS: dict[str, tuple[type, ...]] = {
     "test_top5": (int, float, type(None)),
     "command": (str, type(None)),
 }
-RETRAIN = "train that run anew with overwrite=true"
 
 
 @dataclass(frozen=True)
 class Result:
-    """Hold the result of a finished run, or of several fused streams.
+    """Hold the result of a finished run, or of several fused streams."""
 
-    Attributes:
-        folder: of the run; for streams fused by a report, of the first stream's run.
-        data: name of the data, such as `ntu60_xsub`.
-        synthetic: whether the data are synthetic.
-        model: name of the network.
-        stream: `joint`, ...; for fused streams `joint+bone`.
-        seed: of the run.
-        recipe: name of the recipe with all changed options: `letter+epochs-3`.
-        epochs: number of trained epochs.
-        top1: test top-1 of the last epoch, in per cent.
-        top5: test top-5 in per cent, if there are more than five classes.
-        parameters: of the network, of all networks if fused.
-        flops: for a clip of `clip_shape`, of all networks if fused.
-        clip_shape: (C, T, V, M).
-        command: that repeats the run; None if it was not stored.
-        origin: how a fused result was made; empty for a run.
-        settings: options that affect the result, by dotted name.
-    """
-
-    folder: Path
-    data: str
+    folder: Path  # of the run; for streams fused by a report, of the first stream's run
+    data: str  # such as `ntu60_xsub`
     synthetic: bool
     model: str
-    stream: str
+    stream: str  # `joint`, ...; for fused streams `joint+bone`
     seed: int
-    recipe: str
+    recipe: str  # with all changed options: `letter+epochs-3`
     epochs: int
-    top1: float
-    top5: float | None
-    parameters: int
-    flops: float
-    clip_shape: tuple[int, ...]
-    command: str | None
-    origin: str = ""
-    settings: Settings = field(default_factory=dict, repr=False)
+    top1: float  # on the test split after the last epoch, in per cent
+    top5: float | None  # if there are more than five classes
+    parameters: int  # of all networks if fused, as are the FLOPs
+    flops: float  # for a clip of `clip_shape`
+    clip_shape: tuple[int, ...]  # (C, T, V, M)
+    command: str | None  # that repeats the run; None if it was not stored
+    origin: str = ""  # how a fused result was made; empty for a run
+    settings: Settings = field(default_factory=dict, repr=False)  # options that affect the result, by dotted name
 
 
 @dataclass(frozen=True)
 class Unusable:
-    """Hold a run without a usable result.
-
-    Attributes:
-        folder: of the run.
-        data: name of the data in the config.
-        model: name of the network.
-        stream: of the data.
-        status: `unfinished` or `damaged`.
-        reason: a sentence that names the file or folder.
-    """
+    """Hold a run without a usable result; names are those of its config."""
 
     folder: Path
     data: str | None
     model: str | None
     stream: str | None
-    status: str
-    reason: str
+    status: str  # `unfinished` or `damaged`
+    reason: str  # a sentence that names the file or folder
 
 
 @dataclass(frozen=True)
 class RunCollection:
-    """Hold all runs and fusions below a folder.
+    """Hold all runs and fusions below a folder."""
 
-    Attributes:
-        results: of finished runs.
-        unusable: runs without a result.
-        fusions: folders that `src/fuse.py` wrote.
-        notes: sentences about problems of finished runs.
-    """
-
-    results: tuple[Result, ...]
+    results: tuple[Result, ...]  # of finished runs
     unusable: tuple[Unusable, ...]
-    fusions: tuple[Path, ...]
-    notes: tuple[str, ...]
+    fusions: tuple[Path, ...]  # folders that `src/fuse.py` wrote
+    notes: tuple[str, ...]  # sentences about problems of finished runs
 
 
 def collect_runs(outputs: str | Path) -> RunCollection:
@@ -143,17 +107,8 @@ def collect_runs(outputs: str | Path) -> RunCollection:
 
 
 def read_result(folder: Path, config: Mapping[str, Any] | None = None) -> Result:
-    """Read the result of a finished run.
-
-    Args:
-        folder: the run's.
-        config: content of its `config.yaml`; None: read it.
-
-    Raises:
-        InputError: `summary.json` is missing or damaged; the message names the file.
-    """
-    path = folder / SUMMARY
-    summary = read_summary(path)
+    """Read the result of a finished run; `config` is the content of its `config.yaml`, which is read otherwise."""
+    summary = read_summary(folder)
     return Result(
         folder,
         top1=float(summary["test_top1"]),
@@ -167,14 +122,10 @@ def read_result(folder: Path, config: Mapping[str, Any] | None = None) -> Result
     )
 
 
-def read_summary(path: Path, remedy: str = RETRAIN) -> dict[str, Any]:
-    """Read and check the summary of a run or a fusion.
-
-    Raises:
-        InputError: the file is missing or damaged; the message names the file and ends with `remedy`, what to do.
-    """
-    summary = read_json(path)
-    check_summary(path, summary, remedy)
+def read_summary(folder: Path) -> dict[str, Any]:
+    """Read and check the summary of a finished run."""
+    summary = read_json(folder / SUMMARY)
+    check_summary(folder / SUMMARY, summary, "train that run anew with overwrite=true")
     return summary
 
 
@@ -217,9 +168,14 @@ def distinguish_recipes(results: list[Result]) -> list[Result]:
     Options of the network are compared only between runs of one network.
     """
     for model in (False, True):
-        runs = [((run.data, run.recipe, run.model if model else ""), run.settings) for run in results]
-        suffixes = recipe_suffixes(runs, model)
-        results = [replace(run, recipe=run.recipe + suffix) for run, suffix in zip(results, suffixes, strict=True)]
+        groups: dict[tuple[str, ...], list[Result]] = {}
+        for run in results:
+            groups.setdefault((run.data, run.recipe, run.model if model else ""), []).append(run)
+        named: dict[Path, str] = {}
+        for (_, recipe, _), same in groups.items():
+            differing = differing_options([run.settings for run in same], model)
+            named |= {run.folder: recipe + "".join(f"+{key}-{run.settings[key]}" for key in differing) for run in same}
+        results = [replace(run, recipe=named[run.folder]) for run in results]
     return results
 
 

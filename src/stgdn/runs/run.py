@@ -1,36 +1,19 @@
-"""Run folders: create one for a new run, open that of an earlier run.
+"""Runs: create the folder of a new one, open that of an earlier one; `folder.py` names what lies in it."""
 
-config.yaml      the resolved config of the run
-checkpoints/     last.ckpt, and one every few epochs
-metrics.csv      losses and accuracies by epoch
-scores.npz       class scores of every test clip
-layers.npz       graphs and covariances by layer
-summary.json     written last: a folder that has it is finished
-slurm/           output of jobs on a cluster
-"""
-
-import csv
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from stgdn.errors import InputError
 from stgdn.files import remove_leftovers, replacing
-from stgdn.runs.folder import (
-    CONFIG,
-    LAYERS,
-    METRICS,
-    SCORES,
-    SUMMARY,
-    checkpoint,
-    expect_run,
-    kept_checkpoints,
-    last_checkpoint,
-)
+from stgdn.runs.folder import CONFIG, LAYERS, METRICS, SCORES, SUMMARY, expect_run, kept_checkpoints, last_checkpoint
+from stgdn.runs.folder import checkpoint as checkpoint_of
+from stgdn.runs.metrics import read_metrics
 from stgdn.runs.naming import VALUES_OF_OLD_RUNS, changes_result
 from stgdn.runs.stored_config import read_config
 
@@ -69,8 +52,8 @@ class Run:
 
     def _prepare_folder(self, *, overwrite: bool, ask: bool) -> None:
         if overwrite:
-            arrays = (self.folder / name for name in (SCORES, LAYERS))
-            for stale in (self.summary, *self.checkpoints, self.metrics, *arrays):  # killed here, it can be resumed
+            others = (self.folder / name for name in (METRICS, SCORES, LAYERS))
+            for stale in (self.folder / SUMMARY, *self.checkpoints, *others):  # killed here, it can be resumed
                 stale.unlink(missing_ok=True)
         elif self.finished:
             raise InputError(
@@ -93,7 +76,7 @@ class Run:
         """Open a run that has at least one checkpoint; `data_root` is the new folder of the data if it has moved.
 
         Raises:
-            InputError: no such folder, no run in it, no checkpoint yet, or a config that is refused (`read_config`).
+            InputError: a config that does not say where its data is, or that says another place than below `data_root`.
         """
         path = Path(folder)
         expect_run(path)
@@ -101,7 +84,14 @@ class Run:
         if not isinstance(config.data.get("store"), str):
             raise InputError(f"{path / CONFIG} does not say where the run's data is: data.store is missing")
         if data_root is not None and "://" not in config.data.store:
-            config.data.store = str(Path(data_root) / _relative_store(config.data.store, config.data_root))
+            before = config.get("data_root")
+            try:
+                config.data.store = str(Path(data_root) / Path(config.data.store).relative_to(before))
+            except (TypeError, ValueError):
+                raise InputError(
+                    f"data_root does not say where {config.data.store} is now, it was not below {before}: "
+                    "leave data_root out, or put the store where it was"
+                ) from None
         return cls(path, config)
 
     @property
@@ -115,38 +105,24 @@ class Run:
         return kept_checkpoints(self.folder)
 
     def checkpoint(self, name: str) -> Path:
-        """Return the path of the checkpoint called `name`.
-
-        Raises:
-            InputError: no such checkpoint; the message lists those that exist.
-        """
-        return checkpoint(self.folder, name)
-
-    @property
-    def summary(self) -> Path:
-        """Return the path of `summary.json`."""
-        return self.folder / SUMMARY
+        """Return the path of the checkpoint called `name`."""
+        return checkpoint_of(self.folder, name)
 
     @property
     def finished(self) -> bool:
         """Return whether training and testing are finished."""
-        return self.summary.exists()
-
-    @property
-    def metrics(self) -> Path:
-        """Return the path of `metrics.csv`."""
-        return self.folder / METRICS
+        return (self.folder / SUMMARY).exists()
 
     def objective(self) -> float:
         """Return the value that a search maximises: top-1 (0 to 1) on held-out subjects, else on the test split.
 
         It is that of the last epoch in both cases.
         """
-        lines = self.metrics.read_text().splitlines() if self.metrics.exists() else []  # none with epochs=0
-        held_out = [row.get("val/top1") for row in csv.DictReader(lines)][-1:]
-        return (
-            float(held_out[0]) if held_out and held_out[0] else json.loads(self.summary.read_text())["test_top1"] / 100
-        )
+        path = self.folder / METRICS
+        held_out = read_metrics(path).get("val/top1", []) if path.exists() else []  # none with epochs=0
+        if len(held_out) and np.isfinite(held_out[-1]):
+            return float(held_out[-1])
+        return json.loads((self.folder / SUMMARY).read_text())["test_top1"] / 100
 
     def expect_same_config(self) -> None:
         """Check that the run in the folder has the same settings as this one; neutral options may differ.
@@ -187,18 +163,3 @@ def config_differences(before: Any, now: Any, prefix: str = "") -> Iterator[tupl
         return
     for key in dict.fromkeys([*before, *now]):
         yield from config_differences(before.get(key), now.get(key), f"{prefix}.{key}" if prefix else str(key))
-
-
-def _relative_store(store: str, root: str) -> Path:
-    """Return the path of a store relative to the data folder.
-
-    Raises:
-        InputError: the store is not below the data folder.
-    """
-    try:
-        return Path(store).relative_to(root)
-    except ValueError:
-        raise InputError(
-            f"data_root does not say where {store} is now, it was not below {root}: leave data_root out, or put the "
-            "store where it was"
-        ) from None

@@ -13,23 +13,14 @@ from stgdn.files import DAMAGE, replacing
 
 @dataclass(frozen=True)
 class Scores:
-    """Hold the scores of one network on one split.
+    """Hold the scores of one network on one split."""
 
-    Attributes:
-        names: (N,) clip names.
-        labels: (N,) true classes.
-        scores: (N, classes) float32, before the softmax.
-        classes: class names.
-        stream: input of the network: joint, bone, ...
-        split: `test` or `holdout`.
-    """
-
-    names: NDArray[np.str_]
-    labels: NDArray[np.int64]
-    scores: NDArray[np.float32]
-    classes: NDArray[np.str_]
-    stream: str
-    split: str
+    names: NDArray[np.str_]  # (N,) of the clips
+    labels: NDArray[np.int64]  # (N,) true classes
+    scores: NDArray[np.float32]  # (N, classes) before the softmax
+    classes: NDArray[np.str_]  # names
+    stream: str  # input of the network: joint, bone, ...
+    split: str  # `test` or `holdout`
 
     def accuracy(self, k: int = 1) -> float:
         """Return the share of clips whose true class is among the k best; equal scores rank by class number."""
@@ -37,6 +28,16 @@ class Scores:
         earlier = np.arange(self.scores.shape[1]) < self.labels[:, None]
         rank = ((self.scores > own) | ((self.scores == own) & earlier)).sum(axis=1)
         return float((rank < k).mean())
+
+    @property
+    def top1(self) -> float:
+        """Return top-1 in per cent."""
+        return 100 * self.accuracy()
+
+    @property
+    def top5(self) -> float | None:
+        """Return top-5 in per cent; None for five classes or fewer."""
+        return 100 * self.accuracy(5) if len(self.classes) > 5 else None
 
     def confusion(self) -> NDArray[np.int64]:
         """Return the confusion matrix: counts (true class, predicted class)."""

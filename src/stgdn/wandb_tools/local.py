@@ -7,12 +7,11 @@ what it is, then blocks of 32 KiB of records, each with its checksum (the log fo
 import os
 import re
 import struct
+import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import wandb
 
 from stgdn.errors import InputError
 
@@ -30,22 +29,18 @@ def logged_in() -> bool:
     """
     if os.environ.get("WANDB_MODE") in ("offline", "disabled", "dryrun"):
         return False
+    import wandb
+
     return bool(wandb.login(prompt=False))
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """Hold the W&B record of one start of a run; a resumed run has several with the same id.
+    """Hold the W&B record of one start of a run; a resumed run has several with the same id."""
 
-    Attributes:
-        folder: of the record, `RUN/wandb/offline-run-20260101_120000-abcd1234`.
-        begun: time of the start, as in the name of the folder.
-        run_id: id of the run at W&B.
-    """
-
-    folder: Path
-    begun: str
-    run_id: str
+    folder: Path  # RUN/wandb/offline-run-20260101_120000-abcd1234
+    begun: str  # time of the start, as in the name of the folder
+    run_id: str  # at W&B
 
     @property
     def run(self) -> Path:
@@ -96,10 +91,12 @@ def records_of_run(run: Path) -> list[RunRecord]:
     return [record for record in records if record.run_id == records[0].run_id]
 
 
-def split_damaged(records: list[RunRecord]) -> tuple[list[RunRecord], dict[RunRecord, str]]:
-    """Return the records with readable logs, and for each damaged one the reason."""
+def split_damaged(records: list[RunRecord]) -> tuple[list[RunRecord], list[RunRecord]]:
+    """Return the records with readable logs, and the damaged ones, which are named on standard error."""
     reasons = {record: reason for record in records if (reason := log_problem(record.log)) is not None}
-    return [record for record in records if record not in reasons], reasons
+    for record, reason in reasons.items():
+        print(f"note: left out {record.log}: {reason}", file=sys.stderr)
+    return [record for record in records if record not in reasons], list(reasons)
 
 
 def log_problem(log: Path) -> str | None:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import wandb
 from lightning.pytorch.loggers import WandbLogger
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stgdn.runs.folder import METRICS
@@ -42,9 +41,6 @@ def record_picture(figure: Figure, path: Path, data: str, wanted: str, project: 
         data: name of the data.
         wanted: `auto`, `online`, `offline` or `off`, as `logger.wandb`.
         project: of W&B.
-
-    Raises:
-        InputError: an unknown mode, or `online` where W&B cannot be reached.
     """
     if wanted == "off":
         return
@@ -73,29 +69,25 @@ def sortable_summary(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def curves_figure(metrics: Metrics) -> Figure:
-    """Draw loss, top-1, throughput and, if measured, the mean average distance of every layer, by epoch."""
+    """Draw loss, top-1, throughput and, if measured, the mean average distance of every layer, by epoch.
+
+    Epochs without a value are left out.
+    """
     layers = [key for key in metrics if key.startswith("smoothing/mad/")]
-    panels: dict[str, list[str]] = {
+    panels = {
         "loss": ["train/loss", "val/loss"],
         "top-1": ["train/top1", "val/top1"],
         "clips/s": ["train/clips_per_second"],
         **({"MAD between joints, by layer": layers} if layers else {}),
     }
     figure = Figure(figsize=(4 * len(panels), 3.2), layout="constrained")
-    grid = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axes, (title, keys) in zip(grid, panels.items(), strict=True):
-        _draw(axes, title, metrics, keys)
+    for axes, (title, keys) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+        for key in keys:
+            if key in metrics and (measured := np.isfinite(metrics[key])).any():
+                label = key.rsplit("/", 1)[-1] if key in layers else key.split("/")[0].replace("val", "held out")
+                axes.plot(metrics["epoch"][measured], metrics[key][measured], marker=".", label=label)
+        axes.set(title=title, xlabel="epoch")
+        axes.set_ylim(bottom=0)
+        if axes.lines:
+            axes.legend(fontsize=7)
     return figure
-
-
-def _draw(axes: Axes, title: str, metrics: Metrics, keys: list[str]) -> None:
-    """Draw one panel; rows without a value are skipped."""
-    for key in keys:
-        if key in metrics and (measured := np.isfinite(metrics[key])).any():
-            label = key.rsplit("/", 1)[-1] if key.startswith("smoothing") else key.split("/")[0]
-            epochs, values = metrics["epoch"][measured], metrics[key][measured]
-            axes.plot(epochs, values, marker=".", label=label.replace("val", "held out"))
-    axes.set(title=title, xlabel="epoch")
-    axes.set_ylim(bottom=0)
-    if axes.lines:
-        axes.legend(fontsize=7)

@@ -27,14 +27,12 @@ def upload(outputs: str | Path, project: str | None = None, entity: str | None =
         entity: user or team; None: the default of the login.
 
     Raises:
-        InputError: no login, or records are damaged or could not be uploaded; the message names them.
+        InputError: records are damaged or could not be uploaded; the message names them.
     """
     waiting, in_use = pending(find_records(outputs))
-    good, damaged = split_damaged(waiting)
     for record in in_use:
         print(f"note: left for later, still being trained: {record.run}", file=sys.stderr)
-    for record, reason in damaged.items():
-        print(f"note: left out {record.log}: {reason}", file=sys.stderr)
+    good, damaged = split_damaged(waiting)
     runs = {record.run_id for record in good}
     if good:
         _expect_login(f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} below {outputs}")

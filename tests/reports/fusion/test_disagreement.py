@@ -8,8 +8,8 @@ import pytest
 from tests.reports import made_up
 
 from stgdn.errors import InputError
-from stgdn.reports.fusion.alignment import StreamScores
 from stgdn.reports.fusion.disagreement import disagreement_summary, disagreements, expect_two, print_disagreements
+from stgdn.reports.fusion.score_fusion import StreamScores
 
 
 def parts(**changed: Any) -> tuple[StreamScores, StreamScores]:  # noqa: ANN401

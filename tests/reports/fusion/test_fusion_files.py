@@ -26,7 +26,7 @@ def outputs(tmp_path: Path) -> Path:
 
 def written(outputs: Path, runs: str | list[str], weights: dict[str, float | None] | None = None) -> Path:
     sources = find_sources(runs)
-    fusion = fuse([source.part for source in sources], weights)
+    fusion = fuse(sources, weights)
     folder = fusion_folder(outputs, sources, fusion)
     write_fusion(folder, sources, fusion)
     return folder
@@ -65,7 +65,7 @@ class TestFiles:
         scores("joint").save(tmp_path / "alone.npz")
         sources = find_sources([str(tmp_path / "alone.npz"), files[1]])
         with pytest.raises(InputError, match=r"alone.npz does not belong to a run: say with folder="):
-            fusion_folder(outputs, sources, fuse([source.part for source in sources]))
+            fusion_folder(outputs, sources, fuse(sources))
 
     @pytest.mark.parametrize(
         ("given", "told"),

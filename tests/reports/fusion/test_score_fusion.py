@@ -10,8 +10,7 @@ from tests.reports.made_up import CLASSES, CLIPS, labels, scores
 
 from stgdn.errors import InputError
 from stgdn.inference.stream_weights import default_weights
-from stgdn.reports.fusion.alignment import StreamScores
-from stgdn.reports.fusion.score_fusion import Fusion, fuse
+from stgdn.reports.fusion.score_fusion import Fusion, StreamScores, fuse
 
 STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
 
@@ -40,8 +39,8 @@ class TestFuse:
         parts = [part(stream, order=generator.permutation(CLIPS)) for stream in streams]
         weights = [0.6, 0.6, 0.4, 0.4] if len(streams) == 4 else [1.0] * len(streams)
         fusion = fuse(parts)
-        assert fusion.top1 == pytest.approx(literal_top(parts, weights, 1))
-        assert fusion.top5 == pytest.approx(literal_top(parts, weights, 5))
+        assert fusion.scores.top1 == pytest.approx(literal_top(parts, weights, 1))
+        assert fusion.scores.top5 == pytest.approx(literal_top(parts, weights, 5))
         for index, each in enumerate(fusion.contributions):
             others = [*parts[:index], *parts[index + 1 :]]
             assert (each.stream, each.weight) == (streams[index], weights[index])
@@ -79,7 +78,7 @@ class TestFuse:
         few = {"classes": CLASSES[:5], "labels": labels() % 5}
         parts = [part(s, scores=scores(s).scores[:, :5], **few) for s in STREAMS[:2]]
         fusion = fuse(parts)
-        assert fusion.top5 is None
+        assert fusion.scores.top5 is None
         assert [each.top5 for each in fusion.contributions] == [None, None]
 
     def test_default_weights(self) -> None:
@@ -133,5 +132,5 @@ class TestMistakes:
 
 def test_a_fusion_holds_what_it_says() -> None:
     fusion: Fusion = fuse([part("joint"), part("bone")])
-    assert fusion.top1 == pytest.approx(100 * fusion.scores.accuracy())
+    assert fusion.scores.top1 == pytest.approx(100 * fusion.scores.accuracy())
     assert fusion.scores.split == "test"

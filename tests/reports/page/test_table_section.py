@@ -4,12 +4,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from stgdn.reports.page.table_section import html_list, html_table, html_tables
-from stgdn.reports.tables.published import Figure
+from stgdn.reports.tables.published import PublishedValue
 from stgdn.reports.tables.rows import Comparison, Row
 from stgdn.runs.result import Result
 
 EVIL = "<script>alert('&')</script>"
-FIGURE = Figure("ST-GDN", "st_gdn", 2021, "ntu60_xsub", "joint", "top1", 80.0, "letter", "the letter's text", "a note")
+FIGURE = PublishedValue(
+    "ST-GDN", "st_gdn", 2021, "ntu60_xsub", "joint", "top1", 80.0, "letter", "the letter's text", "a note"
+)
 
 
 class Reader(HTMLParser):
@@ -46,7 +48,7 @@ def comparison(*rows: Row, name: str = "table1", **changed: object) -> Compariso
 def test_rows_say_what_was_run_and_published() -> None:
     rows = (
         Row("demo", True, "st_gdn", "joint", "run", results=(result(80, 1), result(90, 2))),
-        Row("ntu60_xsub", False, "st_gdn", "joint", "not run", published=FIGURE),
+        Row("ntu60_xsub", False, "st_gdn", "joint", "not run", published={"top1": FIGURE}),
     )
     html = html_table(comparison(*rows, notes=("Run it: `python src/train.py`.",)))
     heads, run, missing = Reader(html).rows
@@ -85,7 +87,7 @@ def test_lines_stand_between_recipes_and_data() -> None:
         Row("demo", True, "st_gcn", "joint", "run", results=(result(80, 1),)),
         Row("demo", True, "st_gdn", "joint", "run", results=(result(80, 1, recipe="letter"),)),
         Row("other", True, "st_gdn", "joint", "not run"),
-        Row("other", True, "AS-GCN", "joint", "published", published=FIGURE),
+        Row("other", True, "AS-GCN", "joint", "published", published={"top1": FIGURE}),
     )
     html = html_table(comparison(*rows))
     found = [line for line in html.splitlines() if line.startswith("<tr")]

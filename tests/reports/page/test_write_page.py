@@ -4,6 +4,8 @@ import base64
 import hashlib
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -110,3 +112,12 @@ def test_a_run_of_sixty_classes_takes_less_than_a_tenth_of_ten_megabytes(tmp_pat
     confusion = len(html) - empty
     layers = len(json.dumps(data_of(html)["runs"][0]["layers"]["layers"]))
     assert confusion + 10 * layers < 1_000_000
+
+
+def test_tables_and_pages_without_mistakes_start_without_pytorch() -> None:
+    modules = "stgdn.reports.tables.table_files, stgdn.reports.tables.comparison, stgdn.reports.page.write_page"
+    code = (
+        f"import sys, {modules}; print(*sorted({{'torch', 'lightning', 'wandb', 'matplotlib'}} & sys.modules.keys()))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "\n"

@@ -43,7 +43,7 @@ def rows(comparison: Comparison, method: str, stream: str, data: str = "ntu60_xs
 
 def fuse_and_write(outputs: Path, pattern: str, weights: dict[str, float | None] | None = None) -> Path:
     sources = find_sources(f"{outputs}/{pattern}")
-    fusion = fuse([source.part for source in sources], weights)
+    fusion = fuse(sources, weights)
     folder = fusion_folder(outputs, sources, fusion)
     write_fusion(folder, sources, fusion)
     return folder
@@ -59,9 +59,8 @@ class TestRows:
     def test_ours_beside_published(self, train: Train, tmp_path: Path) -> None:
         train(test_top1=88.0, stream="joint+bone")
         (row,) = rows(table(tmp_path, "table2"), "st_gdn", "joint+bone")
-        assert row.published is not None
-        assert (row.published.value, row.published.source) == (89.7, "the letter's text")
-        assert row.difference == pytest.approx(-1.7)
+        assert (row.published["top1"].value, row.published["top1"].source) == (89.7, "the letter's text")
+        assert row.difference("top1") == pytest.approx(-1.7)
         assert row.same_recipe
 
     def test_gains_over_the_baseline(self, train: Train, tmp_path: Path) -> None:
@@ -69,34 +68,36 @@ class TestRows:
             train(model=model, seed=seed, test_top1=top1)
         comparison = table(tmp_path, "table1")
         (row,) = rows(comparison, "st_gdn", "joint")
-        assert row.gain is not None
-        assert row.gain.values == (5, 3)
-        assert row.published_gain is not None
-        assert row.published_gain.value == 6.4
-        assert rows(comparison, "agcn_7l", "joint")[0].gain is None
-        assert rows(comparison, "st_gdn", "bone")[0].gain is None
+        gain = row.spread("gain")
+        assert gain is not None
+        assert gain.values == (5, 3)
+        assert row.published["gain"].value == 6.4
+        assert rows(comparison, "agcn_7l", "joint")[0].spread("gain") is None
+        assert rows(comparison, "st_gdn", "bone")[0].spread("gain") is None
 
     def test_gains_take_the_baseline_of_the_same_seed_and_recipe(self, train: Train, tmp_path: Path) -> None:
         train(seed=1, test_top1=80)
         train(seed=2, test_top1=90, model="agcn_7l")
         train(seed=1, test_top1=70, model="agcn_7l", name="letter-seed1+epochs-3")
-        assert rows(table(tmp_path, "table1"), "st_gdn", "joint")[0].gain is None
+        assert rows(table(tmp_path, "table1"), "st_gdn", "joint")[0].spread("gain") is None
 
     def test_seeds_are_averaged(self, train: Train, tmp_path: Path) -> None:
         for seed, top1 in ((3, 80.0), (1, 81.0), (2, 83.5)):
             train(seed=seed, test_top1=top1)
         (row,) = rows(table(tmp_path, "table1"), "st_gdn", "joint")
-        assert row.seeds == (1, 2, 3)
-        assert row.top1 is not None
-        assert row.top1.mean == pytest.approx(81.5)
-        assert row.top1.deviation == pytest.approx(statistics.stdev([80.0, 81.0, 83.5]))
+        assert [result.seed for result in row.results] == [1, 2, 3]
+        top1 = row.spread("top1")
+        assert top1 is not None
+        assert top1.mean == pytest.approx(81.5)
+        assert top1.deviation == pytest.approx(statistics.stdev([80.0, 81.0, 83.5]))
         assert len(row.commands) == 3
 
     def test_one_seed_has_no_deviation(self, train: Train, tmp_path: Path) -> None:
         train()
         (row,) = rows(table(tmp_path, "table1"), "st_gdn", "joint")
-        assert row.top1 is not None
-        assert row.top1.deviation is None
+        top1 = row.spread("top1")
+        assert top1 is not None
+        assert top1.deviation is None
 
     def test_a_seed_that_is_there_twice_counts_once(self, train: Train, tmp_path: Path) -> None:
         first = train(test_top1=80)
@@ -112,14 +113,14 @@ class TestRows:
     def test_top5_where_the_letter_has_it(self, train: Train, tmp_path: Path) -> None:
         train(data="kinetics", stream="joint+bone", test_top1=36.3, test_top5=59.0)
         (row,) = rows(table(tmp_path, "table4"), "st_gdn", "joint+bone", "kinetics")
-        assert row.difference == pytest.approx(-1.0)
-        assert row.difference5 == pytest.approx(-1.5)
+        assert row.difference("top1") == pytest.approx(-1.0)
+        assert row.difference("top5") == pytest.approx(-1.5)
 
     def test_methods_that_are_not_in_this_suite(self, train: Train, tmp_path: Path) -> None:
         train()
         comparison = table(tmp_path, "table3")
         (row,) = rows(comparison, "CTR-GCN", "4 streams", "ntu120_cset")
-        assert (row.status, row.top1, row.difference) == ("published", None, None)
+        assert (row.status, row.spread("top1"), row.difference("top1")) == ("published", None, None)
         assert "Of methods that are not in this suite there are published figures only." in comparison.notes
 
 
@@ -153,7 +154,7 @@ class TestRecipes:
         ran = [(row.recipe, row.method) for row in comparison.rows if row.results]
         assert ran == [("letter", "agcn"), ("letter", "st_gdn"), ("modern", "agcn"), ("modern", "st_gdn")]
         assert "Several recipes (letter, modern): compare rows of one recipe only." in comparison.notes
-        assert all(row.top1 is None or len(row.top1.values) == 1 for row in comparison.rows)
+        assert all(len(row.results) <= 1 for row in comparison.rows)
 
     @pytest.mark.parametrize(("recipe", "same"), [("letter", True), ("modern", False), ("letter+epochs-3", False)])
     def test_a_difference_to_another_recipe_is_marked(
@@ -179,8 +180,9 @@ class TestFusedRows:
     def test_computed_where_both_streams_are_there(self, tmp_path: Path) -> None:
         (row,) = rows(table(tmp_path, "table2"), "st_gdn", "joint+bone")
         sources = find_sources(f"{tmp_path}/ntu60_xsub/st_gdn/*/letter-seed1")
-        assert row.top1 is not None
-        assert row.top1.mean == pytest.approx(fuse([source.part for source in sources]).top1)
+        top1 = row.spread("top1")
+        assert top1 is not None
+        assert top1.mean == pytest.approx(fuse(sources).scores.top1)
         assert row.origin == COMPUTED
         assert row.commands[0].startswith("python src/fuse.py")
         assert row.first is not None
@@ -242,7 +244,7 @@ class TestTables:
         assert list(found) == ["table1", "table2", "table3", "table4", "demo", "nw_ucla"]
         assert all(row.synthetic for row in found["demo"].rows)
         assert not any(row.synthetic for name in found if name != "demo" for row in found[name].rows)
-        assert rows(found["nw_ucla"], "st_gcn", "joint", "nw_ucla")[0].difference == pytest.approx(1.0)
+        assert rows(found["nw_ucla"], "st_gcn", "joint", "nw_ucla")[0].difference("top1") == pytest.approx(1.0)
         assert {row.method for row in found["demo"].rows} == set(ABLATION)
 
     def test_every_run_is_in_a_table(self, train: Train, tmp_path: Path) -> None:

@@ -15,14 +15,7 @@ CELL, HEIGHT = 1.3, 2.4  # inches
 
 
 def clip_figure(clip: Clip, layout: Layout, title: str, frames: int = 8) -> Figure:
-    """Draw the bodies of a clip as seen by its camera, in evenly spaced frames.
-
-    Args:
-        clip: to draw; all frames are drawn if it has fewer than `frames`.
-        layout: of the joints.
-        title: of the figure.
-        frames: number of frames.
-    """
+    """Draw the bodies of a clip as seen by its camera, in up to `frames` evenly spaced frames."""
     joints = positions(clip, layout)
     chosen = np.unique(np.linspace(0, joints.shape[1] - 1, frames).round().astype(np.int64))
     low, high = (edge[:2] for edge in extent(joints[:, chosen]))

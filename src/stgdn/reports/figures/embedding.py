@@ -1,8 +1,9 @@
-"""The letter's Fig. 2: t-SNE of the joint features at the last graph layer.
+"""The letter's Fig. 2: t-SNE of the joint features at the last graph layer, for two runs.
 
 Glossary of shapes: B bodies, each of one clip, V joints, C features.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,25 +15,105 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from stgdn.data.batches.datamodule import SkeletonData
+from stgdn.data.build import build_data
+from stgdn.errors import InputError, choose
 from stgdn.model.empty_bodies import seen_frames
 from stgdn.model.network import Network
+from stgdn.reports.figures.run_pair import Pair, differences, names
+from stgdn.runs.result import Result
+from stgdn.runs.run import Run
+from stgdn.skeleton import Layout
+from stgdn.training.callbacks.over_smoothing import measure, sample_clips
+from stgdn.training.recognizer import load_recognizer
 
 PERPLEXITY = 30  # scikit-learn's default; less where there are few points
 
 
 @dataclass(frozen=True)
 class JointFeatures:
-    """Hold features of joints, averaged over the frames in which a body is seen.
+    """Hold features of joints, averaged over the frames in which a body is seen."""
 
-    Attributes:
-        values: (B, V, C) float32.
-        clips: (B,) names of clips.
-        bodies: (B,) number of the body in its clip, from 0.
+    values: NDArray[np.float32]  # (B, V, C)
+    clips: NDArray[np.str_]  # (B,) names of clips
+    bodies: NDArray[np.int64]  # (B,) number of the body in its clip, from 0
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Hold the joint embedding of one run."""
+
+    name: str  # short name of the run
+    title: str  # with recipe, seed and accuracy
+    layout: Layout  # of the joints
+    features: JointFeatures
+    positions: NDArray[np.float32]  # (B, V, 2) of the joints in the plane
+    smoothing: dict[str, list[float]]  # over-smoothing measures by layer
+
+
+def panels(pair: Pair, chosen: str, device: torch.device, *, clips: int, seed: int) -> list[Panel]:
+    """Compute the joint embeddings of both runs on the test clips of the class `chosen`.
+
+    Args:
+        pair: the runs.
+        chosen: name of the class.
+        device: to compute on.
+        clips: largest number of clips that over-smoothing is measured on.
+        seed: of t-SNE.
+
+    Raises:
+        InputError: a number out of range, or stores with different clips.
     """
+    for option, value, least in (("clips", clips, 1), ("seed", seed, 0)):
+        if value < least:
+            raise InputError(f"{option}={value} must be a whole number from {least} up")
+    drawn = [
+        _panel(run, result, name, chosen, device, clips, seed)
+        for (run, result), name in zip(pair, names(pair), strict=True)
+    ]
+    first, second = (set(panel.features.clips.tolist()) for panel in drawn)
+    if first != second:
+        raise InputError(
+            f"the runs' stores hold different clips of this class ({len(first)} and {len(second)}, "
+            f"{len(first & second)} in both): prepare the data once for both, and say with data_root= where it is"
+        )
+    return drawn
 
-    values: NDArray[np.float32]
-    clips: NDArray[np.str_]
-    bodies: NDArray[np.int64]
+
+def _panel(run: Run, result: Result, name: str, chosen: str, device: torch.device, clips: int, seed: int) -> Panel:
+    data = build_data(run.config)
+    label = class_label(data, chosen)
+    recognizer = load_recognizer(run.config, run.last_checkpoint)
+    features = joint_features(recognizer.network, data, label, device)
+    bodies, joints = features.values.shape[:2]
+    print(f"{name}: {len(set(features.clips.tolist()))} clips, {bodies} bodies, {bodies * joints:,} joints to lay out")
+    smoothing = measure(recognizer.network, sample_clips(data, clips, label).to(device), data.layout.bones)
+    title = f"{name}: recipe {result.recipe}, {result.epochs} epochs, seed {result.seed}, test top-1 {result.top1:.1f}"
+    return Panel(name, title, data.layout, features, tsne_positions(features, seed), smoothing)
+
+
+def class_label(data: SkeletonData, name: str) -> int:
+    """Return the label of a class, from 0.
+
+    Raises:
+        InputError: no test clip is of this class.
+    """
+    classes = list(data.store.header.classes)
+    label = classes.index(choose(name, classes, "class"))
+    if not (data.store.clips["label"][data.splits["test"]] == label).any():
+        raise InputError(f"no test clip is of class '{name}': choose another one")
+    return label
+
+
+def caption(pair: Pair, drawn: Sequence[Panel], clips: int) -> str:
+    """Return the caption: how the features were computed, and other differences between the runs than the network."""
+    measured = min(clips, len(set(drawn[0].features.clips.tolist())))
+    sentences = [
+        "Features behind the last graph layer's ReLU, averaged over the frames in which a body is seen; t-SNE of each "
+        f"run by itself. Over-smoothing was measured on {measured} of these clips."
+    ]
+    if differing := differences(pair):
+        sentences.append(f"Besides the networks these differ: {'; '.join(differing)}.")
+    return " ".join(sentences)
 
 
 @torch.no_grad()

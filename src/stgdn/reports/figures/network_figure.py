@@ -41,13 +41,9 @@ UNIT = 0.112  # inches
 
 
 def layouts_figure(networks: Sequence[Measured], title: str) -> Figure:
-    """Draw networks, one row each, above the parts of a layer and a legend of the filters.
-
-    Args:
-        networks: with parameters and FLOPs.
-        title: of the figure.
-    """
-    occurring = set[tuple[str, ...]]().union(*(filter_kinds(network) for network, _ in networks))
+    """Draw networks, one row each, above the parts of a layer and a legend of the filters."""
+    layers = [layer for network, _ in networks for layer in layers_of(network)]
+    occurring = {colours(part) for layer in layers for part in (layer.spatial, layer.temporal)}
     kinds = [kind for kind in KINDS if kind in occurring]
     height = 5 + ROW * len(networks) + CHAIN + LINE * len(kinds)
     figure = Figure(figsize=(UNIT * WIDE, UNIT * height))
@@ -67,11 +63,6 @@ def colours(filter: nn.Module) -> tuple[str, ...]:
     axis = getattr(getattr(filter, "whitening", None), "axis", None)
     whitened = () if axis is None else (WHITENED[axis],)
     return (PLAIN, *whitened) if axis is None or isinstance(filter, GDCN) else whitened
-
-
-def filter_kinds(network: Network) -> set[tuple[str, ...]]:
-    """Return the kinds of filters of a network."""
-    return {colours(part) for layer in layers_of(network) for part in (layer.spatial, layer.temporal)}
 
 
 def layers_of(network: Network) -> list[Block]:

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from stgdn.errors import InputError
-from stgdn.reports.fusion.alignment import StreamScores, align_scores, expect_sound
+from stgdn.reports.fusion.score_fusion import StreamScores, align_scores, expect_sound
 from stgdn.runs.scores import softmax
 
 RUNS = ("A", "B")
@@ -18,21 +17,13 @@ LONGEST = 24  # of a class's name in the table
 
 @dataclass(frozen=True)
 class Disagreement:
-    """Hold a clip with different predictions of two runs.
+    """Hold a clip with different predictions of two runs."""
 
-    Attributes:
-        name: of the clip.
-        label: the true class.
-        predicted: the class that each run predicts.
-        probabilities: of each run for its predicted class.
-        margin: probability of the true class by the right run minus that by the other; the absolute difference if
-            neither is right.
-    """
-
-    name: str
-    label: int
-    predicted: tuple[int, int]
-    probabilities: tuple[float, float]
+    name: str  # of the clip
+    label: int  # the true class
+    predicted: tuple[int, int]  # the class that each run predicts
+    probabilities: tuple[float, float]  # of each run for its predicted class
+    # Probability of the true class by the right run minus that by the other; the absolute value if neither is right.
     margin: float
 
     @property
@@ -42,11 +33,7 @@ class Disagreement:
 
 
 def disagreements(first: StreamScores, second: StreamScores) -> list[Disagreement]:
-    """Return the clips with different predictions: first those that one run gets right, largest margin first.
-
-    Raises:
-        InputError: damaged files, or different splits, classes, clips or labels.
-    """
+    """Return the clips with different predictions: first those that one run gets right, largest margin first."""
     for part in (first, second):
         expect_sound(part)
     shares = [softmax(scores) for scores in (first.scores.scores, align_scores(first, second))]
@@ -81,7 +68,7 @@ def print_disagreements(differing: Sequence[Disagreement], parts: tuple[StreamSc
     console = Console(markup=False, emoji=False, highlight=False)
     console.width = max(console.width, 120)
     for run, part in zip(RUNS, parts, strict=True):
-        console.print(f"{run}: {part.place}, top-1 {100 * part.scores.accuracy():.2f}", soft_wrap=True)
+        console.print(f"{run}: {part.place}, top-1 {part.scores.top1:.2f}", soft_wrap=True)
     clips = len(parts[0].scores.names)
     if not differing:
         console.print(f"The runs agree on all {clips:,} clips.")
@@ -90,8 +77,12 @@ def print_disagreements(differing: Sequence[Disagreement], parts: tuple[StreamSc
     table = Table("clip", "is", "A says", "%", "B says", "%", "right", "margin")
     for column in (3, 5, 7):
         table.columns[column].justify = "right"
+    classes = parts[0].scores.classes.tolist()
+    names = [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in classes]
     for clip in differing[:most]:
-        table.add_row(*_cells(clip, parts[0].scores.classes))
+        (a, b), shares = clip.predicted, [f"{100 * probability:.1f}" for probability in clip.probabilities]
+        said = (names[clip.label], names[a], shares[0], names[b], shares[1])
+        table.add_row(clip.name, *said, clip.right or "–", f"{100 * clip.margin:.1f}")
     console.print(table)
     console.print("margin: by how much the probabilities of the true class differ, in per cent")
     if len(differing) > most:
@@ -106,10 +97,3 @@ def disagreement_summary(differing: Sequence[Disagreement], clips: int) -> str:
         f"The runs disagree on {len(differing):,} of {clips:,} clips: only A is right on {a:,}, only B on {b:,}, "
         f"neither on {neither:,}."
     )
-
-
-def _cells(clip: Disagreement, classes: NDArray[np.str_]) -> list[str]:
-    names = [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in classes.tolist()]
-    (a, b), shares = clip.predicted, [f"{100 * probability:.1f}" for probability in clip.probabilities]
-    right = clip.right or "–"
-    return [clip.name, names[clip.label], names[a], shares[0], names[b], shares[1], right, f"{100 * clip.margin:.1f}"]

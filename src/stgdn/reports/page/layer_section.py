@@ -1,6 +1,8 @@
 """Layers of a run for the page: graphs on the skeleton, covariances before and after whitening."""
 
+import base64
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.errors import InputError
-from stgdn.reports.page.packing import block_means, pack
 from stgdn.reports.page.poses import positions
 from stgdn.runs.layers import Arrays, load_layers
 
-ENTRY = re.compile(r"layer(\d+)\.(.+)")
+LARGEST_SIDE = 75  # of a covariance; a larger one is shown as block means
+LEVELS = 32767
+ENTRY = re.compile(r"layer(\d{1,3})\.(.+)")
 AXES = ("node", "frame", "channel")
 # Learned graphs of a layer: names in the file, and in the page.
 GRAPHS = {"learned": "learned", "own_learned": "learned, the second filter's", "edge_mask": "learned"}
@@ -25,13 +28,15 @@ def layer_content(path: Path) -> dict[str, Any]:
     `number`, `graphs` by name (packed, what is added to `physical`) and `whitened` by axis, see `_whitened`.
 
     Raises:
-        InputError: the file cannot be read, or is of another kind.
+        InputError: the file is of another kind.
     """
     arrays = load_layers(path)
     try:
         _expect_sound(arrays)
+        joints, parents = [str(name) for name in arrays["joints"]], [int(parent) for parent in arrays["parents"]]
+        bones = [(child, parent) for child, parent in enumerate(parents) if child != parent]
         return {
-            "skeleton": _skeleton(arrays),
+            "skeleton": {"joints": joints, "bones": bones, "positions": positions(joints, parents)},
             "physical": pack(arrays["physical"]),
             "layers": [_layer(number, layer, arrays["physical"]) for number, layer in _by_layer(arrays).items()],
         }
@@ -59,19 +64,13 @@ def _expect_sound(arrays: Arrays) -> None:
             raise ValueError(f"{name} has the shape {values.shape} instead of {(K, V, V)}")
 
 
-def _skeleton(arrays: Arrays) -> dict[str, Any]:
-    joints, parents = [str(name) for name in arrays["joints"]], [int(parent) for parent in arrays["parents"]]
-    bones = [(child, parent) for child, parent in enumerate(parents) if child != parent]
-    return {"joints": joints, "bones": bones, "positions": positions(joints, parents)}
-
-
-def _by_layer(arrays: Arrays) -> dict[int, Arrays]:
+def _by_layer(arrays: Arrays) -> Mapping[int, Arrays]:
     """Return the arrays of every layer up to the last one with arrays."""
-    matches = [(match, values) for name, values in arrays.items() if (match := ENTRY.fullmatch(name))]
-    layers: dict[int, Arrays] = {number: {} for number in range(1, max((int(m[1]) for m, _ in matches), default=0) + 1)}
-    for match, values in matches:
-        layers[int(match[1])][match[2]] = values
-    return layers
+    layers: dict[int, dict[str, NDArray]] = {}
+    for name, values in arrays.items():
+        if match := ENTRY.fullmatch(name):
+            layers.setdefault(int(match[1]), {})[match[2]] = values
+    return {number: layers.get(number, {}) for number in range(1, max(layers, default=0) + 1)}
 
 
 def _layer(number: int, arrays: Arrays, physical: NDArray) -> dict[str, Any]:
@@ -113,3 +112,24 @@ def _effective_rank(eigenvalues: NDArray[np.floating]) -> float:
     positive = eigenvalues[eigenvalues > 0]
     shares = positive / positive.sum()
     return float(np.exp(-(shares * np.log(shares)).sum())) if len(shares) else 0.0
+
+
+def pack(values: NDArray[np.floating]) -> dict[str, Any]:
+    """Return an array as base64 of 16-bit integers with the value of one unit.
+
+    The error of an entry is at most the largest entry's size divided by 65,534.
+    """
+    largest = float(np.abs(values).max(initial=0))
+    unit = largest / LEVELS or 1.0
+    whole = np.rint(values / unit).astype("<i2")
+    return {"shape": list(values.shape), "unit": unit, "data": base64.b64encode(whole.tobytes()).decode("ascii")}
+
+
+def block_means(matrix: NDArray[np.floating], side: int = LARGEST_SIDE) -> tuple[NDArray[np.floating], int]:
+    """Return block means of a matrix (D, D) with at most `side` rows, and the number of rows per block."""
+    size = len(matrix)
+    block = -(-size // side)
+    starts = np.arange(0, size, block)
+    counts = np.diff(starts, append=size)
+    sums = np.add.reduceat(np.add.reduceat(matrix, starts, axis=0), starts, axis=1)
+    return sums / np.outer(counts, counts), block

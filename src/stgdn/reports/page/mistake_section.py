@@ -29,15 +29,14 @@ def played_mistakes(
 ) -> tuple[Mapping[Path, Content], list[str]]:
     """Return the mistakes to play by run folder, and sentences about runs without any to play.
 
+    Each run has its number of `wrong` clips, number of `clips`, and content of the `player`, None without mistakes.
+
     Args:
         runs: finished ones with checkpoints and prepared data.
         most: largest number of clips per run, most confident first.
         data_root: new folder of the data, if it has moved.
         device: to compute on.
         done: called after every run.
-
-    Returns:
-        For each run: number of `wrong` clips, number of `clips`, and content of the `player`, None without mistakes.
     """
     played: dict[Path, Content] = {}
     problems = []

@@ -51,36 +51,27 @@ def positions(joints: Sequence[str], parents: Sequence[int]) -> list[Point]:
 
 
 def _tree(parents: Sequence[int]) -> list[Point]:
-    """Return a radial tree: distance from the root by depth, leaves at equal angles."""
-    order, depth = _outward(parents)
+    """Return a radial tree: distance from the root by depth, leaves at equal angles, others between their children."""
+    order = depth_first(parents)
     children = [[child for child in order if parents[child] == joint != child] for joint in range(len(parents))]
-    angle = [0.0] * len(parents)
-    ends = [joint for joint in _walk(children, order[0]) if not children[joint]]
-    for number, joint in enumerate(ends):
-        angle[joint] = 2 * math.pi * number / len(ends) + math.pi / 2
+    depth, angle = [0] * len(parents), [0.0] * len(parents)
+    for joint in order:
+        for child in children[joint]:
+            depth[child] = depth[joint] + 1
+    leaves = [joint for joint in order if not children[joint]]
+    for number, joint in enumerate(leaves):
+        angle[joint] = 2 * math.pi * number / len(leaves) + math.pi / 2
     for joint in reversed(order):
         if children[joint]:
             angle[joint] = sum(angle[child] for child in children[joint]) / len(children[joint])
-    return [
-        (depth[joint] * math.cos(angle[joint]), depth[joint] * math.sin(angle[joint])) for joint in range(len(parents))
-    ]
+    return [(radius * math.cos(turn), radius * math.sin(turn)) for radius, turn in zip(depth, angle, strict=True)]
 
 
-def _outward(parents: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Return joints ordered from the root outward, and their depth in bones by joint."""
-    depth = [0] * len(parents)
-    for joint in range(len(parents)):
-        at = joint
-        while parents[at] != at:
-            depth[joint], at = depth[joint] + 1, parents[at]
-    return sorted(range(len(parents)), key=lambda joint: depth[joint]), depth
-
-
-def _walk(children: Sequence[Sequence[int]], root: int) -> list[int]:
-    """Return all joints in depth-first order."""
-    order, stack = [], [root]
-    while stack:
-        joint = stack.pop()
-        order.append(joint)
-        stack += reversed(children[joint])
+def depth_first(parents: Sequence[int]) -> list[int]:
+    """Return all joints, each after its parent, one branch after the other."""
+    order: list[int] = []
+    waiting = [joint for joint, parent in enumerate(parents) if joint == parent]
+    while waiting:
+        order.append(joint := waiting.pop())
+        waiting += [child for child in reversed(range(len(parents))) if parents[child] == joint != child]
     return order

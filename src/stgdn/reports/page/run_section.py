@@ -11,11 +11,10 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from stgdn.errors import InputError
-from stgdn.reports.fusion.alignment import StreamScores, expect_sound
+from stgdn.reports.fusion.score_fusion import StreamScores, expect_sound
 from stgdn.reports.page.layer_section import layer_content
-from stgdn.runs.folder import CONFIG, LAYERS, METRICS, SCORES, SUMMARY
-from stgdn.runs.layers import last_smoothing
-from stgdn.runs.metrics import read_metrics
+from stgdn.runs.folder import CONFIG, LAYERS, METRICS, SCORES
+from stgdn.runs.metrics import last_smoothing, read_metrics
 from stgdn.runs.recipes import flatten
 from stgdn.runs.result import Result, read_summary
 from stgdn.runs.scores import Scores
@@ -36,26 +35,14 @@ def page_content(
     by measure, `layers` (see `layer_content`), `mistakes` (those of `played`, by folder) and `config` by dotted key.
     Class names and skeletons are stored once, in `classes` and `skeletons`; runs hold their index.
     """
-    classes, skeletons, problems = SharedItems(), SharedItems(), []
-    names = run_names(results)
+    classes: list[list[str]] = []
+    skeletons: list[Content] = []
+    problems: list[str] = []
     runs = [
         _run(result, name, classes, skeletons, problems) | {"mistakes": played.get(result.folder)}
-        for result, name in zip(results, names, strict=True)
+        for result, name in zip(results, run_names(results), strict=True)
     ]
-    return {"runs": runs, "classes": classes.kept, "skeletons": skeletons.kept}, list(dict.fromkeys(problems))
-
-
-class SharedItems:
-    """Hold items that several runs share, each once."""
-
-    def __init__(self) -> None:
-        self.kept: list[Any] = []
-
-    def index(self, item: Any) -> int:  # noqa: ANN401
-        """Return the index of an item; a new item is added."""
-        if item not in self.kept:
-            self.kept.append(item)
-        return self.kept.index(item)
+    return {"runs": runs, "classes": classes, "skeletons": skeletons}, list(dict.fromkeys(problems))
 
 
 def run_names(results: Sequence[Result]) -> list[str]:
@@ -73,7 +60,14 @@ def run_names(results: Sequence[Result]) -> list[str]:
     ]
 
 
-def _run(result: Result, name: str, classes: SharedItems, skeletons: SharedItems, problems: list[str]) -> Content:
+def _index(items: list[Any], item: Any) -> int:  # noqa: ANN401
+    """Return the index of an item; a new item is added."""
+    if item not in items:
+        items.append(item)
+    return items.index(item)
+
+
+def _run(result: Result, name: str, classes: list[list[str]], skeletons: list[Content], problems: list[str]) -> Content:
     def attempt(read: Callable[[Result], Any], nothing: Any) -> Any:  # noqa: ANN401
         try:
             return read(result)
@@ -89,11 +83,11 @@ def _run(result: Result, name: str, classes: SharedItems, skeletons: SharedItems
         "clip_shape": ", ".join(map(str, result.clip_shape)),
         **{key: getattr(result, key) for key in ("data", "synthetic", "model", "stream", "seed", "recipe", "epochs")},
         **{key: getattr(result, key) for key in ("top1", "top5", "parameters", "flops", "command")},
-        "classes": None if scores is None else classes.index(scores.classes.tolist()),
+        "classes": None if scores is None else _index(classes, scores.classes.tolist()),
         "confusion": None if scores is None else _confusion(scores),
         "curves": attempt(_curves, {}),
         "smoothing": attempt(_smoothing, {}),
-        "layers": None if layers is None else layers | {"skeleton": skeletons.index(layers["skeleton"])},
+        "layers": None if layers is None else layers | {"skeleton": _index(skeletons, layers["skeleton"])},
         "config": attempt(_config, {}),
     }
 
@@ -134,7 +128,7 @@ def _rounded(values: Sequence[float] | np.ndarray) -> list[float | None]:
 
 def _smoothing(result: Result) -> Mapping[str, list[float | None]]:
     """Return over-smoothing measures after the last epoch, each by layer."""
-    stored = read_summary(result.folder / SUMMARY).get("smoothing")
+    stored = read_summary(result.folder).get("smoothing")
     if not isinstance(stored, dict):
         return {name: _rounded(values) for name, values in last_smoothing(result.folder / METRICS).items()}
     lists = {str(name): values for name, values in stored.items() if isinstance(values, list)}

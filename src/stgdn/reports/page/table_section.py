@@ -3,9 +3,8 @@
 import re
 from collections.abc import Sequence
 from html import escape
-from itertools import pairwise
 
-from stgdn.reports.tables.cells import NOTHING, Column, columns
+from stgdn.reports.tables.cells import columns, text_rows
 from stgdn.reports.tables.rows import Comparison, Row
 
 LONG = 32  # letters
@@ -34,42 +33,25 @@ def html_table(comparison: Comparison) -> str:
         f'<table id="{escape(comparison.name)}" class="lines"><caption>{escape(comparison.title)}</caption>',
         f'<thead><tr>{head}<th scope="col"></th></tr></thead>',
         "<tbody>",
-        *(_row(row, before, shown, kinds) for before, row in pairwise([None, *comparison.rows]) if row is not None),
-        "</tbody></table></div>",
     ]
-    notes = [*comparison.notes, *comparison.references_by_letter]
-    return "\n".join([*lines, html_list(notes, "notes")])
+    for row, texts, begins_block in text_rows(comparison, shown):
+        cells = "".join(_cell(text, kind) for text, kind in zip(texts, kinds, strict=True))
+        names = row.status.replace(" ", "-") + (" first" if begins_block else "")
+        lines.append(f'<tr class="{names}">{cells}<td>{_commands(row)}</td></tr>')
+    return "\n".join([*lines, "</tbody></table></div>", html_list(comparison.footnotes, "notes")])
 
 
 def html_list(sentences: Sequence[str], kind: str) -> str:
-    """Return sentences as an HTML list; empty without sentences."""
-    items = "".join(f"<li>{_with_code(sentence)}</li>" for sentence in sentences)
+    """Return sentences as an HTML list, words between two ` as code; empty without sentences."""
+    coded = (re.sub("`([^`]*)`", r"<code>\1</code>", escape(sentence)) for sentence in sentences)
+    items = "".join(f"<li>{sentence}</li>" for sentence in coded)
     return f'<ul class="{kind}">{items}</ul>' if items else ""
-
-
-def _with_code(sentence: str) -> str:
-    """Return a sentence as HTML; words between two ` are code."""
-    return re.sub("`([^`]*)`", r"<code>\1</code>", escape(sentence))
-
-
-def _row(row: Row, before: Row | None, shown: Sequence[Column], kinds: Sequence[str]) -> str:
-    cells = "".join(_cell(column.cell(row) or NOTHING, kind) for column, kind in zip(shown, kinds, strict=True))
-    names = " ".join([row.status.replace(" ", "-"), *(["first"] if _begins(row, before) else [])])
-    return f'<tr class="{names}">{cells}<td>{_commands(row)}</td></tr>'
 
 
 def _cell(text: str, kind: str) -> str:
     """Return a cell; a long text may be broken into lines."""
     long = ' class="long"' if len(text) > LONG else ""
     return f"<td{kind or long}>{escape(text)}</td>"
-
-
-def _begins(row: Row, before: Row | None) -> bool:
-    """Return whether a row begins a block of other data, of another recipe or of published methods."""
-    if before is None:
-        return False
-    recipes = before.recipe != row.recipe and None not in (before.recipe, row.recipe)
-    return recipes or before.data != row.data or (before.status == "published") != (row.status == "published")
 
 
 def _commands(row: Row) -> str:

@@ -6,9 +6,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from stgdn.files import replacing
-from stgdn.player import page as player
 from stgdn.player.html_file import HtmlFile
+from stgdn.reports.output_file import save_text
 from stgdn.reports.page.run_section import page_content
 from stgdn.reports.page.table_section import html_list, html_tables
 from stgdn.reports.tables.rows import Comparison
@@ -18,7 +17,6 @@ FEW = 3
 PARTS = ("dom", "data", "colours", "lists", "chart", "heat_map", "skeleton")
 SECTIONS = ("runs", "curves", "smoothing", "classes", "mistakes", "covariances", "layers", "comparison")
 PAGE = HtmlFile.read("stgdn.reports.page", (*PARTS, *SECTIONS, "page"))
-PLAYING = replace(PAGE, frames=(player.PAGE,))
 
 
 def write_page(
@@ -41,23 +39,19 @@ def write_page(
         Sentences about damaged files that are not in `problems`; the page also shows them.
     """
     content, damaged = page_content(runs, played or {})
-    content["player"] = None if played is None else player.frame()
+    file, content["player"] = PAGE, None
+    if played is not None:
+        from stgdn.player import page as player  # brings PyTorch
+
+        file, content["player"] = replace(PAGE, frames=(player.PAGE,)), player.frame()
     new = [sentence for sentence in damaged if not any(known.startswith(sentence) for known in problems)]
-    html = page(content, html_tables(tables), [*problems, *new])
-    with replacing(path) as temporary:
-        temporary.write_text(html, encoding="utf-8")
-    return new
-
-
-def page(content: Mapping[str, Any], tables: str, problems: Sequence[str]) -> str:
-    """Return the page as text."""
     parts = {
         "summary": escape(summary(content["runs"])),
-        "problems": notice(problems),
-        "tables": tables or "<p>No tables were asked for.</p>",
+        "problems": notice([*problems, *new]),
+        "tables": html_tables(tables) or "<p>No tables were asked for.</p>",
     }
-    file = PAGE if content["player"] is None else PLAYING
-    return file.text(content, parts)
+    save_text(file.text(content, parts), path)
+    return new
 
 
 def notice(problems: Sequence[str]) -> str:

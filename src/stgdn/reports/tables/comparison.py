@@ -7,7 +7,7 @@ from stgdn.errors import InputError, choose
 from stgdn.inference.stream_weights import rank
 from stgdn.reports.tables.fused_rows import fused_results
 from stgdn.reports.tables.letter import BASELINE, LETTER, Layout, other_data, other_runs
-from stgdn.reports.tables.published import figure_of, published
+from stgdn.reports.tables.published import PublishedValue, by_metric, published_values, values_of
 from stgdn.reports.tables.rows import Comparison, Row
 from stgdn.runs.result import Result, RunCollection
 
@@ -83,9 +83,9 @@ def _layouts(runs: Runs) -> Iterator[tuple[Layout, list[RowKey]]]:
 def _row_keys(layout: Layout, runs: Runs) -> list[RowKey]:
     """Return the keys of the rows of a table in order: its own networks, then others published or run."""
     keys = [(data, model, stream) for data in layout.data for model in layout.models for stream in layout.streams]
-    for figure in published() if layout.figures else ():
-        if figure.model is not None and figure.data in layout.data and figure.metric != "gain":
-            keys.append((figure.data, figure.model, figure.stream))
+    for value in published_values() if layout.others else ():
+        if value.model is not None and value.data in layout.data and value.metric != "gain":
+            keys.append((value.data, value.model, value.stream))
     keys += [row_key for row_key in runs if layout.everything and row_key[0] in layout.data]
     return _ordered(layout, keys)
 
@@ -112,7 +112,7 @@ def _comparison(layout: Layout, row_keys: Sequence[RowKey], runs: Runs, collecti
         recipes = list(dict.fromkeys(row.recipe for row in own if row.recipe is not None))
         if len(recipes) > 1:
             own.sort(key=lambda row: recipes.index(row.recipe) if row.recipe is not None else len(recipes))
-        rows += [*own, *(_only_published(data) if layout.figures else ())]
+        rows += [*own, *(_only_published(data) if layout.others else ())]
     return Comparison(layout.name, layout.title, tuple(rows))
 
 
@@ -121,16 +121,10 @@ def _rows(
 ) -> Iterator[Row]:
     """Yield a row for every recipe, or one row without results."""
     data, model, stream = row_key
-    row = Row(
-        data,
-        synthetic,
-        model,
-        stream,
-        statuses.get(row_key, "not run"),
-        published=figure_of(model, data, stream, "top1"),
-        published5=figure_of(model, data, stream, "top5"),
-        published_gain=figure_of(model, data, stream, "gain") if gains else None,
-    )
+    published = values_of(model, data, stream)
+    if not gains:
+        published.pop("gain", None)
+    row = Row(data, synthetic, model, stream, statuses.get(row_key, "not run"), published=published)
     if row_key not in runs:
         yield row
     for recipe, results in runs.get(row_key, {}).items():
@@ -140,18 +134,19 @@ def _rows(
 
 def _only_published(data: str) -> Iterator[Row]:
     """Yield rows of methods that are not in this suite."""
-    figures = [figure for figure in published() if figure.model is None and figure.data == data]
-    for method, stream in dict.fromkeys((figure.method, figure.stream) for figure in figures):
-        metrics = {figure.metric: figure for figure in figures if (figure.method, figure.stream) == (method, stream)}
-        top1, top5 = metrics.get("top1"), metrics.get("top5")
-        yield Row(data, False, method, stream, "published", published=top1, published5=top5)
+    methods: dict[tuple[str, str], list[PublishedValue]] = {}
+    for value in published_values():
+        if value.model is None and value.data == data:
+            methods.setdefault((value.method, value.stream), []).append(value)
+    for (method, stream), values in methods.items():
+        yield Row(data, False, method, stream, "published", published=by_metric(values))
 
 
 def _kept(comparisons: Sequence[Comparison], only: Mapping[str, str], missing: bool) -> list[Comparison]:
     """Return the tables with the selected rows; empty tables are left out.
 
     Raises:
-        InputError: an entry of `only` that no row has, or no row that matches all entries.
+        InputError: no row matches all entries of `only`.
     """
     columns = {"data": "data", "model": "method", "stream": "stream", "recipe": "recipe"}
     for key, value in only.items():
@@ -171,11 +166,11 @@ def _kept(comparisons: Sequence[Comparison], only: Mapping[str, str], missing: b
 def _annotated(comparison: Comparison, layout: Layout, collection: RunCollection) -> Comparison:
     """Return the table with the notes below it."""
     rows, notes = comparison.rows, []
-    if comparison.synthetic:
+    if any(row.synthetic for row in rows):
         notes.append("Synthetic people show nobody who exists; do not compare these values with results on other data.")
     if len(comparison.recipes) > 1:
         notes.append(f"Several recipes ({', '.join(comparison.recipes)}): compare rows of one recipe only.")
-    if any(row.results and row.figures and not row.same_recipe for row in rows):
+    if any(row.results and row.published and not row.same_recipe for row in rows):
         notes.append("† The published figure was got by another recipe than the run.")
     lacking = dict.fromkeys(row.method for row in rows if row.status == "not run" and row.method in layout.models)
     if lacking:

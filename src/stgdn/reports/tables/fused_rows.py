@@ -9,11 +9,11 @@ from typing import Any
 from stgdn.data.batches.settings import STREAMS
 from stgdn.errors import InputError
 from stgdn.inference.stream_weights import rank
-from stgdn.reports.fusion.alignment import load_stream
 from stgdn.reports.fusion.fusion_files import fusion_command
-from stgdn.reports.fusion.score_fusion import fuse
+from stgdn.reports.fusion.score_fusion import StreamScores, fuse
 from stgdn.runs.folder import FUSION, SCORES
 from stgdn.runs.result import Result, RunCollection, check_summary, read_json
+from stgdn.runs.scores import Scores
 
 COMBINATIONS = (("joint", "bone"), STREAMS)
 WRITTEN, COMPUTED = "by src/fuse.py", "by this report, from the runs' scores"
@@ -97,15 +97,10 @@ def _combinations(results: Sequence[Result]) -> Iterator[list[Result]]:
 
 
 def _compute_fusion(parts: Sequence[Result]) -> Result:
-    """Fuse streams with the default weights.
-
-    Raises:
-        InputError: a file of scores is missing or damaged, or clips differ.
-    """
-    fusion = fuse([load_stream(part.folder / SCORES, str(part.folder)) for part in parts])
-    return replace(
-        _merge_runs(parts), top1=fusion.top1, top5=fusion.top5, command=fusion_command(fusion), origin=COMPUTED
-    )
+    """Fuse streams with the default weights."""
+    fusion = fuse([StreamScores(Scores.load(part.folder / SCORES), str(part.folder)) for part in parts])
+    accuracies = {"top1": fusion.scores.top1, "top5": fusion.scores.top5}
+    return replace(_merge_runs(parts), **accuracies, command=fusion_command(fusion), origin=COMPUTED)
 
 
 def _merge_runs(parts: Sequence[Result]) -> Result:

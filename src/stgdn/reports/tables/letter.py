@@ -10,29 +10,17 @@ TRIO = (*PAIR, "joint+bone")
 
 @dataclass(frozen=True)
 class Layout:
-    """Describe the rows of a table.
+    """Describe the rows of a table."""
 
-    Attributes:
-        name: `table1`, ... or the name of the data.
-        title: of the table.
-        data: names of the data.
-        models: networks with a row even without a run.
-        streams: streams of each network with a row even without a run.
-        command: that runs all rows.
-        figures: whether to add values published for other networks on these data.
-        gains: whether to compare with the letter's baseline of seven layers.
-        everything: whether to add all other runs on these data.
-    """
-
-    name: str
+    name: str  # `table1`, ... or the name of the data
     title: str
     data: tuple[str, ...]
-    models: tuple[str, ...]
-    streams: tuple[str, ...]
-    command: str
-    figures: bool = True
-    gains: bool = False
-    everything: bool = False
+    models: tuple[str, ...]  # networks with a row even without a run
+    streams: tuple[str, ...]  # of each of these networks
+    command: str  # that runs all rows
+    others: bool = True  # whether to add values published for other networks on these data
+    gains: bool = False  # whether to compare with the letter's baseline of seven layers
+    everything: bool = False  # whether to add all other runs on these data
 
 
 def _table(number: int, title: str, *data: str) -> Layout:
@@ -48,7 +36,7 @@ LETTER = (
         ABLATION,
         PAIR,
         "python src/train.py experiment=table1",
-        figures=False,
+        others=False,
         gains=True,
     ),
     _table(2, "Table II, NTU RGB+D 60 cross-subject and cross-view", "ntu60_xsub", "ntu60_xview"),
@@ -65,4 +53,4 @@ def other_data(data: str) -> Layout:
 
 def other_runs(data: tuple[str, ...]) -> Layout:
     """Return the table of runs on the letter's data that are in none of its tables."""
-    return Layout("other", "Other runs on the letter's data", data, (), (), "", figures=False, gains=True)
+    return Layout("other", "Other runs on the letter's data", data, (), (), "", others=False, gains=True)

@@ -1,38 +1,29 @@
 """Published values, each with its source, from `published.csv` beside this file."""
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
+
+METRICS = ("top1", "top5", "gain")  # accuracies in per cent, and points of top-1 over the letter's baseline `agcn_7l`
 
 
 @dataclass(frozen=True)
-class Figure:
-    """Hold a published value.
+class PublishedValue:
+    """Hold a published value: a line of the file."""
 
-    Attributes:
-        method: as its authors call it.
-        model: this suite's name of the same network; None if it has none.
-        year: of publication.
-        data: this suite's name of data set and protocol, such as `ntu60_xsub`.
-        stream: `joint`, `joint+bone`, `4 streams`, ...
-        metric: `top1` or `top5`, in per cent, or `gain`, points of top-1 over the letter's baseline `agcn_7l`.
-        value: the number.
-        recipe: `letter`, or `own` for that of the method's authors.
-        source: paper or repository.
-        note: remark on the value; may be empty.
-    """
-
-    method: str
-    model: str | None
-    year: int
-    data: str
-    stream: str
-    metric: str
+    method: str  # as its authors call it
+    model: str | None  # this suite's name of the same network; None if it has none
+    year: int  # of publication
+    data: str  # this suite's name of data set and protocol, such as `ntu60_xsub`
+    stream: str  # `joint`, `joint+bone`, `4 streams`, ...
+    metric: str  # one of `METRICS`
     value: float
-    recipe: str
-    source: str
-    note: str
+    recipe: str  # `letter`, or `own` for that of the method's authors
+    source: str  # paper or repository
+    note: str  # remark on the value; may be empty
 
     @property
     def reference(self) -> str:
@@ -41,30 +32,23 @@ class Figure:
 
 
 @cache
-def published() -> tuple[Figure, ...]:
+def published_values() -> tuple[PublishedValue, ...]:
     """Read all published values, oldest methods first."""
     text = files("stgdn.reports.tables").joinpath("published.csv").read_text(encoding="utf-8")
-    figures = [_figure(row) for row in csv.DictReader(text.splitlines())]
-    return tuple(sorted(figures, key=lambda figure: figure.year))
+    values = []
+    for line in csv.DictReader(text.splitlines()):
+        entries: dict[str, Any] = dict(line)
+        entries |= {"model": line["model"] or None, "year": int(line["year"]), "value": float(line["value"])}
+        values.append(PublishedValue(**entries))
+    return tuple(sorted(values, key=lambda value: value.year))
 
 
-def figure_of(model: str | None, data: str, stream: str, metric: str) -> Figure | None:
-    """Return the published value of one of this suite's networks; None if there is none."""
-    wanted = (model, data, stream, metric)
-    matching = (figure for figure in published() if (figure.model, figure.data, figure.stream, figure.metric) == wanted)
-    return next(matching, None) if model is not None else None
+def values_of(model: str, data: str, stream: str) -> dict[str, PublishedValue]:
+    """Return the published values of one of this suite's networks by metric."""
+    wanted = (model, data, stream)
+    return by_metric(value for value in published_values() if (value.model, value.data, value.stream) == wanted)
 
 
-def _figure(row: dict[str, str]) -> Figure:
-    return Figure(
-        method=row["method"],
-        model=row["model"] or None,
-        year=int(row["year"]),
-        data=row["data"],
-        stream=row["stream"],
-        metric=row["metric"],
-        value=float(row["value"]),
-        recipe=row["recipe"],
-        source=row["source"],
-        note=row["note"],
-    )
+def by_metric(values: Iterable[PublishedValue]) -> dict[str, PublishedValue]:
+    """Return values of one method on one stream by metric, in the order of `METRICS`."""
+    return {value.metric: value for value in sorted(values, key=lambda value: METRICS.index(value.metric))}

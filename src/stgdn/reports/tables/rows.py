@@ -1,19 +1,16 @@
 """Rows and tables of a comparison of runs with published values; other modules write them to files."""
 
 import statistics
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from stgdn.reports.tables.published import Figure
+from stgdn.reports.tables.published import PublishedValue
 from stgdn.runs.result import Result
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Hold a value over seeds.
-
-    Attributes:
-        values: one per seed.
-    """
+    """Hold a value over seeds, one entry per seed."""
 
     values: tuple[float, ...]
 
@@ -30,32 +27,18 @@ class Spread:
 
 @dataclass(frozen=True)
 class Row:
-    """Hold all seeds of a network on one stream of one data set by one recipe, or published values of a method.
-
-    Attributes:
-        data: name of the data.
-        synthetic: whether the data are synthetic.
-        method: the network's name here, or as its authors call it.
-        stream: `joint`, `joint+bone`, ...
-        status: `run`; `not run`, `unfinished` or `damaged` for a network of this suite without a result; `published`
-            for a method that is not in this suite.
-        results: finished runs, one per seed.
-        published: published top-1.
-        published5: published top-5.
-        published_gain: published gain of top-1 over the letter's baseline.
-        baseline: runs of the letter's baseline on the same data and stream by the same recipe, one per seed.
-    """
+    """Hold all seeds of a network on one stream of one data set by one recipe, or published values of a method."""
 
     data: str
     synthetic: bool
-    method: str
-    stream: str
+    method: str  # the network's name here, or as its authors call it
+    stream: str  # `joint`, `joint+bone`, ...
+    # `run`; `not run`, `unfinished` or `damaged` for a network of this suite without a result; `published` for a method
+    # that is not in this suite
     status: str
-    results: tuple[Result, ...] = ()
-    published: Figure | None = None
-    published5: Figure | None = None
-    published_gain: Figure | None = None
-    baseline: tuple[Result, ...] = ()
+    results: tuple[Result, ...] = ()  # finished runs, one per seed
+    published: Mapping[str, PublishedValue] = field(default_factory=dict)  # by metric
+    baseline: tuple[Result, ...] = ()  # the letter's baseline on the same data and stream by the same recipe
 
     @property
     def first(self) -> Result | None:
@@ -63,51 +46,28 @@ class Row:
         return self.results[0] if self.results else None
 
     @property
-    def seeds(self) -> tuple[int, ...]:
-        """Return the seeds of the runs."""
-        return tuple(result.seed for result in self.results)
-
-    @property
     def recipe(self) -> str | None:
         """Return the recipe of the runs."""
         return self.first.recipe if self.first else None
 
-    @property
-    def top1(self) -> Spread | None:
-        """Return test top-1 of the last epoch, in per cent."""
-        return Spread(tuple(result.top1 for result in self.results)) if self.results else None
+    def spread(self, metric: str) -> Spread | None:
+        """Return test top-1 or top-5 of the last epoch in per cent, or the gain over the baseline of the same seeds."""
+        if metric == "gain":
+            theirs = {result.seed: result.top1 for result in self.baseline}
+            values = [result.top1 - theirs[result.seed] for result in self.results if result.seed in theirs]
+        else:
+            values = [getattr(result, metric) for result in self.results]
+        return Spread(tuple(values)) if values and None not in values else None
 
-    @property
-    def top5(self) -> Spread | None:
-        """Return test top-5 of the last epoch, in per cent."""
-        values = [result.top5 for result in self.results if result.top5 is not None]
-        return Spread(tuple(values)) if values and len(values) == len(self.results) else None
-
-    @property
-    def difference(self) -> float | None:
-        """Return top-1 of the runs minus published top-1."""
-        return self.top1.mean - self.published.value if self.top1 and self.published else None
-
-    @property
-    def difference5(self) -> float | None:
-        """Return top-5 of the runs minus published top-5."""
-        return self.top5.mean - self.published5.value if self.top5 and self.published5 else None
-
-    @property
-    def gain(self) -> Spread | None:
-        """Return the gain of top-1 over the baseline of the same seeds; None without such runs."""
-        theirs = {result.seed: result.top1 for result in self.baseline}
-        values = [result.top1 - theirs[result.seed] for result in self.results if result.seed in theirs]
-        return Spread(tuple(values)) if values else None
+    def difference(self, metric: str) -> float | None:
+        """Return the mean over the runs minus the published value."""
+        ours, published = self.spread(metric), self.published.get(metric)
+        return ours.mean - published.value if ours and published else None
 
     @property
     def same_recipe(self) -> bool:
         """Return whether the published values were obtained by the recipe of the runs, as far as known."""
-        return all(
-            figure.recipe == self.recipe
-            for figure in (self.published, self.published5, self.published_gain)
-            if figure is not None
-        )
+        return all(value.recipe == self.recipe for value in self.published.values())
 
     @property
     def origin(self) -> str:
@@ -119,27 +79,15 @@ class Row:
         """Return the exact command of every run that has stored it."""
         return tuple(result.command for result in self.results if result.command is not None)
 
-    @property
-    def figures(self) -> tuple[Figure, ...]:
-        """Return all published values of the row."""
-        return tuple(value for value in (self.published, self.published5, self.published_gain) if value is not None)
-
 
 @dataclass(frozen=True)
 class Comparison:
-    """Hold a table.
+    """Hold a table."""
 
-    Attributes:
-        name: `table1`, ... as the letter numbers them, the name of other data, or `other`.
-        title: of the table.
-        rows: those of one recipe one after the other.
-        notes: sentences below the table.
-    """
-
-    name: str
+    name: str  # `table1`, ... as the letter numbers them, the name of other data, or `other`
     title: str
-    rows: tuple[Row, ...]
-    notes: tuple[str, ...] = ()
+    rows: tuple[Row, ...]  # those of one recipe one after the other
+    notes: tuple[str, ...] = ()  # sentences below the table
 
     @property
     def recipes(self) -> tuple[str, ...]:
@@ -147,20 +95,16 @@ class Comparison:
         return tuple(dict.fromkeys(row.recipe for row in self.rows if row.recipe is not None))
 
     @property
-    def synthetic(self) -> bool:
-        """Return whether any row is on synthetic data."""
-        return any(row.synthetic for row in self.rows)
+    def references(self) -> dict[str, str]:
+        """Return the sources of the published values in order, each with its letter."""
+        sources = dict.fromkeys(value.reference for row in self.rows for value in row.published.values())
+        return {source: letter(index) for index, source in enumerate(sources)}
 
     @property
-    def references(self) -> tuple[str, ...]:
-        """Return the sources of the published values in order."""
-        return tuple(dict.fromkeys(figure.reference for row in self.rows for figure in row.figures))
-
-    @property
-    def references_by_letter(self) -> tuple[str, ...]:
-        """Return the sources of published values by letter in one paragraph; empty without published values."""
-        sources = [f"[{letter(index)}] {reference}" for index, reference in enumerate(self.references)]
-        return (f"Published: {'; '.join(sources)}.",) if sources else ()
+    def footnotes(self) -> list[str]:
+        """Return the notes, then the sources of published values by letter in one paragraph, if there are any."""
+        sources = "; ".join(f"[{letter}] {source}" for source, letter in self.references.items())
+        return [*self.notes, *([f"Published: {sources}."] if sources else [])]
 
 
 def letter(index: int) -> str:

@@ -1,0 +1,100 @@
+"""Networks from a user's file. Loading one runs the Python code in it, as importing any package does."""
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from stgdn.errors import InputError, choose
+
+
+def split(place: str) -> tuple[Path, str]:
+    """Return the file and the class of `PATH:CLASS`."""
+    path, _, name = place.rpartition(":")
+    if not path or not name.isidentifier():
+        raise InputError(f"module={place} is not PATH:CLASS: give something like module=../other/model.py:Model")
+    return Path(path), name
+
+
+def load(place: str, options: Mapping[str, Any]) -> nn.Module:
+    """Make an object of the class at `PATH:CLASS`.
+
+    The code can import from its folder and the one above, before all others. What it has imported from there is
+    forgotten afterwards, since another repository may have files of the same names.
+
+    Raises:
+        InputError: no such file or class, code that fails, or options that the class does not take.
+    """
+    path, name = split(place)
+    if not path.is_file():
+        raise InputError(f"module={place}: there is no file {path}; give the path of a Python file, then :CLASS")
+    with _importing_from(path.resolve().parent, path.resolve().parent.parent):
+        kind = _network_class(path.resolve(), name)
+        try:
+            return kind(**options)
+        except Exception as error:
+            signature = inspect.signature(kind.__init__).replace(return_annotation=inspect.Signature.empty)
+            raise InputError(
+                f"{name} of {path} cannot be made with module_options={dict(options)}: {_reason(error)}; it takes "
+                f"{name}{signature}"
+            ) from None
+
+
+def _network_class(path: Path, name: str) -> type[nn.Module]:
+    spec = importlib.util.spec_from_file_location(f"user_module_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"{path} is no Python file: its name must end in .py")
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise InputError(f"{path} cannot be imported: {_reason(error)}") from None
+    kinds = {key: kind for key, kind in vars(module).items() if isinstance(kind, type) and issubclass(kind, nn.Module)}
+    return kinds[choose(name, kinds, f"network class of {path}")]
+
+
+@contextmanager
+def _importing_from(*folders: Path) -> Iterator[None]:
+    """Import from these folders before all others, and forget afterwards what was imported from them."""
+    modules, paths = set(sys.modules), list(sys.path)
+    sys.path[:0] = map(str, folders)
+    try:
+        yield
+    finally:
+        sys.path[:] = paths
+        for name in set(sys.modules) - modules:
+            file = getattr(sys.modules[name], "__file__", None)
+            if file is not None and any(Path(file).is_relative_to(folder) for folder in folders):
+                del sys.modules[name]
+
+
+def check(module: nn.Module, name: str, clips: Tensor, classes: int) -> None:
+    """Check that a network maps clips (N, C, T, V, M) to scores (N, classes).
+
+    Raises:
+        InputError: it fails, or gives something else.
+    """
+    try:
+        with torch.no_grad():
+            scores = module.eval()(clips)
+    except Exception as error:
+        raise InputError(
+            f"{name} fails on clips (N, C, T, V, M) = {tuple(clips.shape)}: {_reason(error)}; build it for them with "
+            "module_options, or set frames and overrides as it needs them"
+        ) from None
+    found = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+    if found != (len(clips), classes):
+        raise InputError(
+            f"{name} gives {found} for {len(clips)} clips where (N, classes) = {(len(clips), classes)} is needed: "
+            f"build it for {classes} classes with module_options, or wrap it in a class that returns the scores alone"
+        )
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0].removesuffix(": ")

@@ -1,0 +1,80 @@
+"""Two finished runs on the same data, and names of them and of their figure."""
+
+import re
+from pathlib import Path
+
+from omegaconf import ListConfig
+
+from stgdn.errors import InputError
+from stgdn.files import file_name
+from stgdn.runs.result import Result, read_result
+from stgdn.runs.run import Run
+
+SHARED_DATA_OPTIONS = ("name", "protocol", "stream", "input_layout")  # of `data`, in both runs
+
+Pair = list[tuple[Run, Result]]
+
+
+def open_pair(folders: object, data_root: str | None = None) -> Pair:
+    """Open two finished runs; `data_root` is the new folder of the data, if it has moved.
+
+    Raises:
+        InputError: not two folders, an unfinished run, or runs of different data.
+    """
+    given = [str(folder) for folder in folders] if isinstance(folders, ListConfig | list | tuple) else [str(folders)]
+    if len(given) != 2 or len({Path(folder).resolve() for folder in given}) != 2:
+        raise InputError(f"runs={','.join(given)} is not two runs: give two folders, runs=[A,B]")
+    pair = []
+    for folder in given:
+        run = Run.open(folder, data_root)
+        if not run.finished:
+            raise InputError(f"{folder} holds an unfinished run: go on with its command and resume=true")
+        pair.append((run, read_result(run.folder)))
+    first, second = (run.config.data for run, _ in pair)
+    for key in SHARED_DATA_OPTIONS:
+        if first.get(key) != second.get(key):
+            raise InputError(
+                f"the runs saw different data (data.{key}={first.get(key)} and {second.get(key)}): "
+                "give two that differ in their network only"
+            )
+    return pair
+
+
+def names(pair: Pair) -> list[str]:
+    """Return different short names of the runs: their networks, else with recipe and seed, else their folders."""
+    results = [result for _, result in pair]
+    for candidates in (
+        [result.model for result in results],
+        [f"{result.model} {result.recipe} seed{result.seed}" for result in results],
+    ):
+        if len(set(candidates)) == len(candidates):
+            return candidates
+    return [str(result.folder) for result in results]
+
+
+def title(pair: Pair, chosen: str) -> str:
+    """Return the title of the picture of a class: data, stream, class; synthetic data are marked."""
+    result = pair[0][1]
+    synthetic = " (synthetic people)" if result.synthetic else ""
+    return (
+        f"{result.data}{synthetic}, stream {result.stream}, class '{chosen}': joints at the last graph layer, by t-SNE"
+    )
+
+
+def differences(pair: Pair) -> list[str]:
+    """Return all differences of two runs except their networks: `optimizer.lr 0.1 and 0.05`."""
+    first, second = (result.settings for _, result in pair)
+    return [
+        f"{key} {first[key]} and {second[key]}"
+        for key in sorted(first.keys() & second.keys())
+        if not key.startswith("model.") and first[key] != second[key]
+    ]
+
+
+def default_path(outputs: str, pair: Pair, chosen: str, suffix: str) -> Path:
+    """Return the default path of the picture, OUTPUTS/DATA/figure2/STREAM-CLASS-RUN-RUN, and create its folder."""
+    result = pair[0][1]
+    words = [result.stream, chosen, *(f"{part.model}-seed{part.seed}" for _, part in pair)]
+    folder = Path(outputs) / file_name(result.data, "data") / "figure2"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / (re.sub(r"[^\w.-]+", "_", "-".join(words)) + suffix)

@@ -1,0 +1,177 @@
+r"""Comparisons as Markdown, LaTeX (for `\input`, with booktabs and graphicx) and CSV, and files of them."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from stgdn.errors import InputError
+from stgdn.files import around, marks
+from stgdn.reports.output_file import output_path, save_text
+from stgdn.reports.tables.cells import CAPTION, columns, commands, text_rows
+from stgdn.reports.tables.rows import Comparison, Row
+
+SECTION = "results"  # of a Markdown file, between two marks
+SPECIAL = {  # characters in LaTeX
+    "\\": r"\textbackslash{}",
+    **{letter: f"\\{letter}" for letter in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "[": "{[}",  # behind a \\ it would be read as a distance
+    "±": r"$\pm$",
+    "†": r"$^\dagger$",
+    "–": "--",
+    "−": "$-$",
+    "`": "",
+}
+RECORD: dict[str, Callable[[Row], object]] = {  # columns of the CSV
+    "data": lambda row: row.data,
+    "synthetic": lambda row: row.synthetic,
+    "network": lambda row: row.method,
+    "stream": lambda row: row.stream,
+    "status": lambda row: row.status,
+    "recipe": lambda row: row.recipe,
+    "epochs": lambda row: row.first and row.first.epochs,
+    "seeds": lambda row: _joined(result.seed for result in row.results),
+    "top1": lambda row: _mean(row, "top1"),
+    "top1_deviation": lambda row: _deviation(row, "top1"),
+    "published": lambda row: _published(row, "top1"),
+    "difference": lambda row: row.difference("top1"),
+    "top5": lambda row: _mean(row, "top5"),
+    "top5_deviation": lambda row: _deviation(row, "top5"),
+    "published_top5": lambda row: _published(row, "top5"),
+    "difference_top5": lambda row: row.difference("top5"),
+    "gain": lambda row: _mean(row, "gain"),
+    "published_gain": lambda row: _published(row, "gain"),
+    "published_by_the_same_recipe": lambda row: row.same_recipe if row.results and row.published else None,
+    "published_source": lambda row: _joined(value.source for value in row.published.values()),
+    "published_note": lambda row: _joined(value.note for value in row.published.values() if value.note),
+    "parameters": lambda row: row.first and row.first.parameters,
+    "flops": lambda row: row.first and row.first.flops,
+    "clip_shape": lambda row: row.first and "x".join(map(str, row.first.clip_shape)),
+    "origin": lambda row: row.origin,
+    "commands": lambda row: "; ".join(row.commands),
+    "folders": lambda row: _joined(result.folder for result in row.results),
+}
+# What a file begins with that may be replaced.
+HEADS = {".tex": r"% Written by src/report.py. \usepackage{booktabs,graphicx}", ".csv": ",".join(["table", *RECORD])}
+
+
+def check_target(write: str | None) -> Path | None:
+    """Check the output path before tables are computed; None if no file was requested.
+
+    Raises:
+        InputError: an existing file that tables may not replace.
+    """
+    path = output_path(write, "write", (".md", *HEADS))
+    if path is None or not path.exists():
+        return path
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is no text file: give write= another name") from None
+    suffix = path.suffix.lower()
+    if suffix == ".md":
+        around(path, SECTION)
+    elif not text.startswith(HEADS[suffix]):
+        raise InputError(f"{path} was not written by src/report.py: give write= another name, or remove that file")
+    return path
+
+
+def write_tables(path: Path, comparisons: Sequence[Comparison]) -> None:
+    """Write a file that `check_target` allows; in an existing Markdown file only the part between the marks."""
+    suffix = path.suffix.lower()
+    if suffix == ".md":
+        before, after = around(path, SECTION) if path.exists() else (f"{mark}\n" for mark in marks(SECTION))
+        text = f"{before}{as_markdown(comparisons)}\n{after}"
+    else:
+        text = as_latex(comparisons) if suffix == ".tex" else as_csv(comparisons)
+    save_text(text, path)
+
+
+def as_markdown(comparisons: Sequence[Comparison]) -> str:
+    """Return all tables, each with notes, sources of published values and the command of every row."""
+    return "\n\n".join(map(_markdown_table, comparisons))
+
+
+def _markdown_table(comparison: Comparison) -> str:
+    shown = columns(comparison)
+    lines = [
+        f"**{comparison.title}.** {CAPTION}",
+        "",
+        f"| # | {' | '.join(column.heading for column in shown)} |",
+        "|---|" + "".join("---:|" if column.right else "---|" for column in shown),
+    ]
+    made = []
+    for number, (row, cells, _) in enumerate(text_rows(comparison, shown), 1):
+        escaped = [cell.replace("|", "\\|") for cell in cells]
+        lines.append(f"| {number} | {' | '.join(escaped)} |")
+        made += [f"- row {number}: {commands(row)}"] if row.results else []
+    for note in comparison.footnotes:
+        lines += ["", note]
+    return "\n".join([*lines, *(["", *made] if made else [])])
+
+
+def as_latex(comparisons: Sequence[Comparison]) -> str:
+    """Return all tables; the command of a row is a comment before it."""
+    return "\n\n".join([HEADS[".tex"], *map(_latex_table, comparisons)]) + "\n"
+
+
+def escape(text: str) -> str:
+    """Escape text for LaTeX."""
+    return "".join(SPECIAL.get(letter, letter) for letter in text)
+
+
+def _latex_table(comparison: Comparison) -> str:
+    shown = columns(comparison)
+    lines = [
+        r"\begin{table*}",
+        rf"\caption{{{escape(comparison.title)}. {CAPTION}}}",
+        rf"\label{{tab:{re.sub('[^a-zA-Z0-9]', '-', comparison.name)}}}",
+        r"\centering\small",
+        r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",
+        rf"\begin{{tabular}}{{@{{}}{''.join('r' if column.right else 'l' for column in shown)}@{{}}}}",
+        r"\toprule",
+        " & ".join(escape(column.heading) for column in shown) + r" \\",
+        r"\midrule",
+    ]
+    for row, cells, begins_block in text_rows(comparison, shown):
+        lines += [r"\midrule"] if begins_block else []
+        lines += [f"% {commands(row)}"] if row.results else []
+        lines.append(" & ".join(map(escape, cells)) + r" \\")
+    lines += [r"\bottomrule", r"\end{tabular}}"]
+    if notes := comparison.footnotes:
+        lines.append(rf"\par\smallskip\footnotesize {' '.join(map(escape, notes))}")
+    return "\n".join([*lines, r"\end{table*}"])
+
+
+def as_csv(comparisons: Sequence[Comparison]) -> str:
+    """Return all known values of all rows of all tables under one heading, with all digits; unknown ones are empty."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["table", *RECORD])
+    for comparison in comparisons:
+        writer.writerows([comparison.name, *(entry(row) for entry in RECORD.values())] for row in comparison.rows)
+    return file.getvalue()
+
+
+def _mean(row: Row, metric: str) -> float | None:
+    spread = row.spread(metric)
+    return spread and spread.mean
+
+
+def _deviation(row: Row, metric: str) -> float | None:
+    spread = row.spread(metric)
+    return spread and spread.deviation
+
+
+def _published(row: Row, metric: str) -> float | None:
+    return row.published[metric].value if metric in row.published else None
+
+
+def _joined(values: Iterable[object]) -> str:
+    """Join several values in one entry, each once."""
+    return "; ".join(dict.fromkeys(map(str, values)))
