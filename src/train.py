@@ -21,7 +21,7 @@ def main(config: DictConfig) -> float:
         return run.objective()
     from stgdn.data.build import build_data
 
-    data = build_data(config, own=True)
+    data = build_data(config)
     from stgdn.reports.run_report import print_start, report_run
     from stgdn.training.fit import fit, interruptible, leave_process_group
     from stgdn.training.profiling import profile_summary

@@ -127,7 +127,7 @@ def test_own_layout() -> None:
 
 @layouts
 def test_a_layout_comes_back_from_plain_data(skeleton: Layout) -> None:
-    assert layout(plain(skeleton)) == skeleton
+    assert layout(plain(skeleton)) == layout(skeleton) == skeleton
     renamed = replace(skeleton, name="mine")
     again = layout(json.loads(json.dumps(plain(renamed))))
     assert set(again.bones) == set(renamed.bones)

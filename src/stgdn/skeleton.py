@@ -151,12 +151,14 @@ COCO17 = Layout(
 LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (NTU25, OPENPOSE18, KINECT20, COCO17)}
 
 
-def layout(given: str | Mapping[str, Any]) -> Layout:
-    """Return the layout of that name, or the one that a mapping defines, see `define`.
+def layout(given: str | Mapping[str, Any] | Layout) -> Layout:
+    """Return the layout of that name, the one that a mapping defines, see `define`, or the given one itself.
 
     Raises:
         InputError: no such layout (the sentence lists those there are), or a definition that is not a skeleton.
     """
+    if isinstance(given, Layout):
+        return given
     return define(given) if isinstance(given, Mapping) else LAYOUTS[choose(given, LAYOUTS, "joint layout")]
 
 

@@ -6,7 +6,8 @@ import lightning
 import torch
 from torch import Tensor
 
-from stgdn.data.batches.datamodule import Batch, SkeletonData
+from stgdn.data.batches.datamodule import SkeletonData
+from stgdn.data.batches.epochs import Batch
 
 
 class EpochRecorder(lightning.LightningModule):

@@ -10,7 +10,7 @@ from tests.data.clips import clips
 from stgdn.data.batches.gather import Poses
 from stgdn.data.batches.random_numbers import Purpose, derive_numbers
 from stgdn.data.batches.settings import ClipSettings
-from stgdn.data.batches.views import CAMERA
+from stgdn.data.batches.transforms import CAMERA
 from stgdn.data.clip import Clip
 from stgdn.skeleton import NTU25, Layout
 

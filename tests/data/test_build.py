@@ -1,6 +1,7 @@
 """From the configs people choose to stores and batches."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -16,11 +17,13 @@ from tests.data.clips import clip, header
 
 import stgdn.cli.entry  # noqa: F401 (registers a resolver that the configs use)
 from stgdn.data import build as building
+from stgdn.data.baseline import trivial_accuracy
 from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.data.batches.transforms import ClipSettings
-from stgdn.data.build import build_data, clip_settings, open_store, prepare_data, summary, trivial_accuracy
+from stgdn.data.build import build_data, clip_settings, open_store, prepare_data, stored_data
 from stgdn.data.clip import Clip, Reader
 from stgdn.data.protocols import PROTOCOLS, Protocol
+from stgdn.data.store.description import summary
 from stgdn.data.store.store import Header, Store
 from stgdn.data.store.writer import StoreWriter
 from stgdn.data.synthetic.demo_set import write_demo
@@ -198,11 +201,11 @@ class TestBuildData:
 
     def test_of_another_store(self, tmp_path: Path) -> None:
         config = composed("data=pyskl", f"data.store={tmp_path}/none", "data.num_classes=10", "data.sampling=resize")
-        data = build_data(config, str(nw_ucla(tmp_path / "store")), "nw_ucla_xview")
+        data = stored_data(config, str(nw_ucla(tmp_path / "store")), "nw_ucla_xview")
         (first, *_) = data.test_dataloader()
         assert first["clips"].shape == (3, 3, 300, 17, 2)
         with pytest.raises(InputError, match=r"has 9 classes and the network was trained for 10 of pyskl"):
-            build_data(config, str(nw_ucla(tmp_path / "nine", classes=9)))
+            stored_data(config, str(nw_ucla(tmp_path / "nine", classes=9)))
 
     @pytest.mark.parametrize(
         ("options", "sentence"),
@@ -228,11 +231,28 @@ class TestBuildData:
             building, "write_demo", partial(write_demo, subjects=(1, 3), replications=1, actions=(1, 6))
         )
         options = ("data=demo", f"data_root={tmp_path}", "data.reader.actions=[1,6]", "data.num_classes=2")
-        data = build_data(composed(*options), own=True)
+        data = build_data(composed(*options))
         assert data.store.header.synthetic
         assert {split: len(chosen) for split, chosen in data.splits.items()} == {"train": 6, "holdout": 0, "test": 6}
         monkeypatch.delattr(building, "write_demo")
-        assert len(build_data(composed(*options), own=True).store) == 12
+        assert len(build_data(composed(*options)).store) == 12
+
+    def test_processes_that_begin_together_prepare_the_demo_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        written: list[Path] = []
+
+        def write(folder: Path) -> None:
+            written.append(folder)
+            write_demo(folder, subjects=(1, 3), replications=1, actions=(1, 6))
+
+        monkeypatch.setattr(building, "write_demo", write)
+        options = ("data=demo", f"data_root={tmp_path}", "data.reader.actions=[1,6]", "data.num_classes=2")
+        configs = [composed(*options).data for _ in range(3)]
+        with ThreadPoolExecutor(3) as pool:
+            assert [len(store) for store in pool.map(open_store, configs)] == [12, 12, 12]
+        assert len(written) == 1
+        assert [path.name for path in (tmp_path / "prepared").iterdir()] == ["demo"]
 
 
 class TestPrepareData:
@@ -268,9 +288,9 @@ class TestPrepareData:
 def test_summary_compares_with_the_official_lists(tmp_path: Path) -> None:
     store = Store(nw_ucla(tmp_path / "store"))
     store.header.expected = 9
-    assert "official lists" not in summary(store, "nw_ucla", "nw_ucla_xview")
+    assert "official lists" not in summary(store, "nw_ucla_xview")
     store.header.expected = 1484
-    assert "note: 9 clips where the official lists leave 1,484" in summary(store, "nw_ucla", "nw_ucla_xview")
+    assert "note: 9 clips where the official lists leave 1,484" in summary(store, "nw_ucla_xview")
 
 
 def average_pose(one: NDArray[np.float32], root: int) -> list[float]:
@@ -309,7 +329,7 @@ class TestTrivialAccuracy:
             made.append(clip(f"{number:02}", 6, runs, KINECT20, int(rng.integers(3)), subject=int(rng.integers(1, 9))))
             made[-1].joints[..., 4, 0] += 0.8 * made[-1].label * made[-1].present[..., None].any(-1)
         data = data_of(tmp_path / "store", made, holdout=(1,))
-        store: Store = data.store
+        store = data.store
         poses = [average_pose(store.joints(index), KINECT20.centre) for index in range(60)]
         labels = store.clips["label"].tolist()
         test = set(data.splits["test"].tolist())

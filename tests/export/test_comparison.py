@@ -11,7 +11,7 @@ from torch.utils.benchmark import set_torch_threads
 
 import stgdn
 from stgdn.benchmark.timing import median_seconds
-from stgdn.data.build import build_data
+from stgdn.data.build import stored_data
 from stgdn.data.store.store import Store
 from stgdn.export.comparison import clips_for, clips_per_second, largest_difference
 
@@ -21,7 +21,7 @@ class TestClips:
         network = stgdn.load(run)
         found, real = clips_for(network, 5)
         assert real
-        data = build_data(OmegaConf.load(run / "config.yaml"))  # pyright: ignore[reportArgumentType]
+        data = stored_data(OmegaConf.load(run / "config.yaml"))  # pyright: ignore[reportArgumentType]
         every = torch.cat([batch["clips"] for batch in data.test_dataloader()])
         expected = every[[0, round((len(every) - 1) / 4), round((len(every) - 1) / 2), -1]]
         torch.testing.assert_close(found[[0, 1, 2, 4]], expected)

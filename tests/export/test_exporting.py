@@ -17,7 +17,7 @@ from tests.model.test_fold import Gated, Louder, Scaled
 from torch import Tensor
 
 import stgdn
-from stgdn.data.build import build_data
+from stgdn.data.build import stored_data
 from stgdn.data.store.store import Store
 from stgdn.errors import InputError
 from stgdn.export import formats
@@ -29,7 +29,7 @@ from stgdn.model.block import BLOCKS, Filters
 def first_clips(run: Path, count: int = 6) -> Tensor:
     """The first test clips of a run, by its own data module."""
     config = OmegaConf.load(run / "config.yaml")
-    batch = next(iter(build_data(config).test_dataloader()))  # pyright: ignore[reportArgumentType]
+    batch = next(iter(stored_data(config).test_dataloader()))  # pyright: ignore[reportArgumentType]
     return batch["clips"][:count]
 
 

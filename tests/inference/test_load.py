@@ -14,7 +14,7 @@ from tests.inference.conftest import MakeRun
 from torch import nn
 
 import stgdn
-from stgdn.data.build import build_data
+from stgdn.data.build import stored_data
 from stgdn.data.clip import Clip, ClipFile
 from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.store.store import Store
@@ -28,7 +28,7 @@ STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
 def by_the_store(run: Path) -> tuple[list[str], np.ndarray]:
     """Names and scores of the first test clips, through the store and the batches of a run's test."""
     config = OmegaConf.load(run / "config.yaml")
-    data = build_data(config)  # pyright: ignore[reportArgumentType]
+    data = stored_data(config)  # pyright: ignore[reportArgumentType]
     network: nn.Module = instantiate(config.model)
     weights = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
     network.load_state_dict({key.removeprefix("network."): value for key, value in weights.items()})
@@ -177,8 +177,8 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("clip", "told"),
         [
-            (np.zeros((1, 8, 25, 3)), "nobody in any frame"),
-            (np.zeros((1, 0, 25, 3)), "nobody in any frame"),
+            (np.zeros((1, 8, 25, 3)), "no body in any frame"),
+            (np.zeros((1, 0, 25, 3)), "no body in any frame"),
             (np.ones((1, 8, 24, 3)), "24 joints with 3 numbers, layout ntu25 has 25 with 3"),
             (np.ones((8, 25, 3)), "an array of 3 axes"),
             (np.full((1, 8, 25, 3), np.nan), "NaN"),

@@ -18,7 +18,7 @@ from einops import rearrange
 from numpy.typing import NDArray
 from rich.progress import track
 
-from stgdn.data.batches.views import rotations
+from stgdn.data.batches.transforms import rotations
 from stgdn.data.clip import Clip
 from stgdn.data.store.store import Header, Store
 from stgdn.data.store.writer import StoreWriter

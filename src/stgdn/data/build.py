@@ -10,10 +10,11 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from stgdn.data.batches.settings import ClipSettings
 from stgdn.data.clip import Reader
-from stgdn.data.protocols import check_counts
+from stgdn.data.store.description import summary
 from stgdn.data.store.prepare import available_cores, prepare
-from stgdn.data.store.shards import ShardedStore, is_sharded, open_prepared
-from stgdn.data.store.store import Store
+from stgdn.data.store.shards import is_prepared, open_prepared
+from stgdn.data.store.store import PreparedStore, Store
+from stgdn.data.store.writer import lock_file
 from stgdn.data.synthetic.demo_set import write_demo
 from stgdn.errors import InputError
 from stgdn.skeleton import layout, plain
@@ -23,18 +24,14 @@ if TYPE_CHECKING:  # stores are prepared and checked without PyTorch
 
 
 def prepare_data(config: DictConfig) -> str:
-    """Make the store that `config.data` names (a synthetic source is written first); returns a summary.
-
-    Raises:
-        InputError: the source is missing or unusable.
-    """
+    """Make the store that `config.data` names (a synthetic source is written first); returns a summary."""
     data = config.data
     keys = ("workers", "overwrite", "bad_share", "precision", "scale")
     store = _prepare(data, **{key: config[key] for key in keys})
     if config.verify:
         store.verify()
     complete(data, store)
-    return summary(store, data.dataset, data.protocol)
+    return summary(store, data.protocol)
 
 
 def _prepare(data: DictConfig, overwrite: bool = False, **options: Any) -> Store:  # noqa: ANN401
@@ -62,7 +59,7 @@ def reader_settings(data: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in settings.items() if key not in ("_target_", "source")}
 
 
-def expect_reader(store: Store, data: DictConfig) -> None:
+def expect_reader(store: PreparedStore, data: DictConfig) -> None:
     """Check that a store was made with the reader settings of the config; null fits any value.
 
     Raises:
@@ -77,43 +74,30 @@ def expect_reader(store: Store, data: DictConfig) -> None:
             )
 
 
-def summary(store: Store, dataset: str, protocol: str) -> str:
-    """Return a text on a store: its contents, the clips left out with reasons, and the protocol's split."""
-    header = store.header
-    training = store.training(protocol)
-    lines = [
-        f"{'synthetic ' if header.synthetic else ''}{dataset}: {len(store):,} clips of {len(header.classes)} classes, "
-        f"{header.rows:,} body frames, {store.coordinates.nbytes / 1e6:.0f} MB in {store.folder}",
-        f"read from {header.source}",
-        f"{protocol}: {training.sum():,} training and {(~training).sum():,} test clips",
-    ]
-    lines += [f"left out {count:,}: {reason}" for reason, count in header.skipped.items()]
-    lines += [f"note: {count:,} kept: {remark} (remarks.tsv)" for remark, count in header.remarks.items()]
-    if header.expected is not None and header.expected != len(store):
-        lines.append(f"note: {len(store):,} clips where the official lists leave {header.expected:,}")
-    if difference := check_counts(dataset, protocol, int(training.sum()), int((~training).sum())):
-        lines.append(f"note: {difference}")
-    return "\n".join(lines)
-
-
-def open_store(data: DictConfig) -> Store:
-    """Open the prepared store that the user's data config names; a missing synthetic one is prepared.
-
-    Raises:
-        InputError: see `read_store`.
-    """
-    if data.synthetic and not _is_prepared(data):
-        _prepare(data)
+def open_store(data: DictConfig) -> PreparedStore:
+    """Open the prepared store that the user's data config names; a missing synthetic one is prepared."""
+    if data.synthetic:
+        prepare_synthetic(data)
     return read_store(data)
 
 
-def read_store(data: DictConfig) -> Store:
+def prepare_synthetic(data: DictConfig) -> None:
+    """Prepare the synthetic store of a data config if it is missing; the processes of a run may all call this."""
+    if not is_prepared(data.store):
+        lock = Path(data.store).with_name(f"{Path(data.store).name}.synthetic.lock")
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with lock_file(lock, wait=True):
+            _prepare(data)  # nothing, if another process has done so meanwhile
+            lock.unlink(missing_ok=True)
+
+
+def read_store(data: DictConfig) -> PreparedStore:
     """Open the prepared store that a data config names, and complete the config. Nothing is written.
 
     Raises:
-        InputError: no store (the sentence says how to get the data and prepare it), or one of another data set.
+        InputError: no store; the sentence says how to get the data and prepare it.
     """
-    if not _is_prepared(data):
+    if not is_prepared(data.store):
         name = shlex.quote(str(data.name))
         source = "" if data.synthetic else " data.source=PATH"
         after = "" if data.synthetic else f" with the path of the raw files; {data.obtain}"
@@ -128,11 +112,7 @@ def read_store(data: DictConfig) -> Store:
     return store
 
 
-def _is_prepared(data: DictConfig) -> bool:
-    return is_sharded(data.store) or (Path(data.store) / "store.json").exists()
-
-
-def complete(data: DictConfig, store: Store) -> None:
+def complete(data: DictConfig, store: PreparedStore) -> None:
     """Fill in the values of a data config that are null from its store.
 
     These are layout, classes and their names, bodies, protocol and the length of the training clips.
@@ -149,7 +129,7 @@ def complete(data: DictConfig, store: Store) -> None:
         data.median_frames = median_frames(store, data.protocol)
 
 
-def median_frames(store: Store, protocol: str) -> int | None:
+def median_frames(store: PreparedStore, protocol: str) -> int | None:
     """Return the median length of a protocol's training clips; None if there is none, or the clips cannot be split."""
     try:
         lengths = store.clips["length"][store.training(protocol)]
@@ -158,31 +138,34 @@ def median_frames(store: Store, protocol: str) -> int | None:
     return round(float(np.median(lengths))) if len(lengths) else None
 
 
-def build_data(
-    config: DictConfig, other: str | None = None, protocol: str | None = None, *, own: bool = False
-) -> "SkeletonData":
-    """Return the data module of the prepared store that `config.data` names.
+def build_data(config: DictConfig) -> "SkeletonData":
+    """Return the data module of a config that the user has typed; missing synthetic data are prepared.
+
+    The store is opened: it completes the config, and mistakes are found before a network is built.
+    """
+    return _data_module(config, open_store(config.data), config.data.protocol)
+
+
+def stored_data(config: DictConfig, other: str | None = None, protocol: str | None = None) -> "SkeletonData":
+    """Return the data module of a config that was read from a file; nothing is prepared.
 
     Args:
-        config: the config of a command or of a run.
+        config: of a run.
         other: the folder of another store to take clips from; its joint layout may be another one.
         protocol: name of the protocol that splits the clips; None for the config's.
-        own: True if the user has typed the config: missing synthetic data are prepared.
-
-    Raises:
-        InputError: see `read_store`; another store with another number of classes.
     """
     data = config.data
-    opened = open_store if own else read_store
-    store = opened(data) if other is None else _with_same_classes(open_prepared(other), data)
-    settings = clip_settings(data)
-    from stgdn.data.batches.datamodule import SkeletonData
-    from stgdn.data.batches.streaming import StreamedData
+    store = read_store(data) if other is None else _with_same_classes(open_prepared(other), data)
+    return _data_module(config, store, protocol or data.protocol)
 
-    kind = StreamedData if isinstance(store, ShardedStore) else SkeletonData
-    return kind(
+
+def _data_module(config: DictConfig, store: PreparedStore, protocol: str) -> "SkeletonData":
+    data, settings = config.data, clip_settings(config.data)
+    from stgdn.data.batches.datamodule import SkeletonData  # brings PyTorch: mistakes are found before
+
+    module = SkeletonData(
         store,
-        protocol or data.protocol,
+        protocol,
         settings,
         layout=layout(data.input_layout),
         batch_size=config.batch_size,
@@ -190,6 +173,8 @@ def build_data(
         workers=loader_workers(config) if config.workers is None else config.workers,
         seed=config.seed,
     )
+    module.setup()
+    return module
 
 
 def loader_workers(config: DictConfig) -> int:
@@ -200,7 +185,7 @@ def loader_workers(config: DictConfig) -> int:
     return 0 if on_cpu else min(8, available_cores() - 1)
 
 
-def expect_store(store: Store, data: DictConfig) -> None:
+def expect_store(store: PreparedStore, data: DictConfig) -> None:
     """Check that a store fits the config.
 
     Raises:
@@ -217,7 +202,7 @@ def expect_store(store: Store, data: DictConfig) -> None:
         )
 
 
-def _with_same_classes(store: Store, data: DictConfig) -> Store:
+def _with_same_classes(store: PreparedStore, data: DictConfig) -> PreparedStore:
     if (found := len(store.header.classes)) != data.num_classes:
         raise InputError(
             f"the store {store.folder} has {found} classes and the network was trained for {data.num_classes} of "
@@ -232,22 +217,3 @@ def clip_settings(data: DictConfig) -> ClipSettings:
     options: dict[str, Any] = {str(key): data[key] for key in data if key in keys}
     options["rotate"] = tuple(data.rotate) if isinstance(data.rotate, ListConfig) else (data.rotate,)
     return ClipSettings(**options)
-
-
-def trivial_accuracy(data: "SkeletonData") -> float:
-    """Return the test accuracy of the nearest class mean of the average pose, without a network and without motion."""
-    store, splits = data.store, data.splits
-    root = store.layout.centre
-    poses = np.stack([_average_pose(store.joints(index), root) for index in range(len(store))])
-    labels = store.clips["label"]
-    train = np.union1d(splits["train"], splits["holdout"])
-    means = np.stack([poses[train][labels[train] == label].mean(axis=0) for label in np.unique(labels[train])])
-    distances = np.linalg.norm(poses[splits["test"], None] - means[None], axis=2)
-    nearest = np.unique(labels[train])[distances.argmin(axis=1)]
-    return float((nearest == labels[splits["test"]]).mean())
-
-
-def _average_pose(joints: np.ndarray, root: int) -> np.ndarray:
-    seen = (joints != 0).any(axis=(2, 3))
-    centred = joints - joints[:, :, root : root + 1]
-    return (centred.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)[:, None, None]).ravel()

@@ -58,7 +58,7 @@ def training_mask(
     setup: ArrayLike,
     own: Mapping[str, Protocol] | None = None,
 ) -> NDArray[np.bool_]:
-    """Return True for training clips, False for test clips.
+    """Return (N,), True for training clips and False for test clips.
 
     Args:
         protocol: a key of `PROTOCOLS` or of `own`.
@@ -66,9 +66,6 @@ def training_mask(
         camera: (N,) integers.
         setup: (N,) integers.
         own: the data set's own protocols; these come before `PROTOCOLS` of the same name.
-
-    Returns:
-        (N,) bool.
 
     Raises:
         InputError: no such protocol, or it splits by a field that some clips do not have (a negative number).
@@ -83,18 +80,7 @@ def training_mask(
 
 
 def check_counts(dataset: str, protocol: str, train: int, test: int) -> str | None:
-    """Compare the numbers of clips with the official ones.
-
-    Args:
-        dataset: the first half of a key of `COUNTS`; a set without official numbers always passes.
-        protocol: name of the protocol.
-        train: number of training clips found.
-        test: number of test clips found.
-
-    Returns:
-        None if they agree or nothing is known, else one sentence with the difference.
-
-    """
+    """Return a sentence if the numbers of clips are not the official ones; None if they are, or these are not known."""
     official = COUNTS.get((dataset, protocol))
     if official is None or official == (train, test):
         return None

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from stgdn.benchmark.timing import median_seconds
-from stgdn.data.build import build_data
+from stgdn.data.build import stored_data
 from stgdn.data.store.shards import is_sharded
 from stgdn.inference.classifier import TrainedNetwork
 from stgdn.model.network import Network
@@ -34,7 +34,7 @@ def clips_for(network: TrainedNetwork, count: int, store: str | None = None) -> 
     if store is None and (stored is None or not (is_sharded(stored) or (Path(stored) / "store.json").is_file())):
         return random_clips(network, count), False
     config.workers = 0
-    data = build_data(config)
+    data = stored_data(config)
     test = data.splits["test"]
     chosen = test[np.unique(np.linspace(0, len(test) - 1, min(count, len(test))).round().astype(int))]
     dataset, sampler = data.batches(chosen, None, 0, 1)

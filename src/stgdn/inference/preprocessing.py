@@ -7,7 +7,6 @@ layouts are x and y in shares of the picture, from its middle and y down, and th
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,8 +21,7 @@ from stgdn.data.clip import UNKNOWN, Clip, ClipError
 from stgdn.data.readers.bodies import clip_bodies, keeps_empty_frames
 from stgdn.data.readers.tracks import Track, tracks_of
 from stgdn.data.store.checks import check_bodies, expect_usable
-from stgdn.data.store.in_memory import ClipsInMemory
-from stgdn.data.store.store import Store
+from stgdn.data.store.clip_arrays import ClipsInMemory
 from stgdn.errors import InputError
 from stgdn.skeleton import Layout, layout
 
@@ -63,7 +61,7 @@ class Preprocessing:
         if not len(clips):
             raise InputError("no clip was given: give a list of one or more, each a Clip or an array (M, T, V, C)")
         made = [self._made(given, number, joints) for number, given in enumerate(clips)]
-        store = cast(Store, ClipsInMemory.from_clips(made, joints))
+        store = ClipsInMemory.from_clips(made, joints)
         return batch(store, np.arange(len(made)), self.settings, None, mapping)
 
     def mapping(self, joints: Layout) -> JointMap | None:

@@ -12,7 +12,7 @@ from stgdn.data.clip import UNKNOWN, Clip, ClipFile
 from stgdn.data.readers.custom import CustomReader
 from stgdn.data.readers.detect import Source
 from stgdn.data.readers.find_clips import FoundClips, match_label
-from stgdn.data.store.store import Store
+from stgdn.data.store.store import PreparedStore
 from stgdn.data.synthetic.demo_set import MANIFEST
 from stgdn.errors import InputError
 from stgdn.inference.classifier import Classifier
@@ -155,7 +155,10 @@ def _is_synthetic(source: Source, file: ClipFile) -> bool:
 
 
 def prepared_scenes(
-    networks: Mapping[str, Classifier], store: Store, names: Sequence[str], done: Callable[[], None] = lambda: None
+    networks: Mapping[str, Classifier],
+    store: PreparedStore,
+    names: Sequence[str],
+    done: Callable[[], None] = lambda: None,
 ) -> list[Scene]:
     """Make scenes of clips of a store.
 
@@ -194,7 +197,7 @@ def changed_predictions(scenes: Sequence[Scene], before: Sequence[tuple[str, ...
     return f"{count} of these clips are no longer taken for what scores.npz says: evaluate the run again"
 
 
-def stored_clip(store: Store, index: int) -> Clip:
+def stored_clip(store: PreparedStore, index: int) -> Clip:
     """Return a clip of a store with the bodies that are seen in it."""
     record, joints = store.clips[index], store.joints(index)
     frames = np.arange(joints.shape[1])

@@ -18,7 +18,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
-from stgdn.data.batches.datamodule import Batch, SkeletonData
+from stgdn.data.batches.datamodule import SkeletonData
+from stgdn.data.batches.epochs import Batch
 from stgdn.errors import InputError
 from stgdn.model.network import Network
 from stgdn.runs.stored_config import build, stored_config

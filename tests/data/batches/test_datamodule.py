@@ -14,8 +14,10 @@ from tests.data.epoch_recorder import EpochRecorder, record_epochs
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from stgdn.data.batches.datamodule import Batch, ClipBatches, EpochBatches, EpochLoader, SkeletonData
+from stgdn.data.batches.datamodule import SkeletonData
+from stgdn.data.batches.epochs import Batch, ClipBatches, EpochBatches, EpochLoader
 from stgdn.data.batches.transforms import ClipSettings, batch
+from stgdn.data.store.shards import in_one_piece
 from stgdn.data.store.store import Store
 from stgdn.errors import InputError
 from stgdn.skeleton import KINECT20, OPENPOSE18, Layout
@@ -101,7 +103,7 @@ class TestSplits:
         with pytest.raises(
             InputError, match=rf"ntu60_xsub finds no clip for its {split} split among the 12 clips of .*few"
         ):
-            build(few, holdout=holdout)
+            build(few, holdout=holdout).setup()
 
     @pytest.mark.parametrize(
         ("options", "sentence"),
@@ -116,7 +118,7 @@ class TestSplits:
     )
     def test_of_settings_that_make_no_sense(self, folder: Path, options: dict[str, Any], sentence: str) -> None:
         with pytest.raises(InputError, match=sentence):
-            build(folder, **options)
+            build(folder, **options).setup()
 
     @pytest.mark.parametrize("turn", [{"align": "turn"}, {"align": "body"}, {"rotate": (0, 30, 0)}])
     def test_flat_people_are_not_turned_into_depth(self, tmp_path: Path, turn: dict[str, Any]) -> None:
@@ -175,11 +177,12 @@ class TestChance:
             assert isinstance(loader, DataLoader)
             for epoch in (0, 5):
                 batches = of_epoch(loader, epoch)
-                plain = batch(data.store, data.splits[split], AUGMENTED)
+                plain = batch(in_one_piece(data.store), data.splits[split], AUGMENTED)
                 torch.testing.assert_close(torch.cat([each["clips"] for each in batches]), torch.from_numpy(plain))
         trained = clip_by_clip(of_epoch(data.train_dataloader(), 0))
+        store = in_one_piece(data.store)
         for index, one in trained.items():
-            assert np.abs(one.numpy() - batch(data.store, np.array([index]), AUGMENTED)[0]).max() > 1e-3
+            assert np.abs(one.numpy() - batch(store, np.array([index]), AUGMENTED)[0]).max() > 1e-3
 
 
 class TestBatches:

@@ -17,9 +17,11 @@ from tests.data.epoch_recorder import EpochRecorder, record_epochs
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from stgdn.data.batches.datamodule import Batch, EpochBatches, SkeletonData
+from stgdn.data.batches.datamodule import SkeletonData
+from stgdn.data.batches.epochs import Batch, EpochBatches
+from stgdn.data.batches.random_numbers import random_numbers_at
 from stgdn.data.batches.settings import ClipSettings
-from stgdn.data.batches.streaming import EpochStreams, StreamedData, random_numbers_at
+from stgdn.data.batches.streaming import EpochStreams
 from stgdn.data.store.shard_writer import write_shards
 from stgdn.data.store.shards import ShardedStore
 from stgdn.data.store.storage import StorageError
@@ -56,9 +58,9 @@ def folder(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def build(folder: Path, protocol: str = "ntu60_xview", **options: Any) -> StreamedData:  # noqa: ANN401
+def build(folder: Path, protocol: str = "ntu60_xview", **options: Any) -> SkeletonData:  # noqa: ANN401
     options = {"batch_size": 8, **options}
-    return StreamedData(ShardedStore(folder), protocol, AUGMENTED, **options)
+    return SkeletonData(ShardedStore(folder), protocol, AUGMENTED, **options)
 
 
 def of_epoch(loader: DataLoader[Batch] | list, epoch: int) -> list[Batch]:
@@ -87,7 +89,7 @@ class TestContent:
         made = ClipSettings(stream, 6, "resize", "turn", crop=0.5, jitter=True, rotate=(20, 30, 40))
         options = {"batch_size": 6, "seed": 3, "holdout": (4,)}
         whole = SkeletonData(store, "ntu60_xview", made, **options)
-        streamed = StreamedData(ShardedStore(folder), "ntu60_xview", made, workers=workers, **options)
+        streamed = SkeletonData(ShardedStore(folder), "ntu60_xview", made, workers=workers, **options)
         for split in ("train", "val", "test"):
             expected, found = (by_clip(of_epoch(getattr(d, f"{split}_dataloader")(), 5)) for d in (whole, streamed))
             assert len(found) == len(expected)
@@ -99,7 +101,7 @@ class TestContent:
     def test_of_other_joints(self, store: Store, folder: Path) -> None:
         made, target = ClipSettings(frames=6), LAYOUTS["coco17"]
         whole = SkeletonData(store, "ntu60_xview", made, layout=target)
-        streamed = StreamedData(ShardedStore(folder), "ntu60_xview", made, layout=target)
+        streamed = SkeletonData(ShardedStore(folder), "ntu60_xview", made, layout=target)
         expected, found = (by_clip(of_epoch(data.test_dataloader(), 0)) for data in (whole, streamed))
         for index, (clips, _) in expected.items():
             torch.testing.assert_close(found[index][0], clips, rtol=0, atol=0)
@@ -231,10 +233,10 @@ class TestRanks:
 
 class TestDamage:
     @pytest.fixture
-    def damaged(self, store: Store, tmp_path: Path) -> Callable[[bytes, int], StreamedData]:
+    def damaged(self, store: Store, tmp_path: Path) -> Callable[[bytes, int], SkeletonData]:
         """Shards whose clip in the middle of a shard is overwritten behind its first byte."""
 
-        def damage(content: bytes, offset: int) -> StreamedData:
+        def damage(content: bytes, offset: int) -> SkeletonData:
             write_shards(store, "ntu60_xview", str(tmp_path / "shards"), 0.02)
             data = build(tmp_path / "shards")
             assert isinstance(data.store, ShardedStore)
@@ -257,7 +259,7 @@ class TestDamage:
         ],
     )
     def test_is_one_sentence_also_from_a_worker(
-        self, damaged: Callable[[bytes, int], StreamedData], content: bytes, offset: int, sentence: str
+        self, damaged: Callable[[bytes, int], SkeletonData], content: bytes, offset: int, sentence: str
     ) -> None:
         whole = rf"^train-00000\.tar at .*shards is damaged \({sentence}\): write them again with `.*`$"
         data = damaged(content, offset)
@@ -267,13 +269,13 @@ class TestDamage:
         assert "\n" not in str(error.value)
         assert "Traceback" not in str(error.value)
 
-    def test_a_shard_goes_while_training(self, damaged: Callable[[bytes, int], StreamedData], tmp_path: Path) -> None:
+    def test_a_shard_goes_while_training(self, damaged: Callable[[bytes, int], SkeletonData], tmp_path: Path) -> None:
         data = damaged(b"", 0)
         (tmp_path / "shards" / "train-00000.tar").unlink()
         with pytest.raises(StorageError, match=r"train-00000\.tar cannot be read: .*No such file"):
             of_epoch(data.train_dataloader(), 0)
 
-    def test_a_shard_of_other_clips(self, damaged: Callable[[bytes, int], StreamedData], tmp_path: Path) -> None:
+    def test_a_shard_of_other_clips(self, damaged: Callable[[bytes, int], SkeletonData], tmp_path: Path) -> None:
         data = damaged(b"", 0)
         shard = tmp_path / "shards" / "train-00000.tar"
         with tarfile.open(shard, "w") as archive:

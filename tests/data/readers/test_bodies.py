@@ -91,5 +91,8 @@ def test_empty_frames_of_a_clip() -> None:
 
 
 def test_only_clips_of_kinetics_hold_empty_frames() -> None:
-    assert keeps_empty_frames({"tracking": False})
-    assert not keeps_empty_frames({"denoise": "stgdn", "max_bodies": 2})
+    readers = "stgdn.data.readers."
+    assert keeps_empty_frames({"_target_": f"{readers}kinetics.KineticsReader", "tracking": False})
+    assert not keeps_empty_frames({"_target_": f"{readers}ntu.NTUReader", "tracking": True})
+    for target in (f"{readers}gone.Reader", f"{readers}ntu.Gone", "os.system", None):
+        assert not keeps_empty_frames({"_target_": target})

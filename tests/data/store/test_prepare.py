@@ -172,7 +172,7 @@ class TestBadClips:
             ("joints", "17 joints with 3 numbers, layout kinect20 has 20 with 3"),
             ("label", "label 3 is outside the 3 classes"),
             ("axes", "an array of 3 axes, expected bodies, frames, joints, coordinates"),
-            ("nobody", "nobody in any frame"),
+            ("nobody", "no body in any frame"),
             ("nobody first", "a body with gaps, or no first body"),
             ("gap", "a body with gaps, or no first body"),
             ("nan", "NaN or infinite joints"),

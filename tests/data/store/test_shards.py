@@ -3,6 +3,7 @@
 import json
 import pickle
 import shutil
+import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
@@ -18,12 +19,14 @@ from hypothesis import strategies as st
 from tests.conftest import TINY, RunCommand
 from tests.data.clips import clip, clips, content, header, write
 
+from stgdn.data.store.description import describe
 from stgdn.data.store.shard_writer import write_shards
 from stgdn.data.store.shards import ShardedStore, is_sharded, open_prepared
 from stgdn.data.store.storage import StorageError
 from stgdn.data.store.store import Store
 from stgdn.data.store.writer import StoreWriter
 from stgdn.errors import InputError
+from stgdn.files import HOST
 from stgdn.skeleton import OPENPOSE18
 
 SMALL = 0.004  # megabytes: a few clips a shard
@@ -145,7 +148,7 @@ class TestRoundTrip:
         with pytest.raises(
             InputError, match=r"coordinates of .* are in shards: name the store that they were cut from"
         ):
-            _ = ShardedStore(written).coordinates
+            describe(ShardedStore(written), "ntu60_xview")
 
 
 class TestElsewhere:
@@ -206,7 +209,9 @@ class TestWriting:
         assert content(copy) == before
 
     def test_killed_is_begun_anew(self, store: Store, written: Path, tmp_path: Path) -> None:
-        partial = shutil.copytree(written, tmp_path / "shards.partial")
+        with subprocess.Popen(["true"]) as killed:
+            pass
+        partial = shutil.copytree(written, tmp_path / f".shards.{HOST}-{killed.pid}-0.partial")
         (partial / "shards.json").unlink()
         (partial / "train-99999.tar").write_bytes(b"torn")
         write_shards(store, "ntu60_xview", str(tmp_path / "shards"), SMALL)

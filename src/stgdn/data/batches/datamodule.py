@@ -1,187 +1,145 @@
-"""Batches of a prepared store for Lightning."""
+"""Clips of a prepared store for Lightning."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TypedDict
+from typing import Any
 
 import lightning
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
+from stgdn.data.batches.epochs import Batch, ClipBatches, EpochBatches, EpochLoader
 from stgdn.data.batches.joint_map import JointMap
-from stgdn.data.batches.transforms import ClipSettings, batch
-from stgdn.data.store.store import Store
-from stgdn.errors import InputError
+from stgdn.data.batches.settings import ClipSettings
+from stgdn.data.batches.streaming import EpochStreams, StreamedBatches
+from stgdn.data.protocols import PROTOCOLS
+from stgdn.data.store.shards import ShardedStore, in_one_piece, is_prepared, is_sharded, open_prepared
+from stgdn.data.store.store import Header, PreparedStore, read_header
+from stgdn.errors import InputError, choose
 from stgdn.skeleton import Layout
-
-NUM_RANDOM = 6  # uniform numbers that augmentation uses for a clip
-
-
-class Batch(TypedDict):
-    """Hold clips (N, C, T, V, M), labels (N,) from 0, indices (N,) into the store, and the epoch of the batch."""
-
-    clips: Tensor
-    labels: Tensor
-    indices: Tensor
-    epoch: int
-
-
-class EpochBatches(Sampler[tuple[int, list[int]]]):
-    """Yield (epoch, positions of a batch); the order is a function of seed and epoch only.
-
-    In a data-parallel run every rank takes a share of each batch's clips, in training equally many.
-
-    Args:
-        size: number of clips.
-        batch_size: clips in a batch over all ranks.
-        seed: None for all clips in order, in batches of nearly the same size.
-        rank, ranks: index of this process and number of processes.
-
-    Raises:
-        InputError: fewer clips than ranks.
-    """
-
-    def __init__(self, size: int, batch_size: int, seed: int | None = None, rank: int = 0, ranks: int = 1) -> None:
-        if size < ranks:
-            raise InputError(f"{size} clips do not go around {ranks} processes: lower trainer.devices")
-        self.size, self.seed = size, seed
-        self.batch_size = batch_size if seed is None else min(batch_size, size - size % ranks)
-        self.rank, self.ranks, self.epoch = rank, ranks, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Set the epoch; Lightning calls this before every epoch."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        """Return the number of batches; training leaves an incomplete last one out."""
-        if self.seed is not None:
-            return self.size // self.batch_size
-        return min(-(-self.size // self.batch_size), self.size // self.ranks)  # a clip for every rank in every batch
-
-    def __iter__(self) -> Iterator[tuple[int, list[int]]]:
-        """Yield the batches of this epoch."""
-        epoch, order = self.epoch, np.arange(self.size)
-        if self.seed is not None:
-            order = np.random.default_rng([self.seed, epoch]).permutation(self.size)[: len(self) * self.batch_size]
-        for chosen in np.array_split(order, len(self)):
-            yield epoch, chosen[self.rank :: self.ranks].tolist()
-
-
-class ClipBatches(Dataset[Batch]):
-    """Make whole batches from a store.
-
-    Augmentation depends on (seed, epoch, index) alone: a clip is augmented alike by every worker process, and
-    differently in every epoch.
-    """
-
-    def __init__(
-        self,
-        store: Store,
-        indices: NDArray[np.integer],
-        settings: ClipSettings,
-        seed: int | None,
-        mapping: JointMap | None = None,
-    ) -> None:
-        self.store, self.indices, self.settings, self.seed, self.mapping = store, indices, settings, seed, mapping
-        self._cached: tuple[int, NDArray[np.float64]] | None = None
-
-    def __len__(self) -> int:
-        """Return the number of clips."""
-        return len(self.indices)
-
-    def __getitem__(self, key: tuple[int, list[int]]) -> Batch:
-        """Return the batch that `EpochBatches` names."""
-        epoch, positions = key
-        chosen = self.indices[positions]
-        random_numbers = None if self.seed is None else self._random_numbers(epoch)[chosen]
-        return Batch(
-            clips=torch.from_numpy(batch(self.store, chosen, self.settings, random_numbers, self.mapping)),
-            labels=torch.from_numpy(self.store.clips["label"][chosen].astype(np.int64)),
-            indices=torch.from_numpy(chosen.astype(np.int64)),
-            epoch=epoch,
-        )
-
-    def _random_numbers(self, epoch: int) -> NDArray[np.float64]:
-        """Return the uniform numbers of an epoch, (clips of the store, NUM_RANDOM)."""
-        if self._cached is None or self._cached[0] != epoch:
-            self._cached = epoch, np.random.default_rng([self.seed or 0, epoch]).random((len(self.store), NUM_RANDOM))
-        return self._cached[1]
-
-
-class EpochLoader(DataLoader[Batch]):
-    """Begin an epoch when its first batch is requested, and not when the iterator is made.
-
-    Worker processes fetch ahead as soon as they start. Lightning makes the first iterator before it has restored the
-    progress of a resumed run, so that the workers would make batches of another epoch.
-    """
-
-    def __iter__(self) -> Iterator[Batch]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Yield the batches of the sampler's epoch."""
-        yield from super().__iter__()
+from stgdn.skeleton import layout as joint_layout
 
 
 class SkeletonData(lightning.LightningDataModule):
     """Provide training, held-out and test clips of a prepared store to Lightning.
 
+        data = SkeletonData("data/prepared/demo", "ntu60_xsub", frames=64, sampling="resize")
+
+    The constructor reads the store's header, of shards nothing. `setup` opens the store: Lightning calls it in every
+    process, and without Lightning the first use of `store`, `splits` or a loader does.
+
     Args:
-        store: the prepared store, or its folder.
+        store: the folder of a prepared store, the folder or URL of shards, or the opened store.
         protocol: name of the evaluation protocol, as in `stgdn.data.protocols`.
         settings: how to make the network's inputs from clips.
         batch_size: clips in a training batch, over all devices.
         holdout: subjects of the training split that do not train, for choosing hyperparameters.
         workers: processes that make batches; 0 makes them in the main process.
         seed: of order and augmentation.
-        layout: joints that the network sees; None for the store's.
+        layout: joints that the network sees, a layout or what `stgdn.skeleton.layout` takes; None for the store's.
+        prepare: makes the store; `prepare_data` calls it if there is none. It must be picklable for `ddp_spawn`.
+        changes: single values of `settings`, such as `frames=64`.
 
     Raises:
-        InputError: no store, a split without clips, a number out of range, a turn that the joints do not allow, or
-            joints that cannot be made of the store's.
+        InputError: no store, no such protocol, a number out of range, or joints that do not fit; from `setup`: a split
+            without clips, or a store that is damaged.
     """
 
     def __init__(
         self,
-        store: str | Path | Store,
+        store: str | Path | PreparedStore,
         protocol: str,
-        settings: ClipSettings,
+        settings: ClipSettings | None = None,
         *,
         batch_size: int = 64,
         holdout: tuple[int, ...] = (),
         workers: int = 0,
         seed: int = 1,
-        layout: Layout | None = None,
+        layout: str | Mapping[str, Any] | Layout | None = None,
+        prepare: Callable[[], object] | None = None,
+        **changes: Any,  # noqa: ANN401
     ) -> None:
         super().__init__()
         for name, value, least in (("batch_size", batch_size, 1), ("workers", workers, 0), ("seed", seed, 0)):
             if type(value) is not int or value < least:
                 raise InputError(f"{name}={value} must be a whole number from {least} up")
-        self.store = store if isinstance(store, Store) else Store(store)
-        self.layout = layout or self.store.layout
-        self.mapping = None if self.layout == self.store.layout else JointMap(self.store.layout, self.layout)
-        if self.layout.planar and (settings.align != "none" or any(settings.rotate[:2])):
-            raise InputError(f"layout {self.layout.name} is flat: data.align and data.rotate about x, y need depth")
-        if settings.align != "none" and not self.layout.has_axes:
-            raise InputError(f"layout {self.layout.name} has no spine or no shoulders: say data.align=none")
-        self.settings, self.batch_size, self.workers, self.seed = settings, batch_size, workers, seed
-        clips = self.store.clips
-        training = self.store.training(protocol)
-        held_out = training & np.isin(clips["subject"], holdout)
-        self.splits = {
-            "train": np.flatnonzero(training & ~held_out),
-            "holdout": np.flatnonzero(held_out),
-            "test": np.flatnonzero(~training),
-        }
-        for split in ("train", "test", *(("holdout",) if holdout else ())):
-            if not len(self.splits[split]):
+        for name in changes:
+            choose(name, ClipSettings.__dataclass_fields__, "clip setting")
+        self.settings = replace(settings or ClipSettings(), **changes)
+        self.protocol, self.holdout, self.seed = protocol, holdout, seed
+        self.batch_size, self.workers = batch_size, workers
+        self._input_layout = None if layout is None else joint_layout(layout)
+        self._prepare = prepare
+        self._store = store if isinstance(store, PreparedStore) else None
+        self.location = store.location if isinstance(store, PreparedStore) else store
+        self._splits: dict[str, NDArray[np.int64]] | None = None
+        missing = prepare is not None and not is_prepared(self.location)
+        if self._store is not None or not (missing or is_sharded(self.location)):
+            self._expect_fitting()
+
+    def prepare_data(self) -> None:
+        """Make the store if there is none; Lightning calls this in one process of each machine."""
+        if self._prepare and not is_prepared(self.location):
+            self._prepare()
+
+    def setup(self, stage: str = "") -> None:  # noqa: ARG002
+        """Open the store and split its clips."""
+        if self._splits is not None:
+            return
+        store = self._store = open_prepared(self.location) if self._store is None else self._store
+        self._expect_fitting()
+        training = store.training(self.protocol)
+        held_out = training & np.isin(store.clips["subject"], self.holdout)
+        masks = {"train": training & ~held_out, "holdout": held_out, "test": ~training}
+        for split in ("train", "test", *(("holdout",) if self.holdout else ())):
+            if not masks[split].any():
                 raise InputError(
-                    f"protocol {protocol} finds no clip for its {split} split among the {len(clips)} clips of "
-                    f"{self.store.folder}: prepare the whole data set, or choose another protocol or data.holdout"
+                    f"protocol {self.protocol} finds no clip for its {split} split among the {len(store)} clips of "
+                    f"{store.folder}: prepare the whole data set, or choose another protocol or data.holdout"
                 )
+        self._splits = {split: np.flatnonzero(mask) for split, mask in masks.items()}
+
+    @property
+    def store(self) -> PreparedStore:
+        """Return the opened store."""
+        self.setup()
+        assert self._store is not None
+        return self._store
+
+    @property
+    def splits(self) -> dict[str, NDArray[np.int64]]:
+        """Return the indices of the clips of `train`, `holdout` and `test`."""
+        self.setup()
+        assert self._splits is not None
+        return self._splits
+
+    @property
+    def header(self) -> Header:
+        """Return the store's header: data set, classes, layout, ...; only shards are opened for it."""
+        if self._store is None and not is_sharded(self.location):
+            return read_header(Path(self.location))
+        return self.store.header if self._store is None else self._store.header
+
+    @property
+    def classes(self) -> list[str]:
+        """Return the class names in the order of the labels."""
+        return self.header.classes
+
+    @property
+    def layout(self) -> Layout:
+        """Return the joints that the network sees."""
+        return self._input_layout or joint_layout(self.header.layout)
+
+    @property
+    def mapping(self) -> JointMap | None:
+        """Return the map from the store's joints to the network's; None if they are the same."""
+        source = joint_layout(self.header.layout)
+        return None if self.layout == source else JointMap(source, self.layout)
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Return the training clips, shuffled and augmented."""
+        """Return the training clips, shuffled and augmented; with `overfit_batches` the same batches in every epoch."""
         return self._loader("train", self.seed)
 
     def val_dataloader(self) -> DataLoader[Batch] | list:
@@ -189,8 +147,10 @@ class SkeletonData(lightning.LightningDataModule):
         return self._loader("holdout") if len(self.splits["holdout"]) else []
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Return every test clip once, in the order of the store."""
+        """Return every test clip once, in the order of the store (in shards: of the shards)."""
         return self._loader("test")
+
+    predict_dataloader = test_dataloader
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Check that a training batch was made for the epoch that trains on it.
@@ -198,26 +158,49 @@ class SkeletonData(lightning.LightningDataModule):
         Raises:
             RuntimeError: the batch was made for another epoch.
         """
-        if self.trainer and self.trainer.training and batch["epoch"] != self.trainer.current_epoch:
-            raise RuntimeError(f"a batch of epoch {batch['epoch']} came in epoch {self.trainer.current_epoch}")
+        trainer = self.trainer
+        if trainer and trainer.training and not self._overfits and batch["epoch"] != trainer.current_epoch:
+            raise RuntimeError(f"a batch of epoch {batch['epoch']} came in epoch {trainer.current_epoch}")
         return batch
+
+    @property
+    def _overfits(self) -> bool:
+        return self.trainer is not None and bool(self.trainer.overfit_batches)  # pyright: ignore[reportAttributeAccessIssue]
 
     def batches(
         self, indices: NDArray[np.integer], seed: int | None, rank: int, ranks: int
     ) -> tuple[Dataset[Batch], EpochBatches]:
         """Return the data set that makes the batches of a split, and their sampler."""
-        epochs = EpochBatches(len(indices), self.batch_size, seed, rank, ranks)
-        return ClipBatches(self.store, indices, self.settings, seed, self.mapping), epochs
+        size, store = len(indices), self.store
+        if isinstance(store, ShardedStore):
+            streams = EpochStreams(size, self.batch_size, seed, rank, ranks, max(self.workers, 1))
+            return StreamedBatches(store, indices, self.settings, seed, self.mapping, streams), streams
+        clips = ClipBatches(in_one_piece(store), indices, self.settings, seed, self.mapping)
+        return clips, EpochBatches(size, self.batch_size, seed, rank, ranks)
 
     def _loader(self, split: str, seed: int | None = None) -> DataLoader[Batch]:
-        rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        indices = self.splits[split]
-        dataset, sampler = self.batches(indices, seed, rank, ranks)
+        trainer = self.trainer
+        rank, ranks = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        dataset, sampler = self.batches(self.splits[split], seed, rank, ranks)
+        sampler.repeats = self._overfits
         return EpochLoader(
             dataset,
             sampler=sampler,
             batch_size=None,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
-            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
+            pin_memory=trainer is not None and trainer.strategy.root_device.type == "cuda",
         )
+
+    def _expect_fitting(self) -> None:
+        """Check that protocol, settings and joints fit the store.
+
+        Raises:
+            InputError: no such protocol, a turn that the joints do not allow, or joints that the store does not have.
+        """
+        choose(self.protocol, PROTOCOLS | self.header.protocols, "protocol")
+        settings, joints = self.settings, self.mapping.target if self.mapping else self.layout
+        if joints.planar and (settings.align != "none" or any(settings.rotate[:2])):
+            raise InputError(f"layout {joints.name} is flat: data.align and data.rotate about x, y need depth")
+        if settings.align != "none" and not joints.has_axes:
+            raise InputError(f"layout {joints.name} has no spine or no shoulders: say data.align=none")

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from stgdn.data.batches.frame_times import FrameTimes
-from stgdn.data.store.store import Store
+from stgdn.data.store.clip_arrays import ClipArrays
 
 Float = NDArray[np.float32]
 
@@ -51,7 +51,7 @@ class Poses:
         return joints.reshape(*self.pose_index.shape, *self.joints.shape[1:])
 
 
-def gather(store: Store, indices: NDArray[np.integer], times: FrameTimes, bodies: int) -> Poses:
+def gather(store: ClipArrays, indices: NDArray[np.integer], times: FrameTimes, bodies: int) -> Poses:
     """Read up to `bodies` bodies of clips (N,) at frame times, with joints linear between frames.
 
     A body is seen if the nearest frame (half-way, the later one) is in the body's run and its joints are not all zeros.
@@ -87,7 +87,7 @@ class _Runs(NamedTuple):
     frames: NDArray[np.int64]
 
 
-def _between_frames(store: Store, runs: _Runs, run: NDArray[np.int64], time: NDArray[np.float64]) -> Float:
+def _between_frames(store: ClipArrays, runs: _Runs, run: NDArray[np.int64], time: NDArray[np.float64]) -> Float:
     """Return joints (R + 1, V, C), the last ones zero, at times (R,) since the beginning of runs (R,)."""
     row, last = runs.row[run], runs.frames[run] - 1
     time = np.clip(time, 0, last)
@@ -104,7 +104,7 @@ def _between_frames(store: Store, runs: _Runs, run: NDArray[np.int64], time: NDA
     return joints
 
 
-def _read(store: Store, rows: NDArray[np.int64]) -> Float:
+def _read(store: ClipArrays, rows: NDArray[np.int64]) -> Float:
     """Read stored rows (R,) as float32 (R + 1, V, C); the last one is for the caller to overwrite."""
     taken = np.asarray(store.coordinates).take(np.append(rows, 0), axis=0)
     if taken.dtype == np.float32:

@@ -95,11 +95,7 @@ def weights(source: Layout, target: Layout) -> Float:
 
 @dataclass(frozen=True)
 class JointMap:
-    """Map clips of the layout `source` to the layout `target`.
-
-    Raises:
-        InputError: see `weights`.
-    """
+    """Map clips of the layout `source` to the layout `target`."""
 
     source: Layout
     target: Layout

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 RandomNumbers = NDArray[np.float64]
 
+NUM_RANDOM = 6  # that are drawn for a clip
+
 # Columns of the random numbers (N, 6); `derive_numbers` starts from KEY.
 CROP_LENGTH, CROP_POSITION, KEY = 0, 1, 5
 ROTATION = slice(2, 5)  # about x, y, z
@@ -33,3 +35,15 @@ def derive_numbers(random_numbers: RandomNumbers, count: int, purpose: Purpose) 
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return ((state ^ (state >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) * 2**-53
+
+
+def random_numbers_at(seed: int, epoch: int, indices: NDArray[np.integer]) -> RandomNumbers:
+    """Return rows `indices` of `default_rng([seed, epoch]).random((clips, NUM_RANDOM))` without making the others."""
+    bits, at = np.random.PCG64([seed, epoch]), 0
+    generator = np.random.Generator(bits)
+    rows = np.empty((len(indices), NUM_RANDOM))
+    for row, index in zip(rows, indices.tolist(), strict=True):
+        bits.advance((index - at) * NUM_RANDOM)
+        generator.random(out=row)
+        at = index + 1
+    return rows

@@ -13,21 +13,20 @@ import io
 import random
 from collections.abc import Iterator
 from itertools import islice
-from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from stgdn.data.batches.datamodule import NUM_RANDOM, Batch, EpochBatches, SkeletonData
+from stgdn.data.batches.epochs import Batch, EpochBatches
 from stgdn.data.batches.joint_map import JointMap
+from stgdn.data.batches.random_numbers import random_numbers_at
 from stgdn.data.batches.settings import ClipSettings
 from stgdn.data.batches.transforms import batch
-from stgdn.data.store.in_memory import ClipsInMemory
+from stgdn.data.store.clip_arrays import ClipsInMemory
 from stgdn.data.store.shards import BLOCK, ShardedStore
 from stgdn.data.store.storage import as_storage_error, webdataset
-from stgdn.data.store.store import Store
 
 WINDOW = 2048  # clips that a stream's shuffle chooses from
 
@@ -37,12 +36,7 @@ Streamed = tuple[int, NDArray[np.floating]]  # index of a clip, and its (rows, V
 class EpochStreams(EpochBatches):
     """Yield (epoch, [stream, number of the batch in its stream]); streams alternate, as worker processes do.
 
-    Args:
-        size: number of clips.
-        batch_size: clips in a batch over all ranks.
-        seed: None for evaluation: all clips, in batches of nearly the same size.
-        rank, ranks: index of this process and number of processes.
-        streams: number of streams that this process reads at the same time.
+    `streams` is the number of streams that this process reads at the same time, the others are those of `EpochBatches`.
     """
 
     def __init__(
@@ -65,14 +59,6 @@ class EpochStreams(EpochBatches):
         sizes = [least + (step < over) for step in range(len(self))]
         before = sum(sum(sizes[other :: self.streams]) for other in range(stream))
         return first + before, sizes[stream :: self.streams]
-
-
-def clips_in_memory(store: ShardedStore, streamed: list[Streamed]) -> ClipsInMemory:
-    """Return streamed clips in memory, in their order."""
-    clips = store.clips[[index for index, _ in streamed]]
-    frames = clips["frames"].astype(np.int64)
-    clips["row"] = np.where(frames > 0, frames.cumsum().reshape(frames.shape) - frames, 0)
-    return ClipsInMemory(clips, np.concatenate([rows for _, rows in streamed]), store.layout)
 
 
 class StreamedBatches(Dataset[Batch]):
@@ -103,11 +89,7 @@ class StreamedBatches(Dataset[Batch]):
         return len(self.indices)
 
     def __getitem__(self, key: tuple[int, list[int]]) -> Batch:
-        """Return the batch that `EpochStreams` names.
-
-        Raises:
-            StorageError: a shard cannot be read, or is damaged.
-        """
+        """Return the batch that `EpochStreams` names."""
         epoch, (stream, number) = key
         if self._next != (epoch, stream, number):
             self._batches = islice(self._stream(epoch, stream), number, None)
@@ -145,38 +127,17 @@ class StreamedBatches(Dataset[Batch]):
             members = webdataset().tariterators.tar_file_iterator(io.BytesIO(content), select_files=wanted.__contains__)
             for member in islice(members, len(wanted)):
                 index = wanted.pop(member["fname"])
-                yield index, store.rows(index, member["data"])
+                yield index, store.checked_rows(index, member["data"])
         if wanted:
             raise store.damaged(shard, f"{len(wanted)} of its clips are not to be found")
 
     def _batch(self, epoch: int, streamed: list[Streamed]) -> Batch:
         chosen = np.array([index for index, _ in streamed], np.int64)
-        clips = cast(Store, clips_in_memory(self.store, streamed))
+        records = self.store.clips[chosen]
+        frames = records["frames"].astype(np.int64)
+        records["row"] = np.where(frames > 0, frames.cumsum().reshape(frames.shape) - frames, 0)
+        clips = ClipsInMemory(records, np.concatenate([rows for _, rows in streamed]), self.store.layout)
         random_numbers = None if self.seed is None else random_numbers_at(self.seed, epoch, chosen)
         made = batch(clips, np.arange(len(chosen)), self.settings, random_numbers, self.mapping)
-        labels = torch.from_numpy(clips.clips["label"].astype(np.int64))
+        labels = torch.from_numpy(records["label"].astype(np.int64))
         return Batch(clips=torch.from_numpy(made), labels=labels, indices=torch.from_numpy(chosen), epoch=epoch)
-
-
-def random_numbers_at(seed: int, epoch: int, indices: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Return rows `indices` of `default_rng([seed, epoch]).random((clips, NUM_RANDOM))` without making the others."""
-    bits, at = np.random.PCG64([seed, epoch]), 0
-    generator = np.random.Generator(bits)
-    rows = np.empty((len(indices), NUM_RANDOM))
-    for row, index in zip(rows, indices.tolist(), strict=True):
-        bits.advance((index - at) * NUM_RANDOM)
-        generator.random(out=row)
-        at = index + 1
-    return rows
-
-
-class StreamedData(SkeletonData):
-    """Provide training, held-out and test clips of a store in shards, in the order of the streams."""
-
-    def batches(
-        self, indices: NDArray[np.integer], seed: int | None, rank: int, ranks: int
-    ) -> tuple[Dataset[Batch], EpochBatches]:
-        """Return the data set that makes the batches of a split, and their sampler."""
-        assert isinstance(self.store, ShardedStore)
-        epochs = EpochStreams(len(indices), self.batch_size, seed, rank, ranks, max(self.workers, 1))
-        return StreamedBatches(self.store, indices, self.settings, seed, self.mapping, epochs), epochs

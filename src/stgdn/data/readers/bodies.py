@@ -9,6 +9,7 @@ Readers of published preparations choose their bodies as published and share ste
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -90,11 +91,17 @@ def align_in_time(tracks: Sequence[Track], layout: Layout, length: int | None = 
 
 
 def keeps_empty_frames(reader: Mapping[str, Any]) -> bool:
-    """Return whether a reader with these settings keeps empty frames.
+    """Return whether the reader that a config names keeps empty frames, as the attribute `keeps_empty_frames` says.
 
-    Only that of Kinetics-Skeleton does, which is the only one with the setting `tracking`.
+    A stored config may name anything: only classes of this package are looked at.
     """
-    return "tracking" in reader
+    module, _, name = str(reader.get("_target_")).rpartition(".")
+    if not module.startswith("stgdn.data.readers."):
+        return False
+    try:
+        return getattr(getattr(import_module(module), name), "keeps_empty_frames", False)
+    except (ImportError, AttributeError):  # of another version
+        return False
 
 
 def drop_empty_frames(clip: Clip) -> Clip:

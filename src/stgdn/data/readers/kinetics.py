@@ -12,7 +12,7 @@ People are tracked over the frames (`track`), and the two of highest total confi
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -52,6 +52,7 @@ class KineticsReader:
     layout: Layout = field(default=OPENPOSE18, init=False)
     classes: tuple[str, ...] = field(init=False)
     max_bodies: int = field(default=2, init=False)
+    keeps_empty_frames: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         self.classes = official_list("actions_kinetics400")

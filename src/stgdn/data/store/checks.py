@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, ClipError, Reader, valid_runs
-from stgdn.data.store.store import NAME_LENGTH
+from stgdn.data.store.clip_arrays import NAME_LENGTH
 from stgdn.errors import InputError
 from stgdn.files import name_problem
 from stgdn.skeleton import Layout
@@ -18,7 +18,7 @@ def check(clip: Clip, reader: Reader) -> None:
     """Check name, shape, joints, label and values of a clip.
 
     Raises:
-        ClipError: the clip is wrong; the message is the reason.
+        ClipError: the name or the label is wrong; the message is the reason.
     """
     if len(clip.name) > NAME_LENGTH:
         raise ClipError(f"a name of more than {NAME_LENGTH} characters")
@@ -34,7 +34,7 @@ def check_bodies(clip: Clip, layout: Layout, max_bodies: int) -> None:
     """Check shape, joints and values of a clip, whatever its name and label.
 
     Raises:
-        ClipError: the clip is wrong; the message is the reason.
+        ClipError: one of these is wrong; the message is the reason.
     """
     if clip.joints.ndim != 4:
         raise ClipError(f"an array of {clip.joints.ndim} axes, expected bodies, frames, joints, coordinates")
@@ -44,7 +44,7 @@ def check_bodies(clip: Clip, layout: Layout, max_bodies: int) -> None:
             f"{V} joints with {C} numbers, layout {layout.name} has {layout.num_joints} with {layout.channels}"
         )
     if clip.present.shape != (M, T) or not clip.present[:max_bodies].any():
-        raise ClipError("nobody in any frame")
+        raise ClipError("no body in any frame")
     lengths = [frames for _, frames in valid_runs(clip.present)]
     if lengths != clip.present.sum(axis=1).tolist() or not lengths[0]:
         raise ClipError("a body with gaps, or no first body")
@@ -84,12 +84,6 @@ def expect_metres(poses: NDArray[np.floating], layout: Layout, scale: float) -> 
 
 
 def expect_usable(clip: Clip, joints: Layout) -> None:
-    """Check a clip, whatever its label.
-
-    Raises:
-        ClipError: the joints are not those of the layout, no body in any frame, or values that are not finite.
-        InputError: a body that does not measure 0.1 to 10 metres.
-    """
+    """Check a clip, whatever its label, and that its first body measures 0.1 to 10 metres."""
     check_bodies(clip, joints, len(clip.joints))
-    first = int(clip.present[0].argmax())
-    expect_metres(clip.joints[:1, first], joints, 1.0)
+    expect_metres(clip.joints[:1, int(clip.present[0].argmax())], joints, 1.0)

@@ -6,71 +6,87 @@ once (`stgdn.data.store.scan`); medians, percentiles and the typical pose come f
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.protocols import COUNTS, PROTOCOLS, check_counts
-from stgdn.data.store.body_pose import median, stature, typical_pose
 from stgdn.data.store.contents import Axis, Contents, Histogram, Joint, Lengths
-from stgdn.data.store.scan import SAMPLE, Scan, bone_lengths, scan
-from stgdn.data.store.store import Store
+from stgdn.data.store.scan import SAMPLE, Scan, bone_lengths, median, scan, stature, typical_pose
+from stgdn.data.store.shards import in_one_piece
+from stgdn.data.store.store import PreparedStore, Store
 from stgdn.errors import InputError, choose
 
 BARS = 50  # of a histogram, about
 SMALLEST, TALLEST = 0.5, 2.5  # metres: typical bodies outside are not people, or in another unit
 
+OF_HEADER = ("dataset", "synthetic", "source", "scale", "precision", "rows", "classes", "skipped", "remarks")
+
 Masks = Mapping[str, NDArray[np.bool_]]
 
 
-def describe(store: Store, protocol: str | None, sample: int = SAMPLE) -> Contents:
+def summary(store: Store, protocol: str) -> str:
+    """Return a text on a store: its contents, the clips left out with reasons, and the protocol's split."""
+    header, training = store.header, store.training(protocol)
+    split = {"train": int(training.sum()), "test": int((~training).sum())}
+    lines = [
+        f"{'synthetic ' if header.synthetic else ''}{header.dataset}: {len(store):,} clips of {len(header.classes)} "
+        f"classes, {header.rows:,} body frames, {store.coordinates.nbytes / 1e6:.0f} MB in {store.folder}",
+        f"read from {header.source}",
+        f"{protocol}: {split['train']:,} training and {split['test']:,} test clips",
+    ]
+    lines += [f"left out {count:,}: {reason}" for reason, count in header.skipped.items()]
+    lines += [f"note: {count:,} kept: {remark} (remarks.tsv)" for remark, count in header.remarks.items()]
+    return "\n".join(lines + [f"note: {note}" for note in _official_notes(store, protocol, split)])
+
+
+def describe(store: PreparedStore, protocol: str | None, sample: int = SAMPLE) -> Contents:
     """Read a store and return a description of its contents.
 
     Args:
-        store: the store to describe.
+        store: the store to describe, in one piece.
         protocol: name of the evaluation protocol; with None, or one that does not fit, all clips are one group.
         sample: the most numbers from which medians and percentiles are taken.
-
-    Raises:
-        InputError: no such protocol.
     """
+    store = in_one_piece(store)
     header, clips = store.header, store.clips
     masks, misfit = _split(store, protocol)
     split = {name: int(mask.sum()) for name, mask in masks.items()}
+    counts = COUNTS.get((header.dataset, protocol or ""))
     scanned, (seen, body_missing) = scan(store, sample), count_bodies_seen(clips)
     pose = typical_pose(scanned.sample, store.layout)
-    bones = _median_bones(scanned, store)
+    bones = median(bone_lengths(scanned.sample.transpose(2, 1, 0), store.layout), axis=1)
     height = _number(stature(bones, pose, store.layout))
+    axes = ("x", "y", "confidence") if store.layout.planar else ("x", "y", "z")
+    copied: dict[str, Any] = {name: getattr(header, name) for name in OF_HEADER}
     return Contents(
-        dataset=header.dataset,
-        synthetic=header.synthetic,
-        source=header.source,
-        scale=header.scale,
+        **copied,
         folder=str(store.folder),
         megabytes=sum(path.stat().st_size for path in store.folder.iterdir()) / 1e6,
         layout=store.layout.name,
         planar=store.layout.planar,
-        precision=header.precision,
         clips=len(store),
         frames=int(clips["length"].sum(dtype=np.int64)),
-        rows=header.rows,
         protocol=protocol,
         split=split,
-        official=_official(header.dataset, protocol),
-        classes=header.classes,
-        per_class={name: _per_class(store, mask) for name, mask in masks.items()},
-        **{f"{field}s": _tally(clips[field]) for field in ("subject", "camera", "setup")},
+        official=dict(zip(("train", "test"), counts, strict=True)) if counts else None,
+        per_class={
+            name: np.bincount(clips["label"][mask], minlength=len(header.classes)).tolist()
+            for name, mask in masks.items()
+        },
+        subjects=_tally(clips["subject"]),
+        cameras=_tally(clips["camera"]),
+        setups=_tally(clips["setup"]),
         lengths=_lengths(clips["length"], masks),
         bodies=_tally((clips["frames"] > 0).sum(axis=1)),
         seen=seen,
         body_missing=body_missing,
-        axes=[_axis(scanned, axis, name) for axis, name in enumerate(_axis_names(store))],
+        axes=[_axis(scanned, axis, name) for axis, name in enumerate(axes)],
         joints=_joints(scanned, store, pose, bones),
         height=height,
         stretched=None if store.layout.planar else int(scanned.stretched.sum()),
         sampled=len(scanned.sample),
-        skipped=header.skipped,
-        remarks=header.remarks,
         notes=[*misfit, *_notes(store, protocol, split, height)],
     )
 
@@ -88,27 +104,26 @@ def _split(store: Store, protocol: str | None) -> tuple[Masks, list[str]]:
     return {"train": training, "test": ~training}, []
 
 
-def _official(dataset: str, protocol: str | None) -> dict[str, int] | None:
-    counts = None if protocol is None else COUNTS.get((dataset, protocol))
-    return None if counts is None else {"train": counts[0], "test": counts[1]}
-
-
 def _notes(store: Store, protocol: str | None, split: Mapping[str, int], height: float | None) -> list[str]:
     """Return sentences on what to check before training."""
-    header, notes = store.header, []
-    if (
-        protocol
-        and "train" in split
-        and (difference := check_counts(header.dataset, protocol, split["train"], split["test"]))
-    ):
-        notes.append(difference)
+    classes = store.header.classes
+    notes = _official_notes(store, protocol, split)
     notes += [f"protocol {protocol} leaves no {name} clip" for name, clips in split.items() if not clips]
-    if header.expected is not None and header.expected != len(store):
-        notes.append(f"{len(store):,} clips where the official lists leave {header.expected:,}")
-    if empty := len(header.classes) - len(np.unique(store.clips["label"])):
-        notes.append(f"{empty} of {len(header.classes)} classes have no clip")
+    if empty := len(classes) - len(np.unique(store.clips["label"])):
+        notes.append(f"{empty} of {len(classes)} classes have no clip")
     if height is not None and not store.layout.planar and not SMALLEST <= height <= TALLEST:
         notes.append(f"a body measures {height:.3g} m along its bones: check the source's unit (`scale` of prepare.py)")
+    return notes
+
+
+def _official_notes(store: Store, protocol: str | None, split: Mapping[str, int]) -> list[str]:
+    """Return sentences on numbers of clips that are not the official ones."""
+    header, notes = store.header, []
+    if header.expected is not None and header.expected != len(store):
+        notes.append(f"{len(store):,} clips where the official lists leave {header.expected:,}")
+    if protocol and "train" in split:
+        difference = check_counts(header.dataset, protocol, split["train"], split["test"])
+        notes += [difference] if difference else []
     return notes
 
 
@@ -130,10 +145,6 @@ def count_bodies_seen(clips: NDArray[np.void]) -> tuple[dict[int, int], int]:
     return {bodies: int(count) for bodies, count in enumerate(counts) if count}, fewer
 
 
-def _per_class(store: Store, mask: NDArray[np.bool_]) -> list[int]:
-    return np.bincount(store.clips["label"][mask], minlength=len(store.header.classes)).tolist()
-
-
 def _tally(values: NDArray[np.integer]) -> dict[int, int]:
     """Count each value; empty if all are -1, unknown."""
     found, counts = np.unique(values, return_counts=True)
@@ -153,10 +164,6 @@ def _lengths(lengths: NDArray[np.integer], masks: Masks) -> Lengths:
     return Lengths(shortest, float(lengths.mean()), middle, percentile_95, longest, histogram)
 
 
-def _axis_names(store: Store) -> tuple[str, ...]:
-    return ("x", "y", "confidence") if store.layout.planar else ("x", "y", "z")
-
-
 def _axis(scanned: Scan, axis: int, name: str) -> Axis:
     values = scanned.sample[..., axis]
     values = values[~np.isnan(values)]
@@ -166,11 +173,6 @@ def _axis(scanned: Scan, axis: int, name: str) -> Axis:
     counts, edges = np.histogram(values, BARS, (first, last))
     histogram = Histogram(edges.tolist(), {"all": counts.tolist()})
     return Axis(name, float(scanned.lowest[axis]), low, middle, high, float(scanned.highest[axis]), histogram)
-
-
-def _median_bones(scanned: Scan, store: Store) -> NDArray[np.floating]:
-    """Return (B,) median bone lengths, NaN for bones that are never seen."""
-    return median(bone_lengths(scanned.sample.transpose(2, 1, 0), store.layout), axis=1)
 
 
 def _joints(scanned: Scan, store: Store, pose: NDArray[np.floating], bones: NDArray[np.floating]) -> list[Joint]:

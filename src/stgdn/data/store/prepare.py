@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stgdn.data.clip import Clip, ClipError, ClipFile, Reader, first_of_each_name
+from stgdn.data.clip import Clip, ClipError, ClipFile, Reader, Survey, first_of_each_name
 from stgdn.data.store.checks import check, expect_metres, remark
 from stgdn.data.store.store import Header, Store
 from stgdn.data.store.writer import StoreWriter
@@ -54,53 +54,41 @@ def prepare(
         reader: reads the raw source.
         folder: the folder of the new store.
         dataset: name of the data set.
-        source: path of the raw files; stored as information.
+        source: path of the raw files; stored as information, as are `synthetic` and the reader's `settings`.
         synthetic: the clips are synthetic.
-        settings: settings of the reader; stored as information.
+        settings: settings of the reader.
         precision: type of the stored coordinates, `float32` or `float16`.
         scale: factor from the source's unit to metres, 0.001 for millimetres; not used for planar layouts.
         workers: number of processes that parse; None for one a core.
         overwrite: replace an existing store.
         bad_share: the largest share of unusable files that is accepted.
-
-    Raises:
-        InputError: no source, too many bad files, no usable clip, or bodies that are too small or large for metres.
     """
-    folder = Path(folder)
-    if (folder / "store.json").exists() and not overwrite:
+    if (Path(folder) / "store.json").exists() and not overwrite:
         return Store(folder)
     survey = reader.survey()
-    header = Header(
+    header = _header(reader, survey, dataset, source, settings or {})
+    header.synthetic, header.precision, header.scale = synthetic or survey.synthetic, precision, float(scale)
+    with closing(StoreWriter(folder, header)) as writer:
+        for name, reason in survey.skipped:
+            writer.skip(name, reason)
+        bad, files = _write_first_usable(writer, reader, survey.files, workers)
+        _expect_enough(writer, bad, files, bad_share)
+        expect_metres(writer.first_poses(1000), reader.layout, scale)
+        return writer.finish()
+
+
+def _header(reader: Reader, survey: Survey, dataset: str, source: str, settings: dict[str, Any]) -> Header:
+    """Return the header of a store with what reader and source say."""
+    return Header(
         dataset,
         plain(reader.layout),
         list(reader.classes),
         reader.max_bodies,
         source,
-        synthetic or survey.synthetic,
-        survey.expected,
-        precision,
-        (settings or {}) | dict(survey.described),
-        float(scale),
-        {name: asdict(protocol) for name, protocol in survey.protocols.items()},
+        expected=survey.expected,
+        reader=settings | dict(survey.described),
+        protocols={name: asdict(protocol) for name, protocol in survey.protocols.items()},
     )
-    writer = StoreWriter(folder, header)
-    try:
-        for name, reason in survey.skipped:
-            writer.skip(name, reason)
-        bad, files = _write_first_usable(writer, reader, survey.files, workers)
-        skipped = writer.entries_with("skipped")
-        last = "".join(f" (the last: {name}, {reason})" for name, reason in skipped[-1:])
-        if files and bad / files > bad_share:
-            raise InputError(
-                f"{bad} of {files} files of {source} cannot be used{last}: "
-                f"check the source, or allow more with bad_share={math.ceil(100 * bad / files) / 100}"
-            )
-        if len(skipped) == len(writer.entries):
-            raise InputError(f"no clip of {source} can be used{last}: check that it is what data={dataset} means")
-        expect_metres(writer.first_poses(1000), reader.layout, scale)
-        return writer.finish()
-    finally:
-        writer.close()
 
 
 def _write_first_usable(
@@ -117,6 +105,25 @@ def _write_first_usable(
                 writer.skip(file.name, DUPLICATE_NAME, f"used: {writer.stored[file.name]}, left out: {file.location}")
         files = [file for file in others if file.name not in writer.stored]
     return bad, tried
+
+
+def _expect_enough(writer: StoreWriter, bad: int, files: int, bad_share: float) -> None:
+    """Check that the writer has clips, and that not too many of the `files` were `bad`.
+
+    Raises:
+        InputError: too many, or no usable clip.
+    """
+    source, skipped = writer.header.source, [entry for entry in writer.entries if "skipped" in entry]
+    last = "".join(f" (the last: {entry['name']}, {entry['skipped']})" for entry in skipped[-1:])
+    if files and bad / files > bad_share:
+        raise InputError(
+            f"{bad} of {files} files of {source} cannot be used{last}: "
+            f"check the source, or allow more with bad_share={math.ceil(100 * bad / files) / 100}"
+        )
+    if len(skipped) == len(writer.entries):
+        raise InputError(
+            f"no clip of {source} can be used{last}: check that it is what data={writer.header.dataset} means"
+        )
 
 
 def _write_clips(writer: StoreWriter, reader: Reader, files: list[ClipFile], workers: int | None) -> int:

@@ -1,13 +1,12 @@
 """Cut a prepared store into shards, completely or not at all.
 
-A folder is written as `FOLDER.partial` and renamed when complete; in object storage `shards.json` is written
+A folder is written under a temporary name and renamed when complete; in object storage `shards.json` is written
 last, and files without it do not count as shards.
 """
 
 import io
 import json
 import re
-import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,16 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from stgdn.data.store.shards import BLOCK, FORMAT, INDEX, LOCATION, METADATA, Shard, ShardedStore
+from stgdn.data.store.shards import BLOCK, FORMAT, INDEX, LOCATION, METADATA, Shard, ShardedStore, in_one_piece
 from stgdn.data.store.storage import as_storage_error, file_system, is_local, webdataset
-from stgdn.data.store.store import Store, checksum
+from stgdn.data.store.store import PreparedStore, checksum
 from stgdn.errors import InputError
-from stgdn.files import flush
+from stgdn.files import replacing_folder
 
 SHARD_NAME = re.compile(r"(train|test)-\d{5,}\.tar")
 
 
-def write_shards(store: Store, protocol: str, to: str, megabytes: float = 64, overwrite: bool = False) -> ShardedStore:
+def write_shards(
+    store: PreparedStore, protocol: str, to: str, megabytes: float = 64, overwrite: bool = False
+) -> ShardedStore:
     """Cut a store into shards of about `megabytes` MB; returns these.
 
     Training and test clips of the protocol get shards of their own, each a random sample of its split: neighbours in
@@ -41,14 +42,14 @@ def write_shards(store: Store, protocol: str, to: str, megabytes: float = 64, ov
         overwrite: replace existing shards.
 
     Raises:
-        InputError: WebDataset is missing, `to` has shards or other files, or `to` cannot be written.
+        InputError: a size that is not above 0.
     """
     if not 0 < megabytes < float("inf"):
         raise InputError(f"size={megabytes} must be megabytes of a shard, above 0")
     webdataset()
+    store = in_one_piece(store)
     training = store.training(protocol)
-    row = store.coordinates[:1].nbytes
-    sizes = store.clips["frames"].sum(axis=1) * row
+    sizes = store.clips["frames"].sum(axis=1) * store.coordinates[:1].nbytes
     cut = [
         (f"{split}-{number:05}.tar", clips)
         for split, chosen in (("train", training), ("test", ~training))
@@ -76,12 +77,12 @@ def _cut(clips: NDArray[np.int64], sizes: NDArray[np.int64], limit: float) -> li
     return np.split(clips, np.flatnonzero(np.diff(number)) + 1) if parts else []
 
 
-def _shard(store: Store, clips: NDArray[np.int64]) -> tuple[bytes, list[int], list[int]]:
+def _shard(store: PreparedStore, clips: NDArray[np.int64]) -> tuple[bytes, list[int], list[int]]:
     """Return clips as a tar file, and the first byte and the CRC-32 of each."""
     file, offsets, checksums, end = io.BytesIO(), [], [], 0
     writer = webdataset().TarWriter(file, encoder=False, compress=False, mtime=0, user="", group="")
     for index in clips.tolist():
-        content = _content(store, index)
+        content = store.rows(index).tobytes()
         writer.write({"__key__": f"{index:09}", "rows": content})
         offsets.append(end + BLOCK)
         checksums.append(zlib.crc32(content))
@@ -90,16 +91,10 @@ def _shard(store: Store, clips: NDArray[np.int64]) -> tuple[bytes, list[int], li
     return file.getvalue(), offsets, checksums
 
 
-def _content(store: Store, index: int) -> bytes:
-    """Return the rows of all bodies of a clip, one body after the other."""
-    runs = zip(store.clips["row"][index], store.clips["frames"][index], strict=True)
-    return b"".join(store.coordinates[row : row + frames].tobytes() for row, frames in runs)
-
-
 def _write_metadata(
     files: fsspec.AbstractFileSystem,
     root: str,
-    store: Store,
+    store: PreparedStore,
     protocol: str,
     locations: NDArray[np.void],
     shards: list[Shard],
@@ -117,42 +112,18 @@ def _write_metadata(
 
 @contextmanager
 def _target(to: str, overwrite: bool) -> Iterator[tuple[fsspec.AbstractFileSystem, str]]:
-    """Yield the file system and path to write to. Old shards are removed: in a folder afterwards, elsewhere before.
-
-    Raises:
-        InputError: the location holds files that must not be replaced.
-    """
+    """Yield the file system and path to write to. Old shards are removed: in a folder afterwards, elsewhere before."""
     files, root = file_system(to)
     local = is_local(files)
     with as_storage_error(to, "written", OSError if local else Exception):
         old = _old_files(files, root, to, overwrite)
         if local:
-            with _partial(files, Path(root)) as partial:
-                yield files, str(partial)
+            with replacing_folder(Path(root)) as temporary:
+                yield files, str(temporary)
         else:
             for path in sorted(old, key=lambda path: PurePosixPath(path).name != INDEX):  # the index first
                 files.rm_file(path)
             yield files, root
-
-
-@contextmanager
-def _partial(files: fsspec.AbstractFileSystem, final: Path) -> Iterator[Path]:
-    """Yield a folder that is renamed to `final` on success and removed on failure."""
-    partial = final.with_name(f"{final.name}.partial")
-    _old_files(files, str(partial), str(partial), overwrite=True)
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        for path in (*partial.iterdir(), partial):
-            flush(path)
-        if final.exists():
-            (final / INDEX).unlink(missing_ok=True)
-            shutil.rmtree(final)
-        partial.rename(final)
-        flush(final.parent)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _old_files(files: fsspec.AbstractFileSystem, root: str, to: str, overwrite: bool) -> list[str]:

@@ -15,14 +15,15 @@ import json
 import os
 import zlib
 from pathlib import Path
-from typing import Any, NoReturn, TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.store.storage import StorageError, as_storage_error, fetch, file_system, is_local, read_file
-from stgdn.data.store.store import Store, checksum
+from stgdn.data.store.storage import StorageError, as_storage_error, file_system, is_local, read_file
+from stgdn.data.store.store import PreparedStore, Store, checksum
 from stgdn.errors import InputError
+from stgdn.files import replacing
 
 FORMAT = 1
 INDEX = "shards.json"
@@ -44,27 +45,35 @@ def is_sharded(location: str | Path) -> bool:
     return "://" in str(location) or (Path(location) / INDEX).exists()
 
 
-def open_prepared(location: str | Path) -> Store:
-    """Open the store at a location, in one piece or in shards.
+def is_prepared(location: str | Path) -> bool:
+    """Return whether there is a store at a location; of a URL this is not known before it is opened."""
+    return is_sharded(location) or (Path(location) / "store.json").exists()
 
-    Raises:
-        InputError: see `Store` and `ShardedStore`.
-    """
+
+def open_prepared(location: str | Path) -> "Store | ShardedStore":
+    """Open the store at a location, in one piece or in shards."""
     return ShardedStore(location) if is_sharded(location) else Store(location)
 
 
-class ShardedStore(Store):
-    """Hold a store whose coordinates are in shards; it opens without reading any shard.
+def in_one_piece(store: PreparedStore) -> Store:
+    """Return the store if its coordinates are in one array.
 
-    It has no `coordinates`, but everything else: header, layout, protocols, records of the clips, and `joints`, which
-    reads a single clip.
+    Raises:
+        InputError: the coordinates are in shards.
+    """
+    if isinstance(store, Store):
+        return store
+    raise InputError(f"the coordinates of {store.location} are in shards: name the store that they were cut from")
+
+
+class ShardedStore(PreparedStore):
+    """Hold a store with its coordinates in shards; it opens without reading any shard.
 
     Attributes:
-        location: a path or URL.
         folder: the folder of the metadata; for a URL a copy in the user's cache.
         shards: the entries of `shards.json`.
         locations: (clips,) records of dtype `LOCATION`.
-        protocol: the protocol whose splits do not share shards.
+        protocol: the protocol by which clips are cut into shards of training and of test clips.
 
     Raises:
         InputError: there are no shards, they are of another version, or they do not fit together.
@@ -72,44 +81,24 @@ class ShardedStore(Store):
 
     def __init__(self, location: str | Path) -> None:
         self.location = str(location)
-        index = self._read_index()
+        index = self._read_shards()
         self.shards: list[Shard] = index["shards"]
         self.protocol: str = index["protocol"]
-        self.folder = self._local_metadata(index["checksums"])
-        self.header = self._read_header()
-        self.layout, self.protocols = self._definitions()
-        self.clips = self._read_clips()
-        self.locations: NDArray[np.void] = self._read_locations()
-        self._check_shards()
+        self._read_index(self._local_metadata(index["checksums"]))
+        self.locations: NDArray[np.void] = np.load(self.folder / "places.npy", allow_pickle=False)
+        if self.locations.dtype != LOCATION or len(self.locations) != len(self.clips):
+            raise self.corrupted("places.npy does not fit clips.npy")
+        self._check_sizes()
 
-    def __reduce__(self) -> tuple[type["ShardedStore"], tuple[str]]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Pickle the location only: worker processes open it themselves."""
-        return ShardedStore, (self.location,)
-
-    def __getattr__(self, name: str) -> NoReturn:
-        """Explain why there are no coordinates."""
-        if name == "coordinates":
-            raise InputError(
-                f"the coordinates of {self.location} are in shards: name the store that they were cut from"
-            )
-        raise AttributeError(name)
-
-    def joints(self, index: int) -> NDArray[np.float32]:
-        """Read one clip as (M, T, V, C), zeros where a body is not seen, without reading the rest of its shard."""
-        clip, (shard, offset, _) = self.clips[index], self.locations[index].item()
+    def rows(self, index: int) -> NDArray[np.floating]:
+        """Read one clip (rows, V, C), one body after the other, without reading the rest of its shard."""
+        shard, offset, _ = self.locations[index].item()
         with as_storage_error(self.location):
-            rows = self.rows(index, self.read(shard, offset, offset + self.size(index)))
-        joints = np.zeros((len(clip["row"]), clip["length"], *rows.shape[1:]), np.float32)
-        runs = np.split(rows, np.cumsum(clip["frames"])[:-1])
-        for body, (run, start) in enumerate(zip(runs, clip["start"], strict=True)):
-            joints[body, start : start + len(run)] = run
-        return joints
+            return self.checked_rows(index, self.read(shard, offset, offset + self.size(index)))
 
     def read(self, shard: int, first: int, last: int) -> bytes:
         """Read bytes `first` to `last` (exclusive) of a shard, in one request."""
-        files, root = file_system(
-            self.location
-        )  # each time: connections do not outlive a fork, fsspec keeps the others
+        files, root = file_system(self.location)  # each time: connections do not outlive a fork, fsspec keeps others
         return read_file(files, f"{root}/{self.shards[shard]['name']}", first, last)
 
     def size(self, index: int) -> int:
@@ -117,7 +106,7 @@ class ShardedStore(Store):
         values = self.layout.num_joints * self.layout.channels * int(self.clips["frames"][index].sum())
         return values * np.dtype(self.header.precision).itemsize
 
-    def rows(self, index: int, content: bytes) -> NDArray[np.floating]:
+    def checked_rows(self, index: int, content: bytes) -> NDArray[np.floating]:
         """Return the bytes of a clip as an array (rows, V, C).
 
         Raises:
@@ -141,10 +130,11 @@ class ShardedStore(Store):
     def _hint(self) -> str:
         return f"write them again with `python src/shard.py data=... to={self.location} overwrite=true`"
 
-    def _corrupted(self, what: str) -> InputError:
+    def corrupted(self, what: str) -> InputError:
+        """Return the error for metadata that are not as they were written."""
         return InputError(f"the shards at {self.location} are damaged ({what}): {self._hint}")
 
-    def _read_index(self) -> dict[str, Any]:
+    def _read_shards(self) -> dict[str, Any]:
         files, root = file_system(self.location)
         with as_storage_error(self.location):
             try:
@@ -154,14 +144,14 @@ class ShardedStore(Store):
                     f"no shards at {self.location}: write them with `python src/shard.py data=... to={self.location}`"
                 ) from None
             except ValueError as error:
-                raise self._corrupted(f"{INDEX} cannot be read: {error}") from None
+                raise self.corrupted(f"{INDEX} cannot be read: {error}") from None
         version = content.get("format") if isinstance(content, dict) else None
         if version != FORMAT:
             raise InputError(
                 f"the shards at {self.location} have format {version}, this version reads {FORMAT}: {self._hint}"
             )
         if not _is_index(content):
-            raise self._corrupted(f"{INDEX} is not complete")
+            raise self.corrupted(f"{INDEX} is not complete")
         return content
 
     def _local_metadata(self, checksums: dict[str, int]) -> Path:
@@ -174,19 +164,14 @@ class ShardedStore(Store):
             folder = cache / "stgdn" / f"{zlib.crc32(self.location.encode()):08x}"
         for name, expected in checksums.items():
             if not _is_whole(folder / name, expected) and not is_local(files):
-                with as_storage_error(self.location):
-                    fetch(files, f"{root}/{name}", folder / name)
+                folder.mkdir(parents=True, exist_ok=True)
+                with as_storage_error(self.location), replacing(folder / name) as temporary:
+                    files.get_file(f"{root}/{name}", str(temporary))
             if not _is_whole(folder / name, expected):
-                raise self._corrupted(f"the checksum of {name} does not match")
+                raise self.corrupted(f"the checksum of {name} does not match")
         return folder
 
-    def _read_locations(self) -> NDArray[np.void]:
-        locations = np.load(self.folder / "places.npy", allow_pickle=False)
-        if locations.dtype != LOCATION or len(locations) != len(self.clips):
-            raise self._corrupted("places.npy does not fit clips.npy")
-        return locations
-
-    def _check_shards(self) -> None:
+    def _check_sizes(self) -> None:
         """Compare names and sizes of all shards with one listing of the files."""
         files, root = file_system(self.location)
         with as_storage_error(self.location):
@@ -195,7 +180,7 @@ class ShardedStore(Store):
         if wrong:
             found = sizes.get(wrong[0]["name"])
             what = "is missing" if found is None else f"has {found} bytes, expected {wrong[0]['bytes']}"
-            raise self._corrupted(f"{len(wrong)} of {len(self.shards)} shards, {wrong[0]['name']} {what}")
+            raise self.corrupted(f"{len(wrong)} of {len(self.shards)} shards, {wrong[0]['name']} {what}")
 
 
 def _is_index(content: dict[str, Any]) -> bool:

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import ModuleType
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from stgdn.errors import InputError
-from stgdn.files import replacing
 
 INSTALL = "type `pip install -e '.[shards]'`"
 
@@ -78,10 +76,3 @@ def as_storage_error(location: str, done: str = "read", kind: type[Exception] = 
     except kind as error:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise StorageError(f"{location} cannot be {done}: {reason}") from None
-
-
-def fetch(files: fsspec.AbstractFileSystem, source: str, target: Path) -> None:
-    """Copy a file to this machine, whole or not at all; several processes may do so at the same time."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as temporary:
-        files.get_file(source, str(temporary))

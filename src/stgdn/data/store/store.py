@@ -22,69 +22,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.protocols import Protocol, training_mask
+from stgdn.data.store.clip_arrays import Clips, clip_dtype, rows_of
 from stgdn.errors import InputError
-from stgdn.skeleton import Layout, layout
+from stgdn.skeleton import layout
 
 FORMAT = 2
-NAME_LENGTH = 64
 CONTENT = ("clips.npy", "coordinates.bin")
 FILES = ("store.json", *CONTENT, "skipped.tsv", "remarks.tsv", "journal.jsonl", "settings.json")
 PRECISIONS = ("float32", "float16")
-
-
-def clip_dtype(max_bodies: int) -> np.dtype:
-    """Return the dtype of a clip's record; `row`, `start`, `frames` are a body's first row, first frame and length."""
-    return np.dtype(
-        [
-            ("name", f"U{NAME_LENGTH}"),
-            *((key, "i4") for key in ("label", "subject", "camera", "setup", "replication", "length")),
-            ("row", "i8", (max_bodies,)),
-            ("start", "i4", (max_bodies,)),
-            ("frames", "i4", (max_bodies,)),
-        ]
-    )
+PREPARE_AGAIN = "prepare it again with `python src/prepare.py data=... overwrite=true`"
 
 
 @dataclass
 class Header:
-    """Hold the content of `store.json`.
+    """Hold the content of `store.json`."""
 
-    Attributes:
-        dataset: name of the data set, without a protocol.
-        layout: name of the joint layout, or its definition if the data set brings its own.
-        classes: class names in the order of the labels.
-        max_bodies: M, the most bodies of a clip.
-        source: path of the raw files.
-        synthetic: the clips are synthetic.
-        expected: the official number of clips if the source seemed complete.
-        precision: type of the coordinates, one of `PRECISIONS`.
-        reader: settings of the reader, without its source.
-        scale: factor from the source's unit to metres.
-        protocols: the data set's own protocols by name, the usual one first.
-        clips, rows: numbers of clips and rows.
-        checksums: CRC-32 of the other files.
-        skipped: number of clips left out, by reason.
-        remarks: number of odd clips kept, by remark.
-        format: version of this layout of files.
-    """
-
-    dataset: str
-    layout: str | dict[str, Any]
-    classes: list[str]
-    max_bodies: int
-    source: str
+    dataset: str  # name, without a protocol
+    layout: str | dict[str, Any]  # name of the joint layout, or its definition if the data set brings its own
+    classes: list[str]  # names in the order of the labels
+    max_bodies: int  # M, the most bodies of a clip
+    source: str  # path of the raw files
     synthetic: bool = False
-    expected: int | None = None
-    precision: str = "float32"
-    reader: dict[str, Any] = field(default_factory=dict)
-    scale: float = 1.0
-    protocols: dict[str, dict[str, Any]] = field(default_factory=dict)
+    expected: int | None = None  # official number of clips, if the source seemed complete
+    precision: str = "float32"  # of the coordinates, one of `PRECISIONS`
+    reader: dict[str, Any] = field(default_factory=dict)  # settings of the reader, without its source
+    scale: float = 1.0  # factor from the source's unit to metres
+    protocols: dict[str, dict[str, Any]] = field(default_factory=dict)  # the data set's own, the usual one first
     clips: int = 0
-    rows: int = 0
-    checksums: dict[str, int] = field(default_factory=dict)
-    skipped: dict[str, int] = field(default_factory=dict)
-    remarks: dict[str, int] = field(default_factory=dict)
-    format: int = FORMAT
+    rows: int = 0  # of the coordinates: bodies in frames
+    checksums: dict[str, int] = field(default_factory=dict)  # CRC-32 of the other files
+    skipped: dict[str, int] = field(default_factory=dict)  # number of clips left out, by reason
+    remarks: dict[str, int] = field(default_factory=dict)  # number of odd clips kept, by remark
+    format: int = FORMAT  # version of this layout of files
 
 
 def checksum(path: Path) -> int:
@@ -96,53 +65,79 @@ def checksum(path: Path) -> int:
     return value
 
 
-class Store:
-    """Hold a prepared data set, opened without reading its coordinates.
+class PreparedStore(Clips):
+    """Hold what prepared stores have in common, in one piece (`Store`) or in shards (`shards.ShardedStore`).
 
     Attributes:
+        location: the folder, for shards also a URL.
+        folder: the folder of `store.json` and `clips.npy`.
         header: content of `store.json`.
-        layout: the joint layout.
-        clips: (clips,) records, see `clip_dtype`.
-        coordinates: (rows, V, C) memory map, float32 or float16.
-        protocols: the data set's own protocols.
+        protocols: the data set's own evaluation protocols.
+    """
+
+    location: str
+    folder: Path
+    header: Header
+    protocols: dict[str, Protocol]
+
+    def __reduce__(self) -> tuple[type["PreparedStore"], tuple[str]]:
+        """Pickle the location only: worker processes open the files themselves and share the memory pages."""
+        return type(self), (self.location,)
+
+    def training(self, protocol: str) -> NDArray[np.bool_]:
+        """Return (clips,), True for training clips of a protocol, one of the data set's own or of `PROTOCOLS`."""
+        clips = self.clips
+        return training_mask(protocol, clips["subject"], clips["camera"], clips["setup"], self.protocols)
+
+    def corrupted(self, what: str) -> InputError:
+        """Return the error for a store that is not as it was written."""
+        return _damaged(self.location, what)
+
+    def _read_index(self, folder: Path) -> None:
+        """Read `store.json` and `clips.npy`."""
+        self.folder, self.header = folder, read_header(folder)
+        try:
+            if self.header.precision not in PRECISIONS:
+                raise ValueError(f"precision is {self.header.precision!r}")
+            rules = self.header.protocols.items()
+            self.protocols = {name: Protocol(rule["by"], tuple(rule["train"])) for name, rule in rules}
+            self.layout = layout(self.header.layout)
+        except (InputError, ValueError, TypeError, KeyError) as error:
+            raise self.corrupted(f"store.json cannot be used: {error}") from None
+        self.clips = self._read_clips(folder / "clips.npy")
+
+    def _read_clips(self, path: Path) -> NDArray[np.void]:
+        try:
+            if checksum(path) != self.header.checksums.get("clips.npy"):
+                raise self.corrupted("the checksum of clips.npy does not match")
+            clips = np.load(path, allow_pickle=False)
+            if clips.dtype == clip_dtype(self.header.max_bodies) and len(clips) == self.header.clips:
+                return clips
+        except (OSError, ValueError) as error:
+            raise self.corrupted(f"clips.npy cannot be read: {error}") from None
+        raise self.corrupted("clips.npy does not fit store.json")
+
+
+class Store(PreparedStore):
+    """Hold a prepared data set in one piece, opened without reading its coordinates (rows, V, C).
 
     Raises:
-        InputError: there is no store, it was written by another version, or its files do not fit together.
+        InputError: the store is damaged.
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
-        self.header = self._read_header()
-        self.layout, self.protocols = self._definitions()
-        self.clips: NDArray[np.void] = self._read_clips()
+        self.location = str(folder)
+        self._read_index(Path(folder))
         shape, dtype = (self.header.rows, self.layout.num_joints, self.layout.channels), np.dtype(self.header.precision)
-        self._check_size("coordinates.bin", int(np.prod(shape)) * dtype.itemsize)
-        self.coordinates: NDArray[np.floating] = np.memmap(self.folder / "coordinates.bin", dtype, "r", shape=shape)
+        path = self.folder / "coordinates.bin"
+        size, expected = path.stat().st_size if path.exists() else 0, int(np.prod(shape)) * dtype.itemsize
+        if size != expected:
+            raise self.corrupted(f"{path.name} has {size} bytes, expected {expected}")
+        self.coordinates: NDArray[np.floating] = np.memmap(path, dtype, "r", shape=shape)
 
-    def __len__(self) -> int:
-        """Return the number of clips."""
-        return len(self.clips)
-
-    def __reduce__(self) -> tuple[type["Store"], tuple[Path]]:
-        """Pickle the folder only: worker processes open the files themselves and share the memory pages."""
-        return Store, (self.folder,)
-
-    def joints(self, index: int) -> NDArray[np.float32]:
-        """Return one clip as (M, T, V, C), zeros where a body is not seen."""
-        clip = self.clips[index]
-        joints = np.zeros((len(clip["row"]), clip["length"], *self.coordinates.shape[1:]), np.float32)
-        for body, (row, start, frames) in enumerate(zip(clip["row"], clip["start"], clip["frames"], strict=True)):
-            joints[body, start : start + frames] = self.coordinates[row : row + frames]
-        return joints
-
-    def training(self, protocol: str) -> NDArray[np.bool_]:
-        """Return (clips,), True for training clips of a protocol, one of the data set's own or of `PROTOCOLS`.
-
-        Raises:
-            InputError: no such protocol, or it splits by a field that some clips do not have.
-        """
-        clips = self.clips
-        return training_mask(protocol, clips["subject"], clips["camera"], clips["setup"], self.protocols)
+    def rows(self, index: int) -> NDArray[np.floating]:
+        """Return the coordinates of a clip (rows, V, C), one body after the other."""
+        return rows_of(self, index)
 
     def verify(self) -> None:
         """Compare the files with their checksums.
@@ -152,57 +147,26 @@ class Store:
         """
         for name in CONTENT:
             if checksum(self.folder / name) != self.header.checksums.get(name):
-                raise self._corrupted(f"the checksum of {name} does not match")
+                raise self.corrupted(f"the checksum of {name} does not match")
 
-    def _corrupted(self, what: str) -> InputError:
-        return InputError(
-            f"the prepared store {self.folder} is damaged ({what}): "
-            "prepare it again with `python src/prepare.py data=... overwrite=true`"
-        )
 
-    def _check_size(self, name: str, expected: int) -> None:
-        path = self.folder / name
-        size = path.stat().st_size if path.exists() else 0
-        if size != expected:
-            raise self._corrupted(f"{name} has {size} bytes, expected {expected}")
+def read_header(folder: Path) -> Header:
+    """Read the header of the store in a folder, and no other file.
 
-    def _read_header(self) -> Header:
-        path = self.folder / "store.json"
-        if not path.exists():
-            raise InputError(f"no prepared store at {self.folder}")
-        try:
-            content = json.loads(path.read_text())
-            version = content.get("format")
-            if version == FORMAT:
-                return _header(content)
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise self._corrupted(f"store.json cannot be read: {error}") from None
-        raise InputError(
-            f"the prepared store {self.folder} has format {version}, this version reads {FORMAT}: "
-            "prepare it again with `python src/prepare.py data=... overwrite=true`"
-        )
-
-    def _definitions(self) -> tuple[Layout, dict[str, Protocol]]:
-        header = self.header
-        try:
-            if header.precision not in PRECISIONS:
-                raise ValueError(f"precision is {header.precision!r}")
-            own = {name: Protocol(rule["by"], tuple(rule["train"])) for name, rule in header.protocols.items()}
-            return layout(header.layout), own
-        except (InputError, ValueError, TypeError, KeyError) as error:
-            raise self._corrupted(f"store.json cannot be used: {error}") from None
-
-    def _read_clips(self) -> NDArray[np.void]:
-        path = self.folder / "clips.npy"
-        try:
-            if checksum(path) != self.header.checksums.get("clips.npy"):
-                raise self._corrupted("the checksum of clips.npy does not match")
-            clips = np.load(path, allow_pickle=False)
-            if clips.dtype == clip_dtype(self.header.max_bodies) and len(clips) == self.header.clips:
-                return clips
-        except (OSError, ValueError) as error:
-            raise self._corrupted(f"clips.npy cannot be read: {error}") from None
-        raise self._corrupted("clips.npy does not fit store.json")
+    Raises:
+        InputError: no store, or its `store.json` is damaged or of another version.
+    """
+    path = folder / "store.json"
+    if not path.exists():
+        raise InputError(f"no prepared store at {folder}")
+    try:
+        content = json.loads(path.read_text())
+        version = content.get("format")
+        if version == FORMAT:
+            return _header(content)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise _damaged(folder, f"store.json cannot be read: {error}") from None
+    raise InputError(f"the prepared store {folder} has format {version}, this version reads {FORMAT}: {PREPARE_AGAIN}")
 
 
 def _header(content: dict[str, Any]) -> Header:
@@ -217,3 +181,7 @@ def _header(content: dict[str, Any]) -> Header:
         if type(getattr(header, key)) not in several.get(key, (type(like),)):
             raise TypeError(f"'{key}' is {getattr(header, key)!r}")
     return header
+
+
+def _damaged(location: str | Path, what: str) -> InputError:
+    return InputError(f"the prepared store {location} is damaged ({what}): {PREPARE_AGAIN}")

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip, valid_runs
-from stgdn.data.store.store import CONTENT, FILES, PRECISIONS, Header, Store, checksum, clip_dtype
+from stgdn.data.store.clip_arrays import clip_dtype
+from stgdn.data.store.store import CONTENT, FILES, PRECISIONS, Header, Store, checksum
 from stgdn.errors import InputError, choose
 from stgdn.files import flush
 from stgdn.skeleton import layout
@@ -70,10 +71,6 @@ class StoreWriter:
         """Record that a clip was left out; clips are counted by reason, `detail` is about this clip only."""
         self._note({"name": name, "skipped": reason} | ({"detail": detail} if detail else {}))
 
-    def entries_with(self, kind: str) -> list[tuple[str, str]]:
-        """Return (name, reason) of all skipped clips (`skipped`), or (name, remark) of all odd ones (`remark`)."""
-        return [(entry["name"], entry[kind]) for entry in self.entries if kind in entry]
-
     def first_poses(self, most: int) -> NDArray[np.floating]:
         """Return the first pose (n, V, C) of up to `most` stored clips, spread evenly over all."""
         rows = [sum(frames for _, frames in entry["runs"]) for entry in self.entries if "skipped" not in entry]
@@ -91,11 +88,14 @@ class StoreWriter:
     def finish(self) -> Store:
         """Write index and header, and move the store to its final folder; returns it."""
         with self.lock:
-            return self._finish()
+            self.journal.close()
+            self.coordinates.close()
+            self._write_index()
+            self._rename()
+            Path(self.lock.name).unlink()
+        return Store(self.folder)
 
-    def _finish(self) -> Store:
-        self.journal.close()
-        self.coordinates.close()
+    def _write_index(self) -> None:
         clips = self._index()
         np.save(self.partial / "clips.npy", clips, allow_pickle=False)
         self.header.clips, self.header.rows = len(clips), int(clips["frames"].sum())
@@ -103,6 +103,9 @@ class StoreWriter:
         self.header.remarks = self._list("remark", "remarks.tsv")
         self.header.checksums = {name: checksum(self.partial / name) for name in CONTENT}
         (self.partial / "store.json").write_text(json.dumps(asdict(self.header), indent=1))
+
+    def _rename(self) -> None:
+        """Move the partial store to its final folder; an older store there is removed just before."""
         for path in (*self.partial.iterdir(), self.partial):
             flush(path)
         if self.folder.exists():
@@ -112,8 +115,6 @@ class StoreWriter:
         flush(self.folder.parent)
         for name in ("journal.jsonl", "settings.json"):  # until here an interrupted run can go on
             (self.folder / name).unlink()
-        Path(self.lock.name).unlink()
-        return Store(self.folder)
 
     def _list(self, kind: str, name: str) -> dict[str, int]:
         """Write the clips of a kind into a file; returns the number of clips by reason."""
@@ -124,24 +125,20 @@ class StoreWriter:
         return dict(sorted(Counter(entry[kind] for entry in listed).items()))
 
     def _check_place(self) -> None:
-        found = list(self.folder.iterdir()) if self.folder.is_dir() else [self.folder] if self.folder.exists() else []
-        if strangers := [path for path in found if path.name not in FILES]:
+        found = self.folder.iterdir() if self.folder.is_dir() else [self.folder] if self.folder.exists() else ()
+        if other := next((path for path in found if path.name not in FILES), None):
             raise InputError(
-                f"{self.folder} cannot become a prepared store, {strangers[0]} is there and is not part of one: "
+                f"{self.folder} cannot become a prepared store, {other} is there and is not part of one: "
                 "point data.store elsewhere"
             )
 
     def _lock(self) -> IO[str]:
         """Lock the partial store against other processes until `close`."""
         self.partial.mkdir(parents=True, exist_ok=True)
-        lock = self.partial.with_name(self.partial.name + ".lock").open("w")
-        if sys.platform != "win32":
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.close()
-                raise InputError(f"another process is preparing {self.folder}: wait for it to end") from None
-        return lock
+        try:
+            return lock_file(self.partial.with_name(self.partial.name + ".lock"), wait=False)
+        except BlockingIOError:
+            raise InputError(f"another process is preparing {self.folder}: wait for it to end") from None
 
     def _note(self, entry: dict[str, Any]) -> None:
         self.journal.write(json.dumps(entry) + "\n")
@@ -149,9 +146,10 @@ class StoreWriter:
         self.entries.append(entry)
 
     def _same_settings(self) -> bool:
-        path = self.partial / "settings.json"
         try:
-            return json.loads(path.read_text()) == json.loads(json.dumps(asdict(self.header)))
+            return json.loads((self.partial / "settings.json").read_text()) == json.loads(
+                json.dumps(asdict(self.header))
+            )
         except (OSError, ValueError):
             return False
 
@@ -194,3 +192,19 @@ class StoreWriter:
                 clip["row"][body], clip["start"][body], clip["frames"][body] = row, start, frames
                 row += frames
         return clips[np.argsort(clips["name"])]
+
+
+def lock_file(path: Path, *, wait: bool) -> IO[str]:
+    """Return a file that no other process can lock until it is closed; does nothing on Windows.
+
+    Raises:
+        BlockingIOError: another process has locked the file, and `wait` is False.
+    """
+    file = path.open("w")
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise
+    return file

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from stgdn.data.batches.datamodule import SkeletonData
-from stgdn.data.build import build_data
+from stgdn.data.build import stored_data
 from stgdn.errors import InputError, choose
 from stgdn.model.empty_bodies import seen_frames
 from stgdn.model.network import Network
@@ -80,7 +80,7 @@ def panels(pair: Pair, chosen: str, device: torch.device, *, clips: int, seed: i
 
 
 def _panel(run: Run, result: Result, name: str, chosen: str, device: torch.device, clips: int, seed: int) -> Panel:
-    data = build_data(run.config)
+    data = stored_data(run.config)
     label = class_label(data, chosen)
     recognizer = load_recognizer(run.config, run.last_checkpoint)
     features = joint_features(recognizer.network, data, label, device)

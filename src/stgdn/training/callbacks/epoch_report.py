@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stgdn.data.batches.datamodule import Batch
+from stgdn.data.batches.epochs import Batch
 from stgdn.files import replacing
 
 TIME_METRICS = ("train/clips_per_second", "train/waiting")
