@@ -68,7 +68,7 @@ class TestFeatures:
         network = small_network()
         found = joint_features(network, data, label, CPU)
         test = [index for index in data.splits["test"] if data.store.clips["label"][index] == label]
-        assert set(found.clips) == {data.store.clips["name"][index] for index in test}
+        assert set(found.clips) == set(data.store.clips["name"][test])
         bodies = int((data.store.clips["frames"][test] > 0).sum())
         assert found.values.shape == (bodies, 25, 12)
         assert set(found.bodies) == {0, 1}
