@@ -178,3 +178,12 @@ def trained(
         assert first_training[kept].code == 0, first_training[kept].err
         shutil.copytree("outputs", kept)
     return first_training[kept]
+
+
+WrittenRuns = dict[tuple[tuple[str, ...], int], Path]
+
+
+@pytest.fixture(scope="session")
+def written_runs() -> WrittenRuns:
+    """Folders of untrained runs by options and epoch: `make_run` writes each once, then copies it."""
+    return {}

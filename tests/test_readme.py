@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -62,24 +63,39 @@ def source_of(data: str, raw: Path, request: pytest.FixtureRequest) -> str:
     return f"data.source={raw}"
 
 
-def provide(run_command: RunCommand, options: list[str], source: str) -> None:
-    """Prepare the store that a command with these options looks for."""
-    parts = ("data=", "data.name=", "data.store=", "data.reader.")
-    outcome = run_command("prepare", *(option for option in options if option.startswith(parts)), source, "workers=1")
+@pytest.fixture(scope="module")
+def provided(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what `provide` has prepared: a data folder for each choice of options."""
+    return tmp_path_factory.mktemp("provided")
+
+
+def provide(run_command: RunCommand, data_folder: Path, options: list[str], request: pytest.FixtureRequest) -> None:
+    """Prepare the store that a command with these options looks for: once, then it is copied."""
+    chosen = [option for option in options if option.startswith(("data=", "data.name=", "data.store=", "data.reader."))]
+    kept = request.getfixturevalue("provided") / "+".join(chosen).replace("/", "-")
+    if kept.exists():
+        shutil.copytree(kept, data_folder, dirs_exist_ok=True)
+        return
+    source = source_of(data_of(options), data_folder / "raw" / "demo", request)
+    outcome = run_command("prepare", *chosen, source, "workers=1")
     assert outcome.code == 0, outcome.err
+    shutil.copytree(data_folder, kept, ignore=shutil.ignore_patterns("demo"))
+
+
+def data_of(options: list[str]) -> str:
+    """Return the data set that options choose."""
+    return next((option.split("=", 1)[1] for option in options if option.startswith("data=")), "demo")
 
 
 @pytest.mark.parametrize("command", commands("python src/"))
 def test_command_runs(run_command: RunCommand, data_folder: Path, request: pytest.FixtureRequest, command: str) -> None:
     script, *options = shlex.split(command)[1:]
-    name = Path(script).stem
-    data = next((option.split("=", 1)[1] for option in options if option.startswith("data=")), "demo")
-    if data != "demo" and name in ("prepare", "train", "describe", "shard"):
+    name, data = Path(script).stem, data_of(options)
+    if data != "demo" and name == "prepare":
         source = source_of(data, data_folder / "raw" / "demo", request)
-        if name == "prepare":
-            options = [*(option for option in options if not option.startswith("data.source=")), source]
-        else:
-            provide(run_command, options, source)
+        options = [*(option for option in options if not option.startswith("data.source=")), source]
+    if data != "demo" and name in ("train", "describe", "shard"):
+        provide(run_command, data_folder, options, request)
     if name in ("fuse", "report"):
         for stream in ("joint", "bone"):
             made_up_run(Path("outputs"), stream=stream)

@@ -1,5 +1,6 @@
 """Runs of networks that nobody has trained: the weights are random, the files are those of training."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
-from tests.conftest import ROOT, TINY
+from tests.conftest import ROOT, TINY, WrittenRuns
 
 from stgdn.data.build import build_data
 from stgdn.runs import naming
@@ -28,22 +29,35 @@ def config(tiny_data: Path, *options: str) -> DictConfig:
     return made
 
 
+def write_run(folder: Path, tiny_data: Path, options: tuple[str, ...], epoch: int) -> None:
+    """Write a run's folder: its config, and a checkpoint of random weights."""
+    given = config(tiny_data, *options)
+    data = build_data(given)
+    recognizer = build_recognizer(given)
+    recognizer.train()
+    batch = next(iter(data.test_dataloader()))
+    recognizer(batch["clips"])  # the running averages of the norms
+    (folder / "checkpoints").mkdir(parents=True)
+    OmegaConf.save(given, folder / "config.yaml", resolve=True)
+    content = {"state_dict": recognizer.state_dict(), "config": dict(recognizer.hparams), "epoch": epoch}
+    torch.save(content, folder / "checkpoints" / "last.ckpt")
+
+
 @pytest.fixture
-def make_run(tmp_path: Path, tiny_data: Path) -> MakeRun:
+def make_run(
+    tmp_path: Path,
+    tiny_data: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    written_runs: WrittenRuns,
+) -> MakeRun:
     """Make a run's folder with options of `src/train.py`; its checkpoint is of the last epoch or of another one."""
 
     def make(*options: str, name: str = "run", epoch: int = 0) -> Path:
-        given, folder = config(tiny_data, *options), tmp_path / name
-        data = build_data(given)
-        recognizer = build_recognizer(given)
-        recognizer.train()
-        batch = next(iter(data.test_dataloader()))
-        recognizer(batch["clips"])  # the running averages of the norms
-        (folder / "checkpoints").mkdir(parents=True)
-        OmegaConf.save(given, folder / "config.yaml", resolve=True)
-        content = {"state_dict": recognizer.state_dict(), "config": dict(recognizer.hparams), "epoch": epoch}
-        torch.save(content, folder / "checkpoints" / "last.ckpt")
-        return folder
+        if (options, epoch) not in written_runs:
+            kept = tmp_path_factory.mktemp("written") / "run"
+            write_run(kept, tiny_data, options, epoch)
+            written_runs[options, epoch] = kept
+        return Path(shutil.copytree(written_runs[options, epoch], tmp_path / name))
 
     return make
 

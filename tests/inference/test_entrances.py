@@ -15,7 +15,9 @@ from tests.data.recordings import raw
 from tests.inference.conftest import MakeRun
 
 import stgdn
+from stgdn.cli.notebooks import compose_config
 from stgdn.data.batches.settings import ClipSettings
+from stgdn.data.build import prepare_data
 from stgdn.data.clip import UNKNOWN, Clip, ClipFile
 from stgdn.data.readers.detect import Expected
 from stgdn.data.readers.find_clips import find_clips, read_clip
@@ -215,19 +217,27 @@ def test_a_window_in_which_nobody_is_seen_decides_nothing(network: TrainedNetwor
 
 
 class TestNWUCLA:
-    @pytest.fixture
-    def network(self, shared_data: Path, tmp_path: Path, run_command: Callable, make_run: MakeRun) -> TrainedNetwork:
-        """Of random weights, for NW-UCLA's joints; `tmp_path / "some"` has clips."""
+    @pytest.fixture(scope="class")
+    def prepared(self, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """Return a folder with clips in `some`, and with their store."""
+        folder = tmp_path_factory.mktemp("nw_ucla")
         with zipfile.ZipFile(shared_data / "NW-UCLA.zip") as archive:
             members = [name for name in archive.namelist() if "_s01_e00" in name and name.endswith(".json")]
-            archive.extractall(tmp_path / "some", members)
-        options = ("data=nw_ucla", f"data.source={tmp_path}/some", f"data.store={tmp_path}/store")
-        assert run_command("prepare", *options, "workers=1").code == 0
-        return stgdn.load(make_run(*options))
+            archive.extractall(folder / "some", members)
+        prepare_data(compose_config("prepare", *self.options(folder), "workers=1"))
+        return folder
+
+    def options(self, folder: Path) -> tuple[str, ...]:
+        return ("data=nw_ucla", f"data.source={folder}/some", f"data.store={folder}/store")
+
+    @pytest.fixture
+    def network(self, prepared: Path, make_run: MakeRun) -> TrainedNetwork:
+        """Of random weights, for NW-UCLA's joints."""
+        return stgdn.load(make_run(*self.options(prepared)))
 
     @pytest.mark.parametrize("where", ["before", "between", "after", "everywhere"])
-    def test_a_real_clip(self, network: TrainedNetwork, tmp_path: Path, where: str) -> None:
-        path = sorted((tmp_path / "some").rglob("a05_*v03.json"))[0]
+    def test_a_real_clip(self, network: TrainedNetwork, prepared: Path, tmp_path: Path, where: str) -> None:
+        path = sorted((prepared / "some").rglob("a05_*v03.json"))[0]
         content = json.loads(path.read_text())
         whole = by_file(network, path)
         poses = [np.array(pose, np.float32) for pose in content["skeletons"]]

@@ -24,14 +24,16 @@ from torch.optim.lr_scheduler import LRScheduler
 import stgdn
 from stgdn.errors import InputError
 from stgdn.model.network import Network
+from stgdn.runs.run import Run
 from stgdn.runs.scores import Scores
 from stgdn.runs.stored_config import CLASSES, MOST_BYTES, build, read_config, stored_config
 from stgdn.training.loss import CrossEntropy
-from stgdn.training.recognizer import Recognizer
+from stgdn.training.recognizer import Recognizer, load_recognizer
 
 RUN = Path("outputs/demo/st_gdn/joint/demo-seed1+batch_size-16+data.frames-16+epochs-1+width-0.125")
 BONES = Path(str(RUN).replace("/joint/", "/bone/"))
 EXPORTED = Path("exported")
+CHECKPOINT = RUN / "checkpoints" / "last.ckpt"
 
 Config = dict[str, Any]
 Plant = Callable[[Config, Path], None]
@@ -105,6 +107,19 @@ COMMANDS: dict[str, list[str]] = {
     "train": [*TINY, "resume=true"],
 }
 NEED_STORE = ("evaluate", "figure2", "compare")
+# Each command with two of the plants, so that each plant meets a command; OPENED meets all of them.
+PLANTED = [
+    (name, (READ_BY_ALL[n % len(READ_BY_ALL)], BUILT_BY_ALL[n % len(BUILT_BY_ALL)]) + (reader,) * (name in NEED_STORE))
+    for n, name in enumerate(COMMANDS)
+]
+# How commands and users get a network from files.
+OPENED: dict[str, Callable[[], object]] = {
+    "load a run": lambda: stgdn.load(RUN),
+    "load a checkpoint": lambda: stgdn.load(CHECKPOINT),
+    "load an export": lambda: stgdn.load(EXPORTED),
+    "load_recognizer": lambda: load_recognizer(Run.open(RUN).config, CHECKPOINT),
+    "load_from_checkpoint": lambda: Recognizer.load_from_checkpoint(CHECKPOINT),
+}
 
 
 def planted(config: Config, plant: Plant, outside: Path) -> Config:
@@ -127,27 +142,42 @@ class Stranger:
         self.facts = {path: json.loads(path.read_text()) for path in Path().rglob("config.json")}
         self.checkpoints = {path: torch.load(path, weights_only=True) for path in Path().rglob("*.ckpt")}
 
-    def plant(self, plant: Plant) -> None:
-        """Put something into every config that is stored."""
+    def plant(self, plant: Plant, below: Path = Path()) -> None:
+        """Put something into every config that is stored below a folder."""
         for path, config in self.configs.items():
-            path.write_text(yaml.safe_dump(planted(config, plant, self.outside)))
+            if path.is_relative_to(below):
+                path.write_text(yaml.safe_dump(planted(config, plant, self.outside)))
         for path, facts in self.facts.items():
-            path.write_text(json.dumps(facts | {"config": planted(facts["config"], plant, self.outside)}))
+            if path.is_relative_to(below):
+                path.write_text(json.dumps(facts | {"config": planted(facts["config"], plant, self.outside)}))
         for path, content in self.checkpoints.items():
-            torch.save(content | {"config": planted(content["config"], plant, self.outside)}, path)
+            if path.is_relative_to(below):
+                torch.save(content | {"config": planted(content["config"], plant, self.outside)}, path)
+
+
+@pytest.fixture(scope="module")
+def first_stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of `stranger`, once they are made: once, then copied."""
+    return tmp_path_factory.mktemp("stranger") / "files"
 
 
 @pytest.fixture
-def stranger(trained: object, run_command: RunCommand, tiny_data: Path, tmp_path: Path) -> Stranger:
+def stranger(
+    trained: object, run_command: RunCommand, tiny_data: Path, tmp_path: Path, first_stranger: Path
+) -> Stranger:
     """Two finished runs, one of them twice, an export and a clip."""
     del trained
-    outcome = run_command("export", f"run={RUN}", "format=safetensors", f"write={EXPORTED}", "clips=1")
-    assert outcome.code == 0, outcome.err
-    shutil.copytree(RUN, Path("again") / RUN.name)
-    bones()
-    Path("clips").mkdir()
-    first = min((tiny_data / "raw" / "demo").glob("*.skeleton"))
-    shutil.copy(first, Path("clips") / first.name)
+    if first_stranger.exists():
+        shutil.copytree(first_stranger, ".", dirs_exist_ok=True)
+    else:
+        outcome = run_command("export", f"run={RUN}", "format=safetensors", f"write={EXPORTED}", "clips=1")
+        assert outcome.code == 0, outcome.err
+        shutil.copytree(RUN, Path("again") / RUN.name)
+        bones()
+        Path("clips").mkdir()
+        first = min((tiny_data / "raw" / "demo").glob("*.skeleton"))
+        shutil.copy(first, Path("clips") / first.name)
+        shutil.copytree(".", first_stranger)
     outside = tmp_path.with_name(f"{tmp_path.name}-outside")
     outside.mkdir()
     return Stranger(outside)
@@ -170,15 +200,20 @@ def files(folder: Path) -> set[Path]:
     return set(folder.rglob("*"))
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_planted_configs_are_refused(
-    stranger: Stranger, run_command: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+@pytest.mark.parametrize(("name", "plants"), PLANTED, ids=COMMANDS)
+def test_commands_refuse_planted_configs(
+    stranger: Stranger,
+    run_command: RunCommand,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    plants: tuple[Plant, ...],
 ) -> None:
     monkeypatch.setenv("SECRET", "secret")
     if name == "train":
         (RUN / "summary.json").unlink()
     before = files(tmp_path)
-    for plant in (*READ_BY_ALL, *BUILT_BY_ALL, *([reader] if name in NEED_STORE else [])):
+    for plant in plants:
         stranger.plant(plant)
         outcome = run_command(name.split()[0], *COMMANDS[name])
         what = f"{plant.__name__}: {outcome.out}{outcome.err}"
@@ -190,17 +225,34 @@ def test_planted_configs_are_refused(
         assert files(tmp_path) == before, what
 
 
+@pytest.mark.parametrize("plant", (*READ_BY_ALL, *BUILT_BY_ALL))
+def test_networks_of_planted_configs_are_refused(
+    stranger: Stranger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plant: Plant
+) -> None:
+    monkeypatch.setenv("SECRET", "secret")
+    before = files(tmp_path)
+    stranger.plant(plant)
+    for name, opened in OPENED.items():
+        with pytest.raises(InputError) as error:
+            opened()
+        assert "secret" not in str(error.value), name
+        assert files(stranger.outside) == set(), name
+        assert files(tmp_path) == before, name
+
+
 def test_pages_and_fusions_of_planted_runs(stranger: Stranger, run_command: RunCommand, tmp_path: Path) -> None:
     """They show the figures that are stored; what they would have to build for is left out, with a sentence."""
-    for plant in (environment, data_name, network, nested, reader):
-        stranger.plant(plant)
+    for plants in ((environment, data_name), (network, nested), (reader, reader)):
+        for run, plant in zip((RUN, BONES), plants, strict=True):
+            stranger.plant(plant, below=run)
+        what = [plant.__name__ for plant in plants]
         outcome = run_command("report", "page=report.html", "mistakes=1")
         assert outcome.code == 0, outcome.err
         for run in (RUN, BONES):
-            assert f"no mistakes of {run} are played: " in outcome.err, plant.__name__
+            assert f"no mistakes of {run} are played: " in outcome.err, what
         outcome = run_command("fuse", f"runs=[{RUN},{BONES}]", "folder=fused")
         assert outcome.code == 0, outcome.err
-        assert files(stranger.outside) == set(), plant.__name__
+        assert files(stranger.outside) == set(), what
     assert (tmp_path / "report.html").exists()
     assert (tmp_path / "fused" / "fusion.json").exists()
 
@@ -214,24 +266,29 @@ def test_a_reader_that_is_not_ours_is_not_made(stranger: Stranger, run_command: 
         assert files(stranger.outside) == set()
 
 
-@pytest.mark.parametrize("group", ["optimizer", "loss", "scheduler", "callbacks", "logger", "trainer"])
-def test_what_only_training_needs_is_not_made(stranger: Stranger, run_command: RunCommand, group: str) -> None:
-    """People train by an optimizer of their own, and the network can be used anywhere; nothing of it is made there."""
+def put(*groups: str) -> Plant:
+    """Return what puts the command into these groups of a config."""
 
     def plant(config: Config, outside: Path) -> None:
-        config[group] = command(outside / "marker")
+        config |= {group: command(outside / "marker") for group in groups}
 
-    stranger.plant(plant)
+    return plant
+
+
+def test_what_only_training_needs_is_not_made(stranger: Stranger, run_command: RunCommand) -> None:
+    """People train by an optimizer of their own, and the network can be used anywhere; nothing of it is made there."""
+    groups = ("optimizer", "loss", "scheduler", "callbacks", "logger", "trainer")
+    stranger.plant(put(*groups))
     for name in ("predict", "evaluate"):
         outcome = run_command(name, *COMMANDS[name])
         assert outcome.code == 0, outcome.err
-        assert files(stranger.outside) == set()
-    path = RUN / "checkpoints" / "last.ckpt"
-    if group in CLASSES:
-        with pytest.raises(InputError, match=f"as its {group}, which is none of this suite's"):
-            Recognizer.load_from_checkpoint(path)
-    else:
-        Recognizer.load_from_checkpoint(path)
+    for group in groups:
+        stranger.plant(put(group))
+        if group in CLASSES:
+            with pytest.raises(InputError, match=f"as its {group}, which is none of this suite's"):
+                Recognizer.load_from_checkpoint(CHECKPOINT)
+        else:
+            Recognizer.load_from_checkpoint(CHECKPOINT)
     assert files(stranger.outside) == set()
 
 
@@ -283,7 +340,7 @@ def test_a_stream_in_a_file_of_scores_is_no_path(trained: object, run_command: R
 @pytest.mark.parametrize("name", ["evaluate", "predict", "live", "export"])
 def test_checkpoints_are_looked_for_in_their_folder(trained: object, run_command: RunCommand, name: str) -> None:
     del trained
-    shutil.copy(RUN / "checkpoints" / "last.ckpt", "stray.ckpt")
+    shutil.copy(CHECKPOINT, "stray.ckpt")
     more = {"predict": ["clips=x"], "live": ["input=x"]}.get(name, [])
     up = "/".join([".."] * (len(RUN.parts) + 1))
     outcome = run_command(name, f"run={RUN}", f"checkpoint={up}/stray", *more)
@@ -430,10 +487,9 @@ class TestBuild:
 def test_loading_connects_to_nowhere(trained: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Class names of runs of before they were recorded come from the store, if that is on this machine."""
     del trained
-    path = RUN / "checkpoints" / "last.ckpt"
-    content = torch.load(path, weights_only=True)
+    content = torch.load(CHECKPOINT, weights_only=True)
     content["config"]["data"] |= {"classes": None, "store": "http://192.0.2.1/store"}
-    torch.save(content, path)
+    torch.save(content, CHECKPOINT)
 
     def refuse(place: object) -> None:
         raise AssertionError(f"{place} was opened")
