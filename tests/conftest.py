@@ -187,3 +187,10 @@ WrittenRuns = dict[tuple[tuple[str, ...], int], Path]
 def written_runs() -> WrittenRuns:
     """Folders of untrained runs by options and epoch: `make_run` writes each once, then copies it."""
     return {}
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no pictures of a finished run, half the time of a tiny one; taken after `trained`, which has pictures."""
+    for name in ("confusion_figure", "adjacency_figure"):
+        monkeypatch.setattr(f"stgdn.reports.run_report.{name}", lambda *_: None)

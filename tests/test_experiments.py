@@ -18,6 +18,7 @@ from tests.conftest import ROOT, TINY, RunCommand
 
 ABLATION = ("agcn", "agcn_7l", "st_gdn2", "st_gdn_t", "st_gdn_e", "st_gdcn", "st_gdn")
 EXPERIMENTS = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
+pytestmark = pytest.mark.usefixtures("no_pictures")
 Launched = Callable[..., list[DictConfig]]
 
 
@@ -77,11 +78,11 @@ class TestTables:
         assert {config.recipe_name for config in configs} == {"demo"}
 
     def test_recipe_and_seeds_are_swept_like_anything_else(self, launched: Launched) -> None:
-        chosen = ("model=agcn_7l,st_gdn", "seed=1,2,3")
+        chosen = ("model=agcn_7l,st_gdn", "seed=1,2")
         configs = launched("experiment=table1", "data=nw_ucla", "recipe=modern", *chosen)
-        assert len(configs) == 2 * 2 * 3
+        assert len(configs) == 2 * 2 * 2
         assert {(config.recipe_name, config.data.frames) for config in configs} == {("modern", 64)}
-        assert {config.seed for config in configs} == {1, 2, 3}
+        assert {config.seed for config in configs} == {1, 2}
 
     def test_two_protocols_of_other_data(self, launched: Launched) -> None:
         configs = launched("experiment=table2", "data=demo,demo_xview")
@@ -93,7 +94,7 @@ class TestTables:
         assert configs[0].optimizer.lr == 0.05
 
     def test_a_run_is_called_the_same_alone(self, launched: Launched) -> None:
-        swept = launched("experiment=table1", "data=demo", "epochs=2")[-1].folder
+        swept = launched("experiment=table1", "model=st_gdn", "data=demo", "epochs=2")[-1].folder
         assert launched("-m", "data=demo", "data.stream=bone", "epochs=2", "trainer.devices=4")[0].folder == swept
         assert swept == "outputs/demo/st_gdn/bone/demo-seed1+epochs-2"
 

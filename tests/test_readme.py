@@ -4,13 +4,20 @@ import re
 import shlex
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT, TINY, RunCommand
+from tests.inference.conftest import SHALLOW, make_run  # noqa: F401 (a fixture)
 from tests.reports.made_up import run as made_up_run
 
+# Options that train one step, and look at few clips.
+ONE_STEP = (
+    *TINY,
+    *("trainer.limit_train_batches=1", "trainer.limit_test_batches=1", "callbacks.over_smoothing.clips=4"),
+)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -48,15 +55,26 @@ def data_folder(tmp_path: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def small(options: list[str]) -> list[str]:
-    """The page's own options, then TINY's where the page gives none."""
+    """The page's own options, then those of a run of one step where the page gives none."""
     given = {option.split("=")[0] for option in options}
-    return [*options, *(option for option in TINY if option.split("=")[0] not in given or option.startswith("epochs"))]
+    return [*options, *(each for each in ONE_STEP if each.split("=")[0] not in given or each.startswith("epochs"))]
+
+
+@pytest.fixture(scope="module")
+def some_clips_of_nw_ucla(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A zip with the recordings of NW-UCLA that are the first of an action by a subject, of all cameras."""
+    path = tmp_path_factory.mktemp("nw_ucla") / "NW-UCLA.zip"
+    with zipfile.ZipFile(shared_data / path.name) as whole, zipfile.ZipFile(path, "w") as some:
+        for name in whole.namelist():
+            if "_e00_" in name:
+                some.writestr(name, whole.read(name))
+    return path
 
 
 def source_of(data: str, raw: Path, request: pytest.FixtureRequest) -> str:
     """The option that names raw files for a data set: the demo's stand for NTU's."""
     if data == "nw_ucla":
-        return f"data.source={request.getfixturevalue('shared_data') / 'NW-UCLA.zip'}"
+        return f"data.source={request.getfixturevalue('some_clips_of_nw_ucla')}"
     if data == "custom":
         make_own_data()
         return "data.source=data/raw/studio"
@@ -99,13 +117,18 @@ def test_command_runs(run_command: RunCommand, data_folder: Path, request: pytes
     if name in ("fuse", "report"):
         for stream in ("joint", "bone"):
             made_up_run(Path("outputs"), stream=stream)
-    if name in ("evaluate", "predict", "live", "export"):
+    if name == "export":
+        run = request.getfixturevalue("make_run")(*SHALLOW, name="run")
+        options = [f"run={run}" if option.startswith("run=") else option for option in options]
+    if name in ("evaluate", "predict", "live"):
         request.getfixturevalue("trained")
         (summary,) = Path("outputs").rglob("summary.json")
         options = [f"run={summary.parent}" if option.startswith("run=") else option for option in options]
         options = [option.replace("store=FOLDER", f"store={data_folder}/prepared/demo") for option in options]
     if name == "train":
         options = small(options)
+    if name == "models":
+        options = [*options, "width=0.125", "data.frames=16"]
     outcome = run_command(name, *options)
     assert outcome.code == 0, outcome.err
 

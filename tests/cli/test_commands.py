@@ -54,7 +54,7 @@ class TestTrain:
         checkpoint = torch.load(FOLDER / "checkpoints" / "last.ckpt", weights_only=True)
         assert checkpoint["config"]["model"]["name"] == "st_gdn"
 
-    @pytest.mark.usefixtures("trained")
+    @pytest.mark.usefixtures("trained", "no_pictures")
     def test_a_finished_run_is_kept(self, run_command: RunCommand) -> None:
         before = (FOLDER / "summary.json").read_bytes()
         outcome = run_command("train", *TINY)
@@ -80,12 +80,14 @@ class TestTrain:
         assert outcome.code == 1
         assert "optimizer.lr was 0.5 and is 0.1" in sentence(outcome.err)
 
+    @pytest.mark.usefixtures("no_pictures")
     def test_multirun_trains_every_model(self, run_command: RunCommand) -> None:
         outcome = run_command("train", "-m", "model=agcn_7l,st_gdn2", *TINY)
         assert outcome.code == 0, outcome.err
         models = {path.parts[2] for path in Path().rglob("summary.json")}
         assert models == {"agcn_7l", "st_gdn2"}
 
+    @pytest.mark.usefixtures("no_pictures")
     @pytest.mark.parametrize("stream", ["bone", "joint_motion", "bone_motion"])
     def test_streams(self, run_command: RunCommand, stream: str) -> None:
         outcome = run_command("train", *TINY, f"data.stream={stream}")
@@ -93,6 +95,7 @@ class TestTrain:
         (path,) = Path("outputs/demo/st_gdn").glob(f"{stream}/*/scores.npz")
         assert Scores.load(path).stream == stream
 
+    @pytest.mark.usefixtures("no_pictures")
     def test_held_out_subjects_are_reported(self, run_command: RunCommand) -> None:
         outcome = run_command("train", *TINY, "data.holdout=[2]")
         assert outcome.code == 0, outcome.err
@@ -166,7 +169,7 @@ class TestEvaluate:
         assert outcome.code == 1
         assert str(FOLDER) in sentence(outcome.err)
 
-    @pytest.mark.usefixtures("trained")
+    @pytest.mark.usefixtures("trained", "no_pictures")
     def test_a_checkpoint_of_another_model(self, run_command: RunCommand) -> None:
         assert run_command("train", "model=agcn_7l", *TINY).code == 0
         other = Path(str(FOLDER).replace("st_gdn", "agcn_7l"))
@@ -183,6 +186,7 @@ class TestEvaluate:
         assert "not a readable checkpoint" in sentence(outcome.err)
         assert not Path("trapped").exists()
 
+    @pytest.mark.usefixtures("no_pictures")
     @pytest.mark.parametrize("joints", ["coco17", "kinect20"])
     def test_tries_the_network_on_other_joints(
         self, run_command: RunCommand, tmp_path: Path, tiny_store: Store, joints: str

@@ -55,9 +55,7 @@ def show(source: str, names: dict[str, object]) -> None:
 
 @pytest.mark.xdist_group("notebooks")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
-def test_every_cell_runs(
-    path: Path, folder: Path, run_command: RunCommand, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_cell_runs(path: Path, folder: Path, run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     def run_here(command: str, *options: str) -> None:
         outcome = run_command(command, *options)
         assert outcome.code == 0, outcome.err

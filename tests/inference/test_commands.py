@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.conftest import TINY, RunCommand
+from tests.conftest import RunCommand
 from tests.inference.conftest import MakeRun
 
 import stgdn
@@ -30,8 +30,8 @@ def raw(tiny_data: Path) -> Path:
 
 
 class TestPredict:
+    @pytest.mark.usefixtures("trained")
     def test_a_trained_run_predicts_what_its_test_found(self, run_command: RunCommand, raw: Path) -> None:
-        assert run_command("train", *TINY).code == 0
         (folder,) = (path.parent for path in Path("outputs").rglob("summary.json"))
         with np.load(folder / "scores.npz") as file:
             names, scores, classes = file["names"].tolist(), file["scores"], file["classes"].tolist()

@@ -199,8 +199,9 @@ def test_who_comes_elsewhere_is_somebody_else(
     assert any(np.allclose(found, network.probabilities([clip])[0], atol=1e-5) for clip in clips)
 
 
-def test_inputs_of_exported_graphs_are_made_alike(network: TrainedNetwork, tiny_store: Store, tmp_path: Path) -> None:
+def test_inputs_of_exported_graphs_are_made_alike(make_run: MakeRun, tiny_store: Store, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason="pip install -e '.[export]'")
+    network = stgdn.load(make_run("model.channels=[8,8]", "model.strides=[1,2]", "model.blocks=gdcn"))
     poses = alone(tiny_store)
     recording = empty([{1 if frame < 20 else 2: pose} for frame, pose in enumerate(poses)], "everywhere")
     np.testing.assert_allclose(by_onnx(network, recording, tmp_path), expected(network, poses), atol=1e-4)
@@ -216,24 +217,27 @@ def test_a_window_in_which_nobody_is_seen_decides_nothing(network: TrainedNetwor
     assert made[1].probabilities is None
 
 
+def nw_ucla(folder: Path) -> tuple[str, ...]:
+    """Return options for the clips in `some` and their store."""
+    return ("data=nw_ucla", f"data.source={folder}/some", f"data.store={folder}/store")
+
+
+@pytest.fixture(scope="module")
+def prepared(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a few clips of NW-UCLA in `some`, and their store."""
+    folder = tmp_path_factory.mktemp("nw_ucla")
+    with zipfile.ZipFile(shared_data / "NW-UCLA.zip") as archive:
+        members = [name for name in archive.namelist() if "_s01_e00" in name and name.endswith(".json")]
+        archive.extractall(folder / "some", members)
+    prepare_data(compose_config("prepare", *nw_ucla(folder), "workers=1"))
+    return folder
+
+
 class TestNWUCLA:
-    @pytest.fixture(scope="class")
-    def prepared(self, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        """Return a folder with clips in `some`, and with their store."""
-        folder = tmp_path_factory.mktemp("nw_ucla")
-        with zipfile.ZipFile(shared_data / "NW-UCLA.zip") as archive:
-            members = [name for name in archive.namelist() if "_s01_e00" in name and name.endswith(".json")]
-            archive.extractall(folder / "some", members)
-        prepare_data(compose_config("prepare", *self.options(folder), "workers=1"))
-        return folder
-
-    def options(self, folder: Path) -> tuple[str, ...]:
-        return ("data=nw_ucla", f"data.source={folder}/some", f"data.store={folder}/store")
-
     @pytest.fixture
     def network(self, prepared: Path, make_run: MakeRun) -> TrainedNetwork:
         """Of random weights, for NW-UCLA's joints."""
-        return stgdn.load(make_run(*self.options(prepared)))
+        return stgdn.load(make_run(*nw_ucla(prepared)))
 
     @pytest.mark.parametrize("where", ["before", "between", "after", "everywhere"])
     def test_a_real_clip(self, network: TrainedNetwork, prepared: Path, tmp_path: Path, where: str) -> None:

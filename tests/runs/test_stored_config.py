@@ -225,7 +225,7 @@ def test_commands_refuse_planted_configs(
         assert files(tmp_path) == before, what
 
 
-@pytest.mark.parametrize("plant", (*READ_BY_ALL, *BUILT_BY_ALL))
+@pytest.mark.parametrize("plant", [*READ_BY_ALL, *BUILT_BY_ALL])
 def test_networks_of_planted_configs_are_refused(
     stranger: Stranger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plant: Plant
 ) -> None:
