@@ -19,7 +19,12 @@ from stgdn.errors import InputError
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 NAMES = [path.stem for path in NOTEBOOKS]
 # Of what they train; nothing else is changed.
-SHORTER = {"epochs = 8": "epochs = 1", '("agcn_7l", "st_gdn2", "st_gdn")': '("agcn_7l", "st_gdn2")'}
+SHORTER = {
+    "epochs = 8": "epochs = 1",
+    '("agcn_7l", "st_gdn2", "st_gdn")': '("agcn_7l", "st_gdn2")',
+    "width=0.25": "width=0.125",
+    "width-0.25": "width-0.125",  # in the names of their folders
+}
 # The notebook that starts commands as `run` does, each a process that takes seconds to import; others run them here.
 IN_PROCESSES = "3_variants"
 
