@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.conftest import Outcome
-from tests.test_readme import blocks
 
 import stgdn
+from tests.conftest import Outcome
+from tests.test_readme import blocks
 
 
 def test_names_are_imported_when_they_are_asked_for() -> None:
