@@ -7,7 +7,7 @@ LIMIT ?= 3600
 PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/limited_run.py $(LIMIT) $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test unit test-gpu lint format types models report bench bench-gpu bench-data watch sync clean
+.PHONY: help install install-dev demo test unit quick test-gpu lint format types models report bench bench-gpu bench-data watch sync clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test: lint types unit ## Lint, check types, run all tests
 
 unit: install-dev ## Run the tests, a process a core, LIMIT seconds at most: make unit ARGS="-k whitening" LIMIT=600
 	$(PYTEST) -n auto --dist loadgroup $(ARGS)
+
+quick: install-dev ## Run the tests that train nothing and need no browser, in a minute or two
+	$(PYTEST) -n auto --dist loadgroup -m "not slow" $(ARGS)
 
 test-gpu: LIMIT = 240
 test-gpu: install-dev ## Run the tests that need a GPU, in four minutes at most

@@ -43,12 +43,24 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     return "file" if isinstance(val, bytes) and len(val) > LONGEST_ID else None
 
 
+# What `make quick` leaves out: tests that run commands, drive a browser or share a process, and these files.
+SLOW_FIXTURES = {"run_command", "browser"}
+SLOW_FILES = (
+    *("benchmark/test_scale", "cli/test_entry", "data/batches/test_streaming", "export/test_exporting", "gpu"),
+    *("inference/test_entrances", "model/test_distributed", "model/test_network", "model/test_precision"),
+    *("model/test_processors", "test_extending", "test_limits", "training/test_sync_norm", "wandb_tools"),
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a GPU where there is none."""
-    if not torch.cuda.is_available():
-        for item in items:
-            if item.get_closest_marker("gpu"):
-                item.add_marker(pytest.mark.skip(reason="no GPU: torch.cuda.is_available() is False"))
+    """Mark slow tests, and skip those that need a GPU where there is none."""
+    slow_files = tuple(f"tests/{name}" for name in SLOW_FILES)
+    for item in items:
+        fixtures = SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ()))
+        if fixtures or item.get_closest_marker("xdist_group") or item.nodeid.startswith(slow_files):
+            item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+            item.add_marker(pytest.mark.skip(reason="no GPU: torch.cuda.is_available() is False"))
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,13 @@ def check_kinds(config: DictConfig, config_name: str) -> None:
         InputError: naming the option, what it was given and what it takes.
     """
     given = HydraConfig.get()
-    choices = [word for word in given.overrides.task if option(word) in given.runtime.choices]
-    defaults = hydra.compose(config_name, [*_folders(given.overrides.hydra), *choices])
-    _compare(OmegaConf.to_container(config), OmegaConf.to_container(defaults), "")
+    choices = (word for word in given.overrides.task if option(word) in given.runtime.choices)
+    _compare(OmegaConf.to_container(config), _defaults(config_name, *_folders(given.overrides.hydra), *choices), "")
+
+
+@lru_cache  # the runs of a sweep ask again and again
+def _defaults(config_name: str, *words: str) -> Any:  # noqa: ANN401
+    return OmegaConf.to_container(hydra.compose(config_name, list(words)))
 
 
 def _compare(value: Any, default: Any, key: str) -> None:  # noqa: ANN401
