@@ -11,7 +11,7 @@ from stgdn.files import write_json
 
 @command("dashboard")
 def main(config: DictConfig) -> None:
-    """Build the workspace, write it to a file, and save it where somebody is logged in."""
+    """Build the workspace, write it to a file, and save it at W&B after a login."""
     from stgdn.reports.output_file import output_path
 
     path = output_path(config.write, "write", (".json",))

@@ -10,9 +10,9 @@ from stgdn.cli.options import positive_int
 @command("export")
 def main(config: DictConfig) -> float:
     """Write the network, compare it with the original, and print the results; returns the largest difference."""
-    from stgdn.export.comparison import clips_for
     from stgdn.export.exporting import expect_complete, export, target
     from stgdn.export.formats import chosen_format
+    from stgdn.export.verification import clips_for
     from stgdn.inference.load import load
 
     form = chosen_format(config.format, folded=config.folded)

@@ -62,7 +62,7 @@ def test_literal_rows_have_the_weights_of_ours(name: str) -> None:
 
 
 def test_only_what_was_published_is_literal() -> None:
-    with pytest.raises(InputError, match="nobody has published block 'gdcn'; give agcn"):
+    with pytest.raises(InputError, match="block 'gdcn' has no published form; give agcn"):
         Candidate("st_gdn", "literal", small_config("st_gdn")).build()
 
 

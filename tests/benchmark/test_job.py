@@ -125,7 +125,7 @@ def config() -> Iterator[DictConfig]:
         (["baseline=agcn_8l"], "did you mean 'agcn_7l'"),
         (["write=page.md"], "page.md has no lines <!-- networks -->"),
         (["variants=['agcn_7l data.frames=16']"], "'agcn_7l data.frames=16' takes clips"),
-        (["literal=[st_gdn]"], "nobody has published block 'gdcn'"),
+        (["literal=[st_gdn]"], "block 'gdcn' has no published form"),
         (["module=net.py:Net"], "there is no file net.py"),
         (["what=scaling", "module=net.py:Net"], "leave it out"),
         (["what=scaling", "scaling.batch=[0]"], r"scaling.batch=\[0\] must be whole numbers"),

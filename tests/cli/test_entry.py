@@ -192,7 +192,12 @@ class TestForeignErrors:
             (["+model.colour=red"], "unknown option of filters 'colour', allowed: "),
             (["model._target_=mine.Fine", "model.blocks.6=gdn_x"], "unknown block 'gdn_x'"),
             (["model._target_=mine"], "Expected a callable target"),
-            (["+optimizer.colour=red"], "unexpected keyword argument 'colour', which the config gives it"),
+            (
+                ["+optimizer.colour=red"],
+                "torch.optim.SGD: got an unexpected keyword argument 'colour', which",
+            ),
+            (["+scheduler.colour=red"], "cosine: got an unexpected keyword argument 'colour', which the config gives"),
+            (["+loss.colour=red"], "got an unexpected keyword argument"),
         ],
     )
     def test_a_mistake_in_a_config_is_a_sentence(self, run_command: RunCommand, options: list[str], told: str) -> None:

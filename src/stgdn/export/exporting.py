@@ -7,8 +7,8 @@ from pathlib import Path
 from torch import Tensor
 
 from stgdn.errors import InputError
-from stgdn.export.comparison import clips_per_second, largest_difference
 from stgdn.export.formats import Format
+from stgdn.export.verification import clips_per_second, largest_difference
 from stgdn.files import file_name, replacing, replacing_folder
 from stgdn.inference.classifier import TrainedNetwork
 from stgdn.inference.load import is_weights_folder

@@ -1,5 +1,7 @@
 """Build a recognizer and a trainer from a config."""
 
+import functools
+import inspect
 import logging
 import os
 import warnings
@@ -38,12 +40,23 @@ def build_recognizer(config: DictConfig) -> Recognizer:
         instantiate(config.model),
         config.data.num_classes,
         loss=instantiate(config.loss),
-        optimizer=instantiate(config.optimizer),
-        scheduler=instantiate(config.scheduler),
+        optimizer=_instantiate_partial(config.optimizer),
+        scheduler=_instantiate_partial(config.scheduler),
         batch_size=config.batch_size,
         seed=config.seed,
         config=OmegaConf.to_container(config, resolve=True),  # pyright: ignore[reportArgumentType]
     )
+
+
+def _instantiate_partial(settings: DictConfig) -> Any:  # noqa: ANN401
+    """Build what is completed later: wrong arguments are found now, and not after the data are read."""
+    made = instantiate(settings)
+    if isinstance(made, functools.partial):
+        try:
+            inspect.signature(made.func).bind_partial(*made.args, **made.keywords)
+        except TypeError as error:
+            raise InputError(f"{settings._target_}: {error}, which the config gives it") from None
+    return made
 
 
 def build_trainer(

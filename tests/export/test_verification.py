@@ -13,7 +13,7 @@ import stgdn
 from stgdn.benchmark.timing import median_seconds
 from stgdn.data.build import stored_data
 from stgdn.data.store.store import Store
-from stgdn.export.comparison import clips_for, clips_per_second, largest_difference
+from stgdn.export.verification import clips_for, clips_per_second, largest_difference
 
 
 class TestClips:
@@ -61,7 +61,7 @@ def test_speed_is_clips_over_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
         given.append((len(part), torch.get_num_threads()))
         return part
 
-    monkeypatch.setattr("stgdn.export.comparison.median_seconds", timed)
+    monkeypatch.setattr("stgdn.export.verification.median_seconds", timed)
     with set_torch_threads(2):
         assert clips_per_second({"a": scorer, "b": scorer}, torch.zeros(3, 1), 8) == {"a": 16, "b": 16}
         assert torch.get_num_threads() == 2
