@@ -139,7 +139,8 @@ class TestFormerNames:
             assert f"finished before: {former}\n" in outcome.out
 
 
-def test_a_recognizer_for_a_notebook() -> None:
+def test_a_recognizer_for_a_notebook(run_command: RunCommand) -> None:
+    assert run_command("train", "experiment=table1", "model=st_gnd").code == 1  # what it leaves does not matter
     config = compose_config("train", "data=nw_ucla", "data.frames=8", "width=0.125")
     assert config.folder.startswith("outputs/nw_ucla/st_gdn/joint/nw_ucla-seed1")
     assert config.experiment_name is None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
@@ -37,6 +38,7 @@ def compose_config(command: str, *options: str) -> DictConfig:
     """
     script(command)
     GlobalHydra.instance().clear()
+    HydraConfig.instance().cfg = None  # that of a command which has run in this process
     with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         try:
             config = hydra.compose(command, list(options))
