@@ -128,6 +128,25 @@ KINECT20 = Layout(
     shoulders=(8, 4),
 )
 
+# OpenNI's tracker. The neck is the middle of the shoulders; what it calls torso is named as Kinect's spine.
+SBU15 = Layout(
+    name="sbu15",
+    joints=(
+        *("head", "neck", "spine"),
+        *("left_shoulder", "left_elbow", "left_hand", "right_shoulder", "right_elbow", "right_hand"),
+        *("left_hip", "left_knee", "left_foot", "right_hip", "right_knee", "right_foot"),
+    ),
+    bones=(
+        *((1, 2), (0, 1)),
+        *((3, 1), (4, 3), (5, 4), (6, 1), (7, 6), (8, 7)),
+        *((9, 2), (10, 9), (11, 10), (12, 2), (13, 12), (14, 13)),
+    ),
+    mirrored=((3, 6), (4, 7), (5, 8), (9, 12), (10, 13), (11, 14)),
+    centre=2,
+    spine=(2, 1),
+    shoulders=(6, 3),
+)
+
 # Bones as PYSKL has them: without a neck, shoulders hang on the nose and hips on shoulders.
 COCO17 = Layout(
     name="coco17",
@@ -148,7 +167,7 @@ COCO17 = Layout(
     planar=True,
 )
 
-LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (NTU25, OPENPOSE18, KINECT20, COCO17)}
+LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (NTU25, OPENPOSE18, KINECT20, COCO17, SBU15)}
 
 
 def layout(given: str | Mapping[str, Any] | Layout) -> Layout:

@@ -64,6 +64,9 @@ class TestConfigs:
         assert config.protocol in PROTOCOLS
         assert config.source.endswith(str(instantiate(config.reader).source))
 
+    def test_folds_of_sbu(self) -> None:
+        assert [composed("data=sbu", f"data.fold={n}").data.protocol for n in (1, 5)] == ["sbu_fold1", "sbu_fold5"]
+
     def test_every_setting_comes_from_the_config(self) -> None:
         options = {
             **{"stream": "bone", "frames": 17, "sampling": "resize", "align": "turn", "box": "true", "crop": 0.5},

@@ -7,6 +7,7 @@ from stgdn.data.protocols import (
     NTU60_SUBJECTS,
     NTU120_SUBJECTS,
     PROTOCOLS,
+    SBU_FOLDS,
     Protocol,
     check_counts,
     training_mask,
@@ -33,12 +34,22 @@ def trains(protocol: str, subject: int = 1, camera: int = 1, setup: int = 1) -> 
         ("ntu120_xsub", "subject", {int(s) for s in XSUB_120.split(",")}, range(1, 107)),
         ("ntu60_xview", "camera", {2, 3}, range(1, 4)),
         ("nw_ucla_xview", "camera", {1, 2}, range(1, 4)),
+        ("utd_mhad_xsub", "subject", {1, 3, 5, 7}, range(1, 9)),
         ("kinetics_val", "setup", {1}, range(1, 3)),
         ("ntu120_cset", "setup", {s for s in range(1, 33) if s % 2 == 0}, range(1, 33)),
     ],
 )
 def test_training_values(protocol: str, by: str, training: set[int], everything: range) -> None:
     assert {value for value in everything if trains(protocol, **{by: value})} == training
+
+
+def test_folds_test_every_pair_once() -> None:
+    pairs = [pair for fold in SBU_FOLDS for pair in fold]
+    assert len(pairs) == len(set(pairs)) == 21
+    assert all(102 <= pair <= 703 and pair // 100 != pair % 100 for pair in pairs)
+    for number, fold in enumerate(SBU_FOLDS, 1):
+        assert {pair for pair in pairs if not trains(f"sbu_fold{number}", setup=pair)} == set(fold)
+        assert sum(COUNTS["sbu", f"sbu_fold{number}"]) == 282
 
 
 def test_training_subjects_are_half_of_all() -> None:

@@ -30,12 +30,26 @@ NTU120_SUBJECTS = (
     *(80, 81, 82, 83, 84, 85, 86, 89, 91, 92, 93, 94, 95, 97, 98, 100, 103),
 )
 
+# SBU's five test sets (Yun et al. 2012), of pairs of people: 102 is s01s02.
+SBU_FOLDS = (
+    (102, 304, 502, 604),
+    (203, 207, 305, 503),
+    (103, 107, 701, 703),
+    (201, 206, 302, 306),
+    (402, 403, 406, 602, 603),
+)
+
 PROTOCOLS: dict[str, Protocol] = {
     "ntu60_xsub": Protocol("subject", NTU60_SUBJECTS),
     "ntu60_xview": Protocol("camera", (2, 3)),
     "ntu120_xsub": Protocol("subject", NTU120_SUBJECTS),
     "ntu120_cset": Protocol("setup", tuple(range(2, 33, 2))),
     "nw_ucla_xview": Protocol("camera", (1, 2)),
+    "utd_mhad_xsub": Protocol("subject", (1, 3, 5, 7)),
+    **{
+        f"sbu_fold{number}": Protocol("setup", tuple(pair for fold in SBU_FOLDS if fold != test for pair in fold))
+        for number, test in enumerate(SBU_FOLDS, 1)
+    },
     "kinetics_val": Protocol("setup", (1,)),  # the released split: 1 training, 2 validation
     "file_split": Protocol("setup", (1,)),  # a split that the source itself holds: 1 training, 2 test
 }
@@ -47,6 +61,12 @@ COUNTS: dict[tuple[str, str], tuple[int, int]] = {
     ("ntu120", "ntu120_xsub"): (63_026, 50_919),
     ("ntu120", "ntu120_cset"): (54_468, 59_477),
     ("nw_ucla", "nw_ucla_xview"): (1_020, 464),
+    ("utd_mhad", "utd_mhad_xsub"): (431, 430),
+    ("sbu", "sbu_fold1"): (227, 55),
+    ("sbu", "sbu_fold2"): (230, 52),
+    ("sbu", "sbu_fold3"): (226, 56),
+    ("sbu", "sbu_fold4"): (228, 54),
+    ("sbu", "sbu_fold5"): (217, 65),
     ("kinetics", "kinetics_val"): (240_436, 19_796),
 }
 

@@ -8,7 +8,7 @@ import pytest
 
 from stgdn.data.batches.joint_map import JointMap, weights
 from stgdn.errors import InputError
-from stgdn.skeleton import COCO17, KINECT20, LAYOUTS, NTU25, OPENPOSE18, Layout, define
+from stgdn.skeleton import COCO17, KINECT20, LAYOUTS, NTU25, OPENPOSE18, SBU15, Layout, define
 
 PAIRS = [(one, other) for one, other in product(LAYOUTS.values(), LAYOUTS.values()) if one != other]
 pairs = pytest.mark.parametrize(("source", "target"), PAIRS, ids=[f"{a.name}-{b.name}" for a, b in PAIRS])
@@ -72,6 +72,9 @@ class TestWeights:
             (COCO17, NTU25, "spine_base", {"left_hip": 0.5, "right_hip": 0.5}),
             (OPENPOSE18, COCO17, "left_ear", {"left_ear": 1.0}),
             (COCO17, KINECT20, "right_foot", {"right_ankle": 1.0}),
+            (KINECT20, SBU15, "neck", {"left_shoulder": 0.5, "right_shoulder": 0.5}),
+            (SBU15, NTU25, "neck", {"neck": 2 / 3, "head": 1 / 3}),
+            (SBU15, KINECT20, "left_wrist", {"left_hand": 1.0}),
         ],
     )
     def test_known_ones(self, source: Layout, target: Layout, joint: str, parts: dict[str, float]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from omegaconf import OmegaConf
 from tests.data.array_files import ctr_gcn, walk, write_agcn
 from tests.data.own_data import NAME, csv, folder, moving, npz
+from tests.data.readers import test_sbu, test_utd_mhad
 from tests.data.readers.pyskl.test_pyskl_reader import deep, flat, write
 
 from stgdn.data.clip import Clip, ClipError, Reader
@@ -20,8 +21,10 @@ from stgdn.data.readers.find_clips import FoundClips, find_clips, match_label, r
 from stgdn.data.readers.kinetics import KineticsReader
 from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.readers.nw_ucla import NWUCLAReader
+from stgdn.data.readers.sbu import SBUReader
+from stgdn.data.readers.utd_mhad import UTDMHADReader
 from stgdn.errors import InputError
-from stgdn.skeleton import COCO17, KINECT20, NTU25, OPENPOSE18, Layout, define
+from stgdn.skeleton import COCO17, KINECT20, NTU25, OPENPOSE18, SBU15, Layout, define
 
 CLASSES = ("walk", "run", "sit")
 
@@ -77,6 +80,32 @@ def test_nw_ucla(shared_data: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(archive) as opened:
         (tmp_path / f"{file.name}.json").write_bytes(opened.read(file.member or ""))
     assert same(clips(tmp_path), [reader.read(file)])
+
+
+def test_utd_mhad(tmp_path: Path) -> None:
+    expected = UTDMHADReader(tmp_path).read(test_utd_mhad.file(tmp_path, test_utd_mhad.content_of()))
+    (tmp_path / "Skeleton_joint_order.txt").write_text("1. head;")
+    packed = test_utd_mhad.archive(tmp_path / "UTD-MHAD.zip", **{test_utd_mhad.NAME: test_utd_mhad.content_of()})
+    for place in (tmp_path, packed, tmp_path / f"{test_utd_mhad.NAME}.mat"):
+        (clip, *_) = made = clips(place, layout=KINECT20)
+        assert same([clip], [expected])
+        assert clip.label == expected.label
+        assert len(made) == 1 + (place == tmp_path)
+    (clip,) = clips(test_utd_mhad.file(tmp_path, test_utd_mhad.content_of(), "mine").path)
+    assert (clip.name, clip.label) == ("mine", -1)
+
+
+def test_sbu(tmp_path: Path) -> None:
+    expected = SBUReader(tmp_path).read(test_sbu.file(tmp_path, test_sbu.VALID))
+    (tmp_path / "readme.txt").write_text("not a clip")
+    packed = test_sbu.archive(tmp_path / "SBU.zip", **{test_sbu.NAME: test_sbu.VALID})
+    for place in (tmp_path, packed, tmp_path / test_sbu.FOLDERS / "skeleton_pos.txt"):
+        (clip, *_) = made = clips(place, layout=SBU15)
+        assert same([clip], [expected])
+        assert clip.label == expected.label
+        assert len(made) == 1 + (place == tmp_path)
+    (clip,) = clips(test_sbu.file(tmp_path, test_sbu.VALID, "mine").path)
+    assert (clip.name, clip.label) == ("mine_skeleton_pos", -1)
 
 
 def test_kinetics(shared_data: Path, tmp_path: Path) -> None:

@@ -53,11 +53,14 @@ SUBSTITUTES: dict[str, tuple[tuple[str, ...], ...]] = {
     "foot": (("ankle",),),
     "ankle": (("foot",),),
 }
-# Of the same name, but not the same place: OpenPose's neck is the middle of the shoulders, Kinect's is above it.
+# Of the same name, but not the same place: OpenPose's and SBU's neck is between the shoulders, Kinect's is above it.
 OTHERWISE: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
     ("ntu25", "openpose18"): {"neck": SHOULDERS},
     ("kinect20", "openpose18"): {"neck": SHOULDERS},
     ("openpose18", "ntu25"): {"neck": ("neck", "neck", "nose")},
+    ("ntu25", "sbu15"): {"neck": SHOULDERS},
+    ("kinect20", "sbu15"): {"neck": SHOULDERS},
+    ("sbu15", "ntu25"): {"neck": ("neck", "neck", "head")},
 }
 
 

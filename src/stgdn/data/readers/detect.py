@@ -4,12 +4,14 @@ import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
-from pathlib import Path
+from operator import attrgetter
+from pathlib import Path, PurePath
 
 import numpy as np
 from omegaconf import DictConfig
 
 from stgdn.data.clip import Clip, ClipFile, Reader
+from stgdn.data.readers import sbu
 from stgdn.data.readers.arrays.agcn_arrays import AGCNArrayReader, array_paths
 from stgdn.data.readers.arrays.ctr_gcn_arrays import CTRGCNArrayReader
 from stgdn.data.readers.arrays.mapped import map_array
@@ -20,6 +22,8 @@ from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.readers.nw_ucla import NAME, NWUCLAReader
 from stgdn.data.readers.pyskl.pyskl_reader import PysklReader, load_annotations
 from stgdn.data.readers.raw_files import BROKEN, find_files
+from stgdn.data.readers.sbu import SBUReader
+from stgdn.data.readers.utd_mhad import UTDMHADReader
 from stgdn.errors import InputError
 from stgdn.skeleton import LAYOUTS, Layout
 
@@ -75,6 +79,18 @@ def open_nw_ucla(path: Path, expected: Expected) -> Source:  # noqa: ARG001
     """Open a JSON file of NW-UCLA, or a zip of such files."""
     reader = NWUCLAReader(path)
     return Source(reader, reader.read, _files(path, ".json"))
+
+
+def open_utd_mhad(path: Path, expected: Expected) -> Source:  # noqa: ARG001
+    """Open a MATLAB file of UTD-MHAD, or a zip of such files."""
+    reader = UTDMHADReader(path)
+    return Source(reader, reader.read_unlabelled, _files(path, ".mat"))
+
+
+def open_sbu(path: Path, expected: Expected) -> Source:  # noqa: ARG001
+    """Open a text file of SBU, or a zip of such files."""
+    reader = SBUReader(path)
+    return Source(reader, reader.read_unlabelled, _files(path, sbu.FILE, sbu.FOLDERS, sbu.clip_name))
 
 
 def open_kinetics(path: Path, expected: Expected) -> Source:
@@ -138,9 +154,13 @@ def _custom_reader(folder: Path) -> CustomReader:
     return reader
 
 
-def _files(path: Path, suffix: str) -> list[ClipFile]:
-    """Return a file, or the members of a zip."""
-    return find_files(path, suffix) if path.suffix.lower() == ".zip" else [ClipFile(path.stem, str(path))]
+def _files(
+    path: Path, suffix: str, folders: int = 1, name: Callable[[PurePath], str] = attrgetter("stem")
+) -> list[ClipFile]:
+    """Return a file, or the members of a zip; see `find_files`."""
+    if path.suffix.lower() == ".zip":
+        return find_files(path, suffix, folders, name)
+    return [ClipFile(name(path.absolute()), str(path))]
 
 
 def _open_surveyed(reader: Reader) -> Source:
@@ -165,6 +185,17 @@ def _layout(joints: int, first: Layout, flat: Iterable[bool]) -> Layout:
 def is_ntu(file: Path) -> bool:
     """Return whether a file is a `.skeleton` file, or a zip of such files."""
     return file.suffix.lower() != ".zip" or any(name.endswith(".skeleton") for name in _members(file))
+
+
+def is_utd_mhad(file: Path) -> bool:
+    """Return whether a file is a `.mat` file, or a zip of such files."""
+    return file.suffix.lower() != ".zip" or any(name.endswith(".mat") for name in _members(file))
+
+
+def is_sbu(file: Path) -> bool:
+    """Return whether a file is named as those of SBU, or is a zip of such files."""
+    names = _members(file) if file.suffix.lower() == ".zip" else [file.name]
+    return any(name.endswith(sbu.FILE) for name in names)
 
 
 def is_nw_ucla(file: Path) -> bool:
@@ -211,6 +242,8 @@ class Format:
 FORMATS = {
     "custom": Format((".csv", ".npz"), open_custom, lambda file: not is_ctr_gcn(file), lambda f: (f / FILE).exists()),
     "ntu": Format((".skeleton", ".zip"), open_ntu, is_ntu),
+    "utd_mhad": Format((".mat", ".zip"), open_utd_mhad, is_utd_mhad),
+    "sbu": Format((".txt", ".zip"), open_sbu, is_sbu),
     "nw_ucla": Format((".json", ".zip"), open_nw_ucla, is_nw_ucla),
     "kinetics": Format((".json",), open_kinetics, owns_folder=is_kinetics_release),
     "pyskl": Format((".pkl",), open_pyskl),
@@ -228,9 +261,10 @@ def kind_of(path: Path) -> str:
     if path.is_dir():
         return next((name for name, known in FORMATS.items() if known.owns_folder(path)), "")
     fitting = {name: known for name, known in FORMATS.items() if path.suffix.lower() in known.suffixes}
-    if not fitting:
+    kind = next((name for name, known in fitting.items() if known.owns_file(path)), None)
+    if kind is None:
         raise InputError(f"is no clip: {', '.join(suffixes())} are read, or name its format with reader=")
-    return next(name for name, known in fitting.items() if known.owns_file(path))
+    return kind
 
 
 def suffixes(reader: str = "auto") -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile
 from stgdn.data.readers.bodies import drop_empty_frames
-from stgdn.data.readers.detect import FORMATS, Expected, Source, kind_of, suffixes
+from stgdn.data.readers.detect import FORMATS, Expected, Source, is_sbu, kind_of, suffixes
 from stgdn.data.store.checks import expect_usable
 from stgdn.errors import InputError, choose
 
@@ -130,8 +130,15 @@ def _paths_below(folder: Path, reader: str) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         parts, suffix = path.relative_to(folder).parts, path.suffix.lower()
         hidden = len(parts) > MOST_FOLDERS + 1 or any(ASIDE.fullmatch(part) for part in parts)
-        if suffix in known and not hidden and (suffix != ".json" or reader != "auto" or _has_poses(path)):
+        if suffix in known and not hidden and _is_clip(path, reader):
             yield path
+
+
+def _is_clip(path: Path, reader: str) -> bool:
+    """Return False for other text files and, if the format is not known, for JSON files without poses."""
+    if path.suffix.lower() == ".txt":
+        return is_sbu(path)
+    return path.suffix.lower() != ".json" or reader != "auto" or _has_poses(path)
 
 
 def _has_poses(path: Path) -> bool:

@@ -7,7 +7,8 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from pathlib import Path, PurePosixPath
+from operator import attrgetter
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from stgdn.data.clip import ClipError, ClipFile
@@ -25,25 +26,29 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def find_files(source: str | Path, suffix: str) -> list[ClipFile]:
+def find_files(
+    source: str | Path, suffix: str, folders: int = 1, name: Callable[[PurePath], str] = attrgetter("stem")
+) -> list[ClipFile]:
     """Return clips whose file name ends in `suffix`, by name; of one name files before zip members, then by path.
 
     Args:
-        source: a zip, or a folder of files or zips; files may also lie one level down.
-        suffix: with the dot, such as `.skeleton`.
+        source: a zip, or a folder of files or zips.
+        suffix: with the dot, such as `.skeleton`, or a whole file name.
+        folders: the most folders between the source and a file.
+        name: returns the name of a clip from the path of its file.
     """
     path = Path(source).expanduser()
     if path.is_file():
-        found = _members(path, suffix)
+        found = _members(path, suffix, folders, name)
     else:
-        paths = [*sorted(path.glob(f"*{suffix}")), *sorted(path.glob(f"*/*{suffix}"))]
-        found = [ClipFile(path.stem, str(path)) for path in paths]
+        paths = [file for level in range(folders + 1) for file in sorted(path.glob(f"{'*/' * level}*{suffix}"))]
+        found = [ClipFile(name(file), str(file)) for file in paths]
         for archive in sorted(path.glob("*.zip")):
-            found += _members(archive, suffix)
+            found += _members(archive, suffix, folders, name)
     return sorted(found, key=lambda file: file.name)
 
 
-def _members(archive: Path, suffix: str) -> list[ClipFile]:
+def _members(archive: Path, suffix: str, folders: int, name: Callable[[PurePath], str]) -> list[ClipFile]:
     """Return the clips in a zip.
 
     Raises:
@@ -61,13 +66,17 @@ def _members(archive: Path, suffix: str) -> list[ClipFile]:
             f"'{archive}' is encrypted: unpack it with its password and name the folder with data.source=PATH"
         )
     paths = [PurePosixPath(member.filename) for member in members]
-    found = [pair for pair in zip(paths, members, strict=True) if pair[0].suffix == suffix and len(pair[0].parts) <= 2]
+    found = [
+        (path, member)
+        for path, member in zip(paths, members, strict=True)
+        if path.name.endswith(suffix) and len(path.parts) <= folders + 1
+    ]
     if any(member.compress_type not in METHODS for _, member in found):
         raise InputError(
             f"'{archive}' is compressed in another way than by deflate: unpack it and name the folder with "
             "data.source=PATH"
         )
-    return [ClipFile(path.stem, str(archive), member.filename) for path, member in found]
+    return [ClipFile(name(path), str(archive), member.filename) for path, member in found]
 
 
 def read_bytes(file: ClipFile, most: int) -> bytes:

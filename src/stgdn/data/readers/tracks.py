@@ -42,6 +42,18 @@ def tracks_of(joints: NDArray[np.float32]) -> list[Track]:
     return found
 
 
+def complete_tracks(joints: NDArray[np.float32], layout: Layout) -> list[Track]:
+    """Return the tracks of bodies (M, T, V, 3); joints at exactly zero were not seen and are filled in.
+
+    Raises:
+        ClipError: no body in any frame.
+    """
+    return [
+        Track(track.frames, fill_missing(track.joints, np.asarray(track.joints.any(axis=-1)), layout, track.frames))
+        for track in tracks_of(joints)
+    ]
+
+
 def link_tracks(
     tracks: Sequence[Track],
     position: Callable[[NDArray[np.float64]], NDArray[np.float64]],
