@@ -82,7 +82,7 @@ def test_nw_ucla(shared_data: Path, tmp_path: Path) -> None:
     assert same(clips(tmp_path), [reader.read(file)])
 
 
-def test_utd_mhad(tmp_path: Path) -> None:
+def test_matlab_files_of_utd_mhad(tmp_path: Path) -> None:
     expected = UTDMHADReader(tmp_path).read(test_utd_mhad.file(tmp_path, test_utd_mhad.content_of()))
     (tmp_path / "Skeleton_joint_order.txt").write_text("1. head;")
     packed = test_utd_mhad.archive(tmp_path / "UTD-MHAD.zip", **{test_utd_mhad.NAME: test_utd_mhad.content_of()})
@@ -95,7 +95,7 @@ def test_utd_mhad(tmp_path: Path) -> None:
     assert (clip.name, clip.label) == ("mine", -1)
 
 
-def test_sbu(tmp_path: Path) -> None:
+def test_text_files_of_sbu(tmp_path: Path) -> None:
     expected = SBUReader(tmp_path).read(test_sbu.file(tmp_path, test_sbu.VALID))
     (tmp_path / "readme.txt").write_text("not a clip")
     packed = test_sbu.archive(tmp_path / "SBU.zip", **{test_sbu.NAME: test_sbu.VALID})
