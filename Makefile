@@ -30,7 +30,8 @@ install-dev: .venv/.installed-dev ## ... and with what testing needs
 demo: install ## Train st_gdn on synthetic people, a few minutes on two cores
 	$(BIN)/python src/train.py overwrite=true $(ARGS)
 
-test: lint types unit ## Lint, check types, run all tests
+test: lint ## Lint, check types, run all tests; the two side by side
+	@$(MAKE) --no-print-directory -j2 types unit
 
 unit: install-dev ## Run the tests, a process a core, LIMIT seconds at most: make unit ARGS="-k whitening" LIMIT=600
 	$(PYTEST) -n auto --dist loadgroup $(ARGS)

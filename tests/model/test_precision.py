@@ -18,7 +18,7 @@ from stgdn.model.whitening import Whitening
 from stgdn.skeleton import layout
 
 WIDTH = float(os.environ.get("STGDN_PRECISION_WIDTH", "0.0625"))  # 1, and all networks at 300 frames: half an hour
-LONG = NETWORKS if "STGDN_PRECISION_WIDTH" in os.environ else ("agcn_7l", "st_gdn", "st_gdn_e")
+LONG = NETWORKS if "STGDN_PRECISION_WIDTH" in os.environ else ("agcn_7l", "st_gdn_e")
 CASES = [*((name, 16, 64) for name in NETWORKS), *((name, 8, 300) for name in LONG)]  # network, clips, frames
 
 

@@ -24,7 +24,7 @@ from tests.training import killed
 from stgdn.runs.scores import Scores
 from stgdn.training.callbacks.epoch_report import TIME_METRICS
 
-KILLS = int(os.environ.get("STGDN_KILLS", "8"))
+KILLS = int(os.environ.get("STGDN_KILLS", "5"))
 EPOCHS = 4
 # Dropout, running covariances and statistics, over-smoothing: whatever a resumed run could go on from wrongly.
 OPTIONS = (
