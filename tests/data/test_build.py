@@ -128,7 +128,8 @@ class TestBuildData:
         sentence = (
             rf"data={data} is not prepared \({tmp_path}/none is missing\): type `python src/prepare\.py data={data} "
             r"data\.source=PATH` with the path of the raw files; "
-            r".*(rose1\.ntu\.edu\.sg|NW-UCLA\.zip|yysijie/st-gcn|kennymckormick/pyskl|2s-AGCN|CTR-GCN|own-data)"
+            r".*(rose1\.ntu\.edu\.sg|NW-UCLA\.zip|yysijie/st-gcn|kennymckormick/pyskl|2s-AGCN|CTR-GCN|own-data|"
+            r"UTD-MHAD\.html|Yun et al\.)"
         )
         with pytest.raises(InputError, match=sentence):
             build_data(config)
