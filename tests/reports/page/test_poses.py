@@ -17,7 +17,8 @@ def test_every_layout_stands_like_a_person(layout: Layout) -> None:
         assert places[left][0] > 0
     height = dict(zip(layout.joints, (y for _, y in places), strict=True))
     top = height["head"] if "head" in height else height["nose"]
-    assert top > height["left_shoulder"] > height["left_hip"] > height["left_knee"] > height["left_ankle"]
+    lowest = height["left_ankle"] if "left_ankle" in height else height["left_foot"]
+    assert top > height["left_shoulder"] > height["left_hip"] > height["left_knee"] > lowest
 
 
 def test_unknown_joints_make_a_tree() -> None:
