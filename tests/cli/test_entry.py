@@ -197,6 +197,8 @@ class TestForeignErrors:
                 "torch.optim.SGD: got an unexpected keyword argument 'colour', which",
             ),
             (["+scheduler.colour=red"], "cosine: got an unexpected keyword argument 'colour', which the config gives"),
+            (["optimizer.lr=-1"], "optimizer: Invalid learning rate: -1"),
+            (["optimizer.momentum=0"], "optimizer: Nesterov momentum requires a momentum"),
             (["+loss.colour=red"], "got an unexpected keyword argument"),
         ],
     )

@@ -40,12 +40,23 @@ def build_recognizer(config: DictConfig) -> Recognizer:
         instantiate(config.model),
         config.data.num_classes,
         loss=instantiate(config.loss),
-        optimizer=_instantiate_partial(config.optimizer),
+        optimizer=_build_optimizer(config.optimizer),
         scheduler=_instantiate_partial(config.scheduler),
         batch_size=config.batch_size,
         seed=config.seed,
         config=OmegaConf.to_container(config, resolve=True),  # pyright: ignore[reportArgumentType]
     )
+
+
+def _build_optimizer(settings: DictConfig) -> Any:  # noqa: ANN401
+    """Build an optimizer to be completed with parameters; values that PyTorch refuses are found now."""
+    made = _instantiate_partial(settings)
+    if str(settings._target_).startswith("torch.optim."):
+        try:
+            made([torch.nn.Parameter(torch.zeros(1))])
+        except ValueError as error:
+            raise InputError(f"optimizer: {error} (`--cfg job` prints its options)") from None
+    return made
 
 
 def _instantiate_partial(settings: DictConfig) -> Any:  # noqa: ANN401
