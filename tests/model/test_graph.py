@@ -11,7 +11,7 @@ from stgdn.model.graph import Adjacency, SubsetMix, adjacency, directed_subsets,
 from stgdn.skeleton import LAYOUTS, Layout, layout
 
 layouts = pytest.mark.parametrize("skeleton", LAYOUTS.values(), ids=LAYOUTS)
-CENTRES = {"ntu25": 20, "openpose18": 1, "kinect20": 0, "coco17": 0, "sbu15": 2}  # ST-GCN's own centres for the first two
+CENTRES = {"ntu25": 20, "openpose18": 1, "kinect20": 0, "coco17": 0, "sbu15": 2}  # the first two are ST-GCN's
 
 # 0 ← 1 ← 2 and 0 ← 3: joint 0 is the root, only joint 2 is two hops away from it.
 FORK = Layout("fork", ("a", "b", "c", "d"), ((1, 0), (2, 1), (3, 0)), (), 0, (0, 1), (1, 3))
