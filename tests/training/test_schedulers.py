@@ -11,6 +11,7 @@ from tests.training.test_recognizer import random_batches
 from torch.utils.data import DataLoader
 
 from stgdn.cli.notebooks import compose_config
+from stgdn.training.recognizer import letter_sgd
 from stgdn.training.schedulers import cosine, step
 from stgdn.training.trainer import build_recognizer
 
@@ -44,6 +45,11 @@ def test_steps_of_2s_agcn(warmup: float) -> None:
     found = rates(step, 50, warmup=warmup)
     begin = int(50 * warmup)
     assert found[begin:] == pytest.approx([2.0] * (30 - begin) + [0.2] * 10 + [0.02] * 10)
+
+
+def test_the_default_optimizer_is_that_of_the_config() -> None:
+    config = compose_config("train")
+    assert {"_target_": "torch.optim.SGD", "_partial_": True, **letter_sgd.keywords} == config.optimizer
 
 
 def choices(group: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a call costs besides time (operations, bytes, memory), and what the device can do at best.
+"""Count what a call costs besides time (operations, bytes, memory), and what the device can do at best.
 
 Peak memory is counted beyond weights and batch: gradients, momentum, features that are kept, what libraries need. On a
 CPU it is the growth of the resident memory of a process of its own. There every large array has its own pages, which

@@ -1,4 +1,4 @@
-"""What is timed: a call on a network, with the clips it is given and the way it is run.
+"""Calls on a network that are timed, with their clips and the way they are run.
 
 forward     the scores in training, with all that backward needs
 backward    the same, the loss, and all gradients

@@ -11,6 +11,7 @@ from stgdn.data.protocols import Protocol
 from stgdn.skeleton import Layout
 
 UNKNOWN = -1  # the label of a clip without a label
+COMPLETE = 0.95  # share of a set's clips from which a source is taken for the whole set
 
 
 class ClipError(Exception):
@@ -89,6 +90,11 @@ class Survey:
             self.skipped.append((file.name, reason))
         else:
             self.files.append(file)
+
+    def expect(self, official: int) -> None:
+        """Set `expected` to the official number of clips if at least `COMPLETE` of them are there, counted by name."""
+        if len({file.name for file in self.files}) >= COMPLETE * official:
+            self.expected = official
 
 
 class Reader(typing.Protocol):

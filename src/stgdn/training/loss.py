@@ -12,7 +12,7 @@ from stgdn.errors import InputError, choose
 
 
 class CrossEntropy(nn.Module):
-    """Cross-entropy of scores (N, classes) and labels (N,), averaged over the clips by the weights of their classes.
+    """Compute the cross-entropy of scores (N, classes) and labels (N,), weighted by the classes of the clips.
 
     Args:
         label_smoothing: share of the target that is spread over all classes (Szegedy et al., CVPR 2016), below 1.

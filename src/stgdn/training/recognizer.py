@@ -213,7 +213,7 @@ class Recognizer(lightning.LightningModule):
 
 
 def load_recognizer(config: DictConfig, path: Path) -> Recognizer:
-    """Return the recognizer of a stored config with the weights of a checkpoint, for tests: with the letter's training.
+    """Return the recognizer of a stored config with the weights of a checkpoint, to be tested, not trained on.
 
     Raises:
         InputError: the config names a network that is not of this suite, no checkpoint, or one of another network.

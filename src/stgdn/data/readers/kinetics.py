@@ -75,8 +75,7 @@ class KineticsReader:
                 "and type `python src/prepare.py data=kinetics data.source=FOLDER`"
             )
         survey.files.sort(key=lambda file: file.name)  # of one name the training clip stays first
-        if len({file.name for file in survey.files}) >= 0.95 * CLIPS:
-            survey.expected = CLIPS
+        survey.expect(CLIPS)
         return survey
 
     @staticmethod

@@ -60,8 +60,7 @@ class NWUCLAReader:
         survey = Survey([])
         for file in found:
             survey.add(file, _outside(file.name))
-        if len({file.name for file in survey.files}) >= 0.95 * CLIPS:
-            survey.expected = CLIPS
+        survey.expect(CLIPS)
         return survey
 
     def read(self, file: ClipFile) -> Clip:

@@ -1,4 +1,4 @@
-"""What readers of clips prepared by other software share: settings that their files do not hold, and their bodies.
+"""Base of readers of clips that other software has prepared: settings that files do not hold, and their bodies.
 
 Such files often have a split of their own; it is stored as the clips' `setup`, see the protocol `file_split`.
 """

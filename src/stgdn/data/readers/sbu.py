@@ -71,15 +71,14 @@ class SBUReader:
             )
         survey = Survey([])
         for file in found:
-            survey.add(file, "" if _numbers(file.name) else _outside())
-        if len({file.name for file in survey.files}) >= 0.95 * CLIPS:
-            survey.expected = CLIPS
+            survey.add(file, _outside(file.name))
+        survey.expect(CLIPS)
         return survey
 
     def read(self, file: ClipFile) -> Clip:
         """Parse one clip, leave out frames without a body and fill in missing joints, see `complete_tracks`."""
-        if not _numbers(file.name):
-            raise ClipError(_outside())
+        if reason := _outside(file.name):
+            raise ClipError(reason)
         return self.read_unlabelled(file)
 
     def read_unlabelled(self, file: ClipFile) -> Clip:
@@ -106,7 +105,10 @@ def _numbers(name: str) -> tuple[int, ...]:
     return (pair, number, repetition) if pair in PAIRS and number in CLASSES else ()
 
 
-def _outside() -> str:
+def _outside(name: str) -> str:
+    """Return the reason why a file is not part of the set, '' if it is."""
+    if _numbers(name):
+        return ""
     return f"not in a folder sXXsYY/CC/NNN of the set's {len(PAIRS)} pairs and {len(CLASSES)} classes"
 
 

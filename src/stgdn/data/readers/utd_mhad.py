@@ -63,15 +63,14 @@ class UTDMHADReader:
             )
         survey = Survey([])
         for file in found:
-            survey.add(file, "" if _numbers(file.name) else "not named aA_sS_tT_skeleton.mat")
-        if len({file.name for file in survey.files}) >= 0.95 * CLIPS:
-            survey.expected = CLIPS
+            survey.add(file, _outside(file.name))
+        survey.expect(CLIPS)
         return survey
 
     def read(self, file: ClipFile) -> Clip:
         """Parse one clip, leave out frames without a body and fill in missing joints, see `complete_tracks`."""
-        if not _numbers(file.name):
-            raise ClipError("not named aA_sS_tT_skeleton.mat")
+        if reason := _outside(file.name):
+            raise ClipError(reason)
         return self.read_unlabelled(file)
 
     def read_unlabelled(self, file: ClipFile) -> Clip:
@@ -87,6 +86,11 @@ def _numbers(name: str) -> tuple[int, ...]:
     numbers = tuple(map(int, match.groups())) if match else ()
     inside = all(number in known for number, known in zip(numbers, (ACTIONS, SUBJECTS, TRIALS), strict=False))
     return numbers if inside else ()
+
+
+def _outside(name: str) -> str:
+    """Return the reason why a file is not part of the set, '' if it is."""
+    return "" if _numbers(name) else "not named aA_sS_tT_skeleton.mat"
 
 
 def _body(skeleton: NDArray[np.float64]) -> Bodies:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile, Survey
+from stgdn.data.clip import COMPLETE, UNKNOWN, Clip, ClipError, ClipFile, Survey
 from stgdn.data.official_lists import official_list
 from stgdn.data.readers.ntu.denoise import Sightings, select_bodies
 from stgdn.data.readers.ntu.denoise_published import agcn, ctr_gcn
@@ -112,7 +112,7 @@ class NTUReader:
                 recorded.add(file.name)
                 reason = "on the official list of missing or useless skeletons" if file.name in missing else ""
             survey.add(file, reason)
-        if self.actions is None and len(recorded) >= 0.95 * RECORDED[self.num_actions]:
+        if self.actions is None and len(recorded) >= COMPLETE * RECORDED[self.num_actions]:
             survey.expected = USABLE[self.num_actions]
         return survey
 
