@@ -10,7 +10,8 @@ from stgdn.data.protocols import (
     SBU_FOLDS,
     Protocol,
     check_counts,
-    training_mask,
+    find_protocol,
+    split_clips,
 )
 from stgdn.data.readers.ntu.ntu_reader import RECORDED, USABLE, parse_name
 from stgdn.errors import InputError
@@ -24,7 +25,7 @@ XSUB_120 = XSUB_60 + (
 
 
 def trains(protocol: str, subject: int = 1, camera: int = 1, setup: int = 1) -> bool:
-    return bool(training_mask(protocol, [subject], [camera], [setup])[0])
+    return bool(split_clips(protocol, [subject], [camera], [setup]).train[0])
 
 
 @pytest.mark.parametrize(
@@ -57,34 +58,59 @@ def test_training_subjects_are_half_of_all() -> None:
     assert len(NTU120_SUBJECTS) == len(set(NTU120_SUBJECTS)) == 53
 
 
-def test_training_mask_is_vectorised() -> None:
+def test_splits_are_vectorised() -> None:
     rng = np.random.default_rng(0)
     facts = {"subject": rng.integers(1, 41, 500), "camera": rng.integers(1, 4, 500), "setup": rng.integers(1, 18, 500)}
     for name, protocol in PROTOCOLS.items():
-        mask = training_mask(name, facts["subject"], facts["camera"], facts["setup"])
-        assert mask.dtype == np.bool_
-        assert mask.tolist() == [int(value) in protocol.train for value in facts[protocol.by]]
-    assert training_mask("ntu60_xsub", [], [], []).shape == (0,)
+        train, test = split_clips(name, facts["subject"], facts["camera"], facts["setup"])
+        assert train.dtype == test.dtype == np.bool_
+        values = [int(value) for value in facts[protocol.by]]
+        if protocol.train is not None:
+            assert train.tolist() == [value in protocol.train for value in values]
+        if protocol.test is not None:
+            assert test.tolist() == [value in protocol.test for value in values]
+        if None in (protocol.train, protocol.test):
+            assert (train ^ test).all()
+    assert [part.shape for part in split_clips("ntu60_xsub", [], [], [])] == [(0,), (0,)]
+
+
+def test_the_test_view_is_never_read_while_a_recipe_is_chosen() -> None:
+    train, test = split_clips("nw_ucla_dev", [1, 1, 1], [1, 2, 3], [1, 1, 1])
+    assert (train.tolist(), test.tolist()) == ([True, False, False], [False, True, False])
+    assert str(PROTOCOLS["nw_ucla_dev"]) == "trained on camera 1 and tested on camera 2"
+    assert str(PROTOCOLS["nw_ucla_xview"]) == "trained on camera 1, 2 and tested on the others"
+
+
+@pytest.mark.parametrize("by", ["subject", "camera", "setup"])
+def test_leave_one_out(by: str) -> None:
+    numbers = [[3, 13, 1] if by == field else [1, 1, 1] for field in ("subject", "camera", "setup")]
+    train, test = split_clips(f"{by}3_out", numbers[0], numbers[1], numbers[2])
+    assert (train.tolist(), test.tolist()) == ([False, True, True], [True, False, False])
+    assert str(find_protocol(f"{by}3_out")) == f"trained on the others and tested on {by} 3"
+    own = {f"{by}3_out": Protocol("subject", (7,))}
+    assert find_protocol(f"{by}3_out", own) == own[f"{by}3_out"]
+    with pytest.raises(InputError, match=f"unknown protocol '{by}_out', .*did you mean '{by}1_out'"):
+        find_protocol(f"{by}_out")
 
 
 def test_unknown_protocol() -> None:
     with pytest.raises(InputError, match=r"unknown protocol 'ntu60_xsubb', allowed: .*did you mean 'ntu60_xsub'"):
-        training_mask("ntu60_xsubb", [1], [1], [1])
+        split_clips("ntu60_xsubb", [1], [1], [1])
     assert check_counts("ntu120", "xset", 1, 1) is None  # of a data set's own protocol nothing is known
 
 
 def test_a_data_set_may_bring_its_own() -> None:
     own = {"mine": Protocol("subject", (7,)), "ntu60_xsub": Protocol("camera", (1,))}
     facts = {"subject": [7, 1, 7], "camera": [1, 1, 2], "setup": [1, 1, 1], "own": own}
-    assert training_mask("mine", **facts).tolist() == [True, False, True]
-    assert training_mask("ntu60_xsub", **facts).tolist() == [True, True, False]
-    assert training_mask("ntu60_xview", **facts).tolist() == [False, False, True]
+    assert split_clips("mine", **facts).train.tolist() == [True, False, True]
+    assert split_clips("ntu60_xsub", **facts).train.tolist() == [True, True, False]
+    assert split_clips("ntu60_xview", **facts).train.tolist() == [False, False, True]
 
 
 def test_a_protocol_needs_what_it_splits_by() -> None:
     with pytest.raises(InputError, match="'ntu60_xsub' splits by subject, but 2 of 3 clips have none"):
-        training_mask("ntu60_xsub", [1, -1, -1], [-1] * 3, [-1] * 3)
-    assert training_mask("ntu60_xview", [-1], [2], [-1]).all()
+        split_clips("ntu60_xsub", [1, -1, -1], [-1] * 3, [-1] * 3)
+    assert split_clips("ntu60_xview", [-1], [2], [-1]).train.all()
 
 
 # Every setup, subject and repetition of NTU RGB+D was recorded with 60 actions by 3 cameras, so the clips recorded,
@@ -102,9 +128,8 @@ def test_official_counts_are_what_is_recorded_less_what_is_missing(
     dataset: str, protocol: str, recorded: tuple[int, int]
 ) -> None:
     missing = [name for text in official_list(f"missing_{dataset}") if (name := parse_name(text))]
-    mask = training_mask(
-        protocol, [m.subject for m in missing], [m.camera for m in missing], [m.setup for m in missing]
-    )
+    facts = [[getattr(found, field) for found in missing] for field in ("subject", "camera", "setup")]
+    mask = split_clips(protocol, facts[0], facts[1], facts[2]).train
     train, test = COUNTS[dataset, protocol]
     assert (train + mask.sum(), test + (~mask).sum()) == recorded
     assert train + test == USABLE[int(dataset.removeprefix("ntu"))]

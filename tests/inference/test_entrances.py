@@ -303,7 +303,7 @@ class TestLongRecordings:
         self, run_command: Callable, run: Path, tiny_store: Store, tmp_path: Path
     ) -> None:
         median = stgdn.load(run).median_frames or 0
-        training = tiny_store.clips["length"][tiny_store.training("ntu60_xsub")]
+        training = tiny_store.clips["length"][tiny_store.split("ntu60_xsub").train]
         assert median == round(float(np.median(training)))
         poses = np.stack(alone(tiny_store))
         pose = poses[np.abs(np.arange(2 * median + 1) % (2 * len(poses) - 2) - len(poses) + 1)]

@@ -132,7 +132,7 @@ def complete(data: DictConfig, store: PreparedStore) -> None:
 def median_frames(store: PreparedStore, protocol: str) -> int | None:
     """Return the median length of a protocol's training clips; None if there is none, or the clips cannot be split."""
     try:
-        lengths = store.clips["length"][store.training(protocol)]
+        lengths = store.clips["length"][store.split(protocol).train]
     except InputError:
         return None  # training and testing raise this error
     return round(float(np.median(lengths))) if len(lengths) else None

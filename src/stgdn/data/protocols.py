@@ -1,25 +1,47 @@
 """Evaluation protocols: training and test clips, and their official numbers.
 
-A protocol is a field of a clip (subject, camera or setup) and the values of the training clips; all other clips test.
-Protocols are data, so that a new protocol is one more entry.
+A protocol is a field of a clip (subject, camera or setup) and the values of the clips that train, that test, or of
+both; without one of them all other clips do. Protocols are data, so that a new protocol is one more entry.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stgdn.errors import InputError, choose
 
+Field = Literal["subject", "camera", "setup"]
+
 
 @dataclass(frozen=True)
 class Protocol:
-    """Split clips: those whose field `by` is one of `train` are for training, the others for testing."""
+    """Split clips: those whose field `by` is one of `train` are for training, one of `test` for testing.
 
-    by: Literal["subject", "camera", "setup"]
-    train: tuple[int, ...]
+    None stands for all that the other one does not name. Clips that neither names are not read.
+    """
+
+    by: Field
+    train: tuple[int, ...] | None = None
+    test: tuple[int, ...] | None = None
+
+    def __str__(self) -> str:
+        """Return what trains and what tests, in words."""
+        train, test = (
+            "the others" if values is None else f"{self.by} {', '.join(map(str, values))}"
+            for values in (self.train, self.test)
+        )
+        return f"trained on {train} and tested on {test}"
+
+
+class Split(NamedTuple):
+    """Hold which clips (N,) train and which test."""
+
+    train: NDArray[np.bool_]
+    test: NDArray[np.bool_]
 
 
 # The training subjects as Shahroudy et al. (NTU RGB+D, 2016) and Liu et al. (NTU RGB+D 120, 2019) list them.
@@ -45,11 +67,9 @@ PROTOCOLS: dict[str, Protocol] = {
     "ntu120_xsub": Protocol("subject", NTU120_SUBJECTS),
     "ntu120_cset": Protocol("setup", tuple(range(2, 33, 2))),
     "nw_ucla_xview": Protocol("camera", (1, 2)),
+    "nw_ucla_dev": Protocol("camera", (1,), (2,)),  # of the training views, to choose a recipe by
     "utd_mhad_xsub": Protocol("subject", (1, 3, 5, 7)),
-    **{
-        f"sbu_fold{number}": Protocol("setup", tuple(pair for fold in SBU_FOLDS if fold != test for pair in fold))
-        for number, test in enumerate(SBU_FOLDS, 1)
-    },
+    **{f"sbu_fold{number}": Protocol("setup", test=fold) for number, fold in enumerate(SBU_FOLDS, 1)},
     "kinetics_val": Protocol("setup", (1,)),  # the released split: 1 training, 2 validation
     "file_split": Protocol("setup", (1,)),  # a split that the source itself holds: 1 training, 2 test
 }
@@ -61,6 +81,7 @@ COUNTS: dict[tuple[str, str], tuple[int, int]] = {
     ("ntu120", "ntu120_xsub"): (63_026, 50_919),
     ("ntu120", "ntu120_cset"): (54_468, 59_477),
     ("nw_ucla", "nw_ucla_xview"): (1_020, 464),
+    ("nw_ucla", "nw_ucla_dev"): (516, 504),
     ("utd_mhad", "utd_mhad_xsub"): (431, 430),
     ("sbu", "sbu_fold1"): (227, 55),
     ("sbu", "sbu_fold2"): (230, 52),
@@ -71,32 +92,49 @@ COUNTS: dict[tuple[str, str], tuple[int, int]] = {
 }
 
 
-def training_mask(
+# Leave one out: subject3_out trains on everybody but subject 3, who tests.
+ONE_OUT = re.compile(r"(subject|camera|setup)(\d{1,9})_out", re.ASCII)
+
+
+def find_protocol(name: str, own: Mapping[str, Protocol] | None = None) -> Protocol:
+    """Return the protocol of a name: one of the data set's `own`, of `PROTOCOLS`, or `subjectN_out` for any number.
+
+    Raises:
+        InputError: no such protocol.
+    """
+    rules = PROTOCOLS | dict(own or {})
+    if name not in rules and (found := ONE_OUT.fullmatch(name)):
+        by: Field = found[1]  # pyright: ignore[reportAssignmentType]
+        return Protocol(by, test=(int(found[2]),))
+    return rules[choose(name, [*rules, "subject1_out", "camera1_out", "setup1_out"], "protocol")]
+
+
+def split_clips(
     protocol: str,
     subject: ArrayLike,
     camera: ArrayLike,
     setup: ArrayLike,
     own: Mapping[str, Protocol] | None = None,
-) -> NDArray[np.bool_]:
-    """Return (N,), True for training clips and False for test clips.
+) -> Split:
+    """Return which clips train and which test, (N,) each.
 
     Args:
-        protocol: a key of `PROTOCOLS` or of `own`.
+        protocol: as of `find_protocol`.
         subject: (N,) integers, counted as in the data set (from 1).
         camera: (N,) integers.
         setup: (N,) integers.
         own: the data set's own protocols; these come before `PROTOCOLS` of the same name.
 
     Raises:
-        InputError: no such protocol, or it splits by a field that some clips do not have (a negative number).
+        InputError: the protocol splits by a field that some clips do not have (a negative number).
     """
-    rules = PROTOCOLS | dict(own or {})
-    rule = rules[choose(protocol, rules, "protocol")]
+    rule = find_protocol(protocol, own)
     values = np.asarray({"subject": subject, "camera": camera, "setup": setup}[rule.by], dtype=np.int64)
     unknown = int(np.count_nonzero(values < 0))
     if unknown:
         raise InputError(f"protocol '{protocol}' splits by {rule.by}, but {unknown} of {values.size} clips have none")
-    return np.isin(values, rule.train)
+    train, test = (np.isin(values, () if listed is None else listed) for listed in (rule.train, rule.test))
+    return Split(~test if rule.train is None else train, ~train if rule.test is None else test)
 
 
 def check_counts(dataset: str, protocol: str, train: int, test: int) -> str | None:

@@ -78,9 +78,7 @@ def _data(metadata: dict[str, Any]) -> str:
     data, settings = metadata["config"]["data"], metadata["preprocessing"]
     synthetic = "; **synthetic people**, not recordings of real ones" if _is_synthetic(metadata) else ""
     protocol = PROTOCOLS.get(data["protocol"])
-    split = ""
-    if protocol is not None:
-        split = f", trained on {protocol.by} {', '.join(map(str, protocol.train))} and tested on the others"
+    split = "" if protocol is None else f", {protocol}"
     lines = [
         f"- set: {data['dataset']}, {data['num_classes']} classes{synthetic}",
         f"- protocol: {data['protocol']}{split}",

@@ -166,7 +166,7 @@ class TestOrder:
     @pytest.mark.parametrize("protocol", ["ntu60_xsub", "ntu120_cset"])
     def test_another_protocol_skips_what_is_not_its_own(self, store: Store, folder: Path, protocol: str) -> None:
         data = build(folder, protocol, batch_size=1)
-        training = store.training(protocol)
+        training = store.split(protocol).train
         assert sorted(order(of_epoch(data.train_dataloader(), 0))) == np.flatnonzero(training).tolist()
         assert sorted(order(of_epoch(data.test_dataloader(), 0))) == np.flatnonzero(~training).tolist()
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from stgdn.data.batches.transforms import STREAMS, ClipSettings, batch
 from stgdn.data.clip import Clip, ClipError, ClipFile, Reader, valid_runs
-from stgdn.data.protocols import COUNTS, training_mask
+from stgdn.data.protocols import COUNTS, split_clips
 from stgdn.data.readers import kinetics
 from stgdn.data.readers.kinetics import KineticsReader
 from stgdn.data.readers.pose_tracking import GAP, GATE, LISTED, keep_most_confident, rank, track
@@ -202,7 +202,7 @@ class TestSurvey:
 
     def test_official_number(self) -> None:
         assert sum(COUNTS["kinetics", "kinetics_val"]) == kinetics.CLIPS == 260_232
-        assert training_mask("kinetics_val", [-1, -1], [-1, -1], [1, 2]).tolist() == [True, False]
+        assert split_clips("kinetics_val", [-1, -1], [-1, -1], [1, 2]).train.tolist() == [True, False]
 
     @pytest.mark.parametrize("kind", ["nowhere", "empty", "only labels", "only clips", "file"])
     def test_no_source(self, tmp_path: Path, kind: str) -> None:
@@ -461,7 +461,7 @@ class TestReleasedClips:
         store = prepare(KineticsReader(released), tmp_path / "store", "kinetics", source="here", workers=1)
         assert (len(store), store.layout, len(store.header.classes)) == (3, OPENPOSE18, 400)
         clips = store.clips
-        mask = training_mask("kinetics_val", clips["subject"], clips["camera"], clips["setup"])
+        mask = split_clips("kinetics_val", clips["subject"], clips["camera"], clips["setup"]).train
         assert mask.tolist() == [False, False, True]
         for stream in STREAMS:
             made = batch(store, np.arange(3), ClipSettings(stream, frames=300, sampling="loop"))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tests.data.array_files import forget_files
 
 from stgdn.data.clip import ClipError, ClipFile, Reader
-from stgdn.data.protocols import check_counts, training_mask
+from stgdn.data.protocols import check_counts, split_clips
 from stgdn.data.readers import nw_ucla
 from stgdn.data.readers.nw_ucla import NWUCLAReader, repair
 from stgdn.errors import InputError
@@ -238,7 +238,7 @@ def test_the_real_set(shared_data: Path) -> None:
     subject, camera, setup = (
         [getattr(clip, fact) for clip in clips.values()] for fact in ("subject", "camera", "setup")
     )
-    mask = training_mask("nw_ucla_xview", subject, camera, setup)
+    mask = split_clips("nw_ucla_xview", subject, camera, setup).train
     assert check_counts("nw_ucla", "nw_ucla_xview", int(mask.sum()), int((~mask).sum())) is None
     assert np.bincount([clip.label for clip in clips.values()]).tolist() == [
         150,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile, Reader
-from stgdn.data.protocols import check_counts, training_mask
+from stgdn.data.protocols import check_counts, split_clips
 from stgdn.data.readers import sbu
 from stgdn.data.readers.sbu import SBUReader, clip_name
 from stgdn.errors import InputError
@@ -190,7 +190,7 @@ def test_the_real_set(clips: dict[str, Clip]) -> None:
     pairs, nothing = [clip.setup for clip in clips.values()], [-1] * 282
     tested = np.zeros(282, int)
     for fold in range(1, 6):
-        mask = training_mask(f"sbu_fold{fold}", nothing, nothing, pairs)
+        mask = split_clips(f"sbu_fold{fold}", nothing, nothing, pairs).train
         assert check_counts("sbu", f"sbu_fold{fold}", int(mask.sum()), int((~mask).sum())) is None
         tested += ~mask
     assert (tested == 1).all()

@@ -12,7 +12,7 @@ from tests.data.readers.test_mat_file import file as mat
 from tests.data.readers.test_mat_file import variable
 
 from stgdn.data.clip import UNKNOWN, ClipError, ClipFile, Reader
-from stgdn.data.protocols import check_counts, training_mask
+from stgdn.data.protocols import check_counts, split_clips
 from stgdn.data.readers import utd_mhad
 from stgdn.data.readers.utd_mhad import UTDMHADReader
 from stgdn.errors import InputError
@@ -134,7 +134,7 @@ def test_the_real_set(shared_data: Path) -> None:
     lengths = [clip.joints.shape[1] for clip in clips.values()]
     assert (min(lengths), max(lengths)) == (41, 125)
     subjects, nothing = [clip.subject for clip in clips.values()], [-1] * 861
-    mask = training_mask("utd_mhad_xsub", subjects, nothing, nothing)
+    mask = split_clips("utd_mhad_xsub", subjects, nothing, nothing).train
     assert check_counts("utd_mhad", "utd_mhad_xsub", int(mask.sum()), int((~mask).sum())) is None
     counts = np.bincount([clip.label for clip in clips.values()], minlength=27)
     assert counts.tolist() == [31 if label in (7, 22, 26) else 32 for label in range(27)]  # 8 subjects, 4 trials

@@ -75,7 +75,7 @@ class TestRoundTrip:
         assert shards.header == store.header
         assert shards.layout == store.layout
         np.testing.assert_array_equal(shards.clips, store.clips)
-        np.testing.assert_array_equal(shards.training("ntu60_xview"), store.training("ntu60_xview"))
+        np.testing.assert_array_equal(shards.split("ntu60_xview").train, store.split("ntu60_xview").train)
 
     @pytest.mark.parametrize("precision", ["float32", "float16"])
     def test_joints_are_read_by_place(self, tmp_path: Path, precision: str) -> None:
@@ -98,7 +98,7 @@ class TestRoundTrip:
             np.testing.assert_array_equal(np.frombuffer(part, "float32").reshape(-1, 25, 3), np.concatenate(rows))
 
     def test_splits_do_not_share_shards(self, store: Store, written: Path) -> None:
-        training = store.training("ntu60_xview")
+        training = store.split("ntu60_xview").train
         for shard in written.glob("*.tar"):
             found = {bool(training[int(name[:9])]) for name in members(shard)}
             assert found == {shard.name.startswith("train")}
@@ -112,7 +112,7 @@ class TestRoundTrip:
             inside = np.flatnonzero(shards.locations["shard"] == number)
             assert len(inside) == shard["clips"] > 0
             assert sizes[inside].sum() <= megabytes * 1e6 + sizes.max()
-        total = [sizes[mask].sum() for mask in (store.training("ntu60_xview"), ~store.training("ntu60_xview"))]
+        total = [sizes[mask].sum() for mask in (store.split("ntu60_xview").train, ~store.split("ntu60_xview").train)]
         assert len(shards.shards) <= sum(-(-size // (megabytes * 1e6)) for size in total)
 
     def test_neighbours_in_the_store_are_spread(self, tmp_path: Path) -> None:

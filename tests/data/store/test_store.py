@@ -124,11 +124,11 @@ class TestRoundTrip:
         assert len(writer.stored) == len(SCENES)  # the definition is no reason to begin anew
         store = writer.finish()
         assert store.layout == own
-        assert store.training("mine").tolist() == [subject in (0, 3) for subject in store.clips["subject"]]
-        assert store.training("by_camera").tolist() == (store.clips["camera"] == 2).tolist()
-        assert store.training("ntu60_xview").tolist() == (store.clips["camera"] > 1).tolist()
+        assert store.split("mine").train.tolist() == [subject in (0, 3) for subject in store.clips["subject"]]
+        assert store.split("by_camera").train.tolist() == (store.clips["camera"] == 2).tolist()
+        assert store.split("ntu60_xview").train.tolist() == (store.clips["camera"] > 1).tolist()
         with pytest.raises(InputError, match=r"unknown protocol 'mein'.*did you mean 'mine'"):
-            store.training("mein")
+            store.split("mein")
 
     def test_coordinates_are_mapped_and_cannot_be_written(self, whole: Path) -> None:
         coordinates = Store(whole).coordinates

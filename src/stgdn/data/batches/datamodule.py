@@ -14,7 +14,7 @@ from stgdn.data.batches.epochs import Batch, ClipBatches, EpochBatches, EpochLoa
 from stgdn.data.batches.joint_map import JointMap
 from stgdn.data.batches.settings import ClipSettings
 from stgdn.data.batches.streaming import EpochStreams, StreamedBatches
-from stgdn.data.protocols import PROTOCOLS
+from stgdn.data.protocols import find_protocol
 from stgdn.data.store.shards import ShardedStore, in_one_piece, is_prepared, is_sharded, open_prepared
 from stgdn.data.store.store import Header, PreparedStore, read_header
 from stgdn.errors import InputError, choose
@@ -90,9 +90,9 @@ class SkeletonData(lightning.LightningDataModule):
             return
         store = self._store = open_prepared(self.location) if self._store is None else self._store
         self._expect_fitting()
-        training = store.training(self.protocol)
+        training, test = store.split(self.protocol)
         held_out = training & np.isin(store.clips["subject"], self.holdout)
-        masks = {"train": training & ~held_out, "holdout": held_out, "test": ~training}
+        masks = {"train": training & ~held_out, "holdout": held_out, "test": test}
         for split in ("train", "test", *(("holdout",) if self.holdout else ())):
             if not masks[split].any():
                 raise InputError(
@@ -198,7 +198,7 @@ class SkeletonData(lightning.LightningDataModule):
         Raises:
             InputError: no such protocol, a turn that the joints do not allow, or joints that the store does not have.
         """
-        choose(self.protocol, PROTOCOLS | self.header.protocols, "protocol")
+        find_protocol(self.protocol, self.header.own_protocols())
         settings, joints = self.settings, self.mapping.target if self.mapping else self.layout
         if joints.planar and (settings.align != "none" or any(settings.rotate[:2])):
             raise InputError(f"layout {joints.name} is flat: data.align and data.rotate about x, y need depth")

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.protocols import COUNTS, PROTOCOLS, check_counts
+from stgdn.data.protocols import COUNTS, check_counts, find_protocol
 from stgdn.data.store.contents import Axis, Contents, Histogram, Joint, Lengths
 from stgdn.data.store.scan import SAMPLE, Scan, bone_lengths, median, scan, stature, typical_pose
 from stgdn.data.store.shards import in_one_piece
 from stgdn.data.store.store import PreparedStore, Store
-from stgdn.errors import InputError, choose
+from stgdn.errors import InputError
 
 BARS = 50  # of a histogram, about
 SMALLEST, TALLEST = 0.5, 2.5  # metres: typical bodies outside are not people, or in another unit
@@ -28,8 +28,8 @@ Masks = Mapping[str, NDArray[np.bool_]]
 
 def summary(store: Store, protocol: str) -> str:
     """Return a text on a store: its contents, the clips left out with reasons, and the protocol's split."""
-    header, training = store.header, store.training(protocol)
-    split = {"train": int(training.sum()), "test": int((~training).sum())}
+    header = store.header
+    split = {name: int(mask.sum()) for name, mask in store.split(protocol)._asdict().items()}
     lines = [
         f"{'synthetic ' if header.synthetic else ''}{header.dataset}: {len(store):,} clips of {len(header.classes)} "
         f"classes, {header.rows:,} body frames, {store.coordinates.nbytes / 1e6:.0f} MB in {store.folder}",
@@ -96,12 +96,12 @@ def _split(store: Store, protocol: str | None) -> tuple[Masks, list[str]]:
     whole = {"all": np.ones(len(store), np.bool_)}
     if protocol is None:
         return whole, ["not split: the store has no protocol of its own, `data.protocol` may name one"]
-    choose(protocol, PROTOCOLS | store.protocols, "protocol")
+    find_protocol(protocol, store.protocols)
     try:
-        training = store.training(protocol)
+        split = store.split(protocol)
     except InputError as misfit:
         return whole, [f"not split: {misfit}"]
-    return {"train": training, "test": ~training}, []
+    return split._asdict(), []
 
 
 def _notes(store: Store, protocol: str | None, split: Mapping[str, int], height: float | None) -> list[str]:

@@ -48,11 +48,11 @@ def write_shards(
         raise InputError(f"size={megabytes} must be megabytes of a shard, above 0")
     webdataset()
     store = in_one_piece(store)
-    training = store.training(protocol)
+    train, test = store.split(protocol)
     sizes = store.clips["frames"].sum(axis=1) * store.coordinates[:1].nbytes
     cut = [
         (f"{split}-{number:05}.tar", clips)
-        for split, chosen in (("train", training), ("test", ~training))
+        for split, chosen in (("train", train), ("test", test), ("unused", ~(train | test)))
         for number, clips in enumerate(_cut(np.flatnonzero(chosen), sizes, megabytes * 1e6))
     ]
     with Progress() as progress, _target(to, overwrite) as (files, root):

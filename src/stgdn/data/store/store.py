@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.protocols import Protocol, training_mask
+from stgdn.data.protocols import Protocol, Split, split_clips
 from stgdn.data.store.clip_arrays import Clips, clip_dtype, rows_of
 from stgdn.errors import InputError
 from stgdn.skeleton import layout
@@ -55,6 +55,17 @@ class Header:
     remarks: dict[str, int] = field(default_factory=dict)  # number of odd clips kept, by remark
     format: int = FORMAT  # version of this layout of files
 
+    def own_protocols(self) -> dict[str, Protocol]:
+        """Return the data set's own protocols."""
+        return {
+            name: Protocol(rule["by"], _tuple(rule["train"]), _tuple(rule.get("test")))
+            for name, rule in self.protocols.items()
+        }
+
+
+def _tuple(numbers: list[int] | None) -> tuple[int, ...] | None:
+    return None if numbers is None else tuple(numbers)
+
 
 def checksum(path: Path) -> int:
     """Return the CRC-32 of a file."""
@@ -84,10 +95,10 @@ class PreparedStore(Clips):
         """Pickle the location only: worker processes open the files themselves and share the memory pages."""
         return type(self), (self.location,)
 
-    def training(self, protocol: str) -> NDArray[np.bool_]:
-        """Return (clips,), True for training clips of a protocol, one of the data set's own or of `PROTOCOLS`."""
+    def split(self, protocol: str) -> Split:
+        """Return which clips train and which test, of a protocol of the data set's own or as of `find_protocol`."""
         clips = self.clips
-        return training_mask(protocol, clips["subject"], clips["camera"], clips["setup"], self.protocols)
+        return split_clips(protocol, clips["subject"], clips["camera"], clips["setup"], self.protocols)
 
     def corrupted(self, what: str) -> InputError:
         """Return the error for a store that is not as it was written."""
@@ -99,8 +110,7 @@ class PreparedStore(Clips):
         try:
             if self.header.precision not in PRECISIONS:
                 raise ValueError(f"precision is {self.header.precision!r}")
-            rules = self.header.protocols.items()
-            self.protocols = {name: Protocol(rule["by"], tuple(rule["train"])) for name, rule in rules}
+            self.protocols = self.header.own_protocols()
             self.layout = layout(self.header.layout)
         except (InputError, ValueError, TypeError, KeyError) as error:
             raise self.corrupted(f"store.json cannot be used: {error}") from None

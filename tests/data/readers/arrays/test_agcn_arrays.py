@@ -263,12 +263,12 @@ def test_any_files_are_read_or_refused(
 
 
 def test_the_same_input_as_from_the_recordings(tmp_path: Path, tiny_store: Store) -> None:
-    training = tiny_store.training("ntu60_xsub")
+    training = tiny_store.split("ntu60_xsub").train
     source = write_agcn_store(tmp_path / "raw", tiny_store, training)
     reader = AGCNArrayReader(source, "ntu25", 14)
     store = prepare(reader, tmp_path / "store", "agcn_arrays", source=str(source), workers=2)
     assert store.clips["name"].tolist() == tiny_store.clips["name"].tolist()
-    assert store.training("file_split").tolist() == training.tolist()
+    assert store.split("file_split").train.tolist() == training.tolist()
     for key in ("label", "subject", "camera", "replication"):
         assert store.clips[key].tolist() == tiny_store.clips[key].tolist()
 
@@ -285,7 +285,7 @@ def test_the_same_input_as_from_the_recordings(tmp_path: Path, tiny_store: Store
 
 
 def test_commands(tmp_path: Path, tiny_store: Store, run_command: RunCommand) -> None:
-    source = write_agcn_store(tmp_path / "raw", tiny_store, tiny_store.training("ntu60_xview"))
+    source = write_agcn_store(tmp_path / "raw", tiny_store, tiny_store.split("ntu60_xview").train)
     options = ("data=agcn_arrays", "data.num_classes=14", f"data.store={tmp_path / 'store'}")
     prepared = run_command("prepare", *options, f"data.source={source}", "workers=1")
     assert prepared.code == 0, prepared.err

@@ -159,14 +159,14 @@ def test_any_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, c
 
 
 def test_the_same_input_as_from_the_recordings(tmp_path: Path, tiny_store: Store) -> None:
-    training = tiny_store.training("ntu60_xsub")
+    training = tiny_store.split("ntu60_xsub").train
     source = write_ctr_gcn_store(tmp_path / "NTU60_CS.npz", tiny_store, training, 14)
     reader = CTRGCNArrayReader(source, "ntu25", 14)
     store = prepare(reader, tmp_path / "store", "ctr_gcn_arrays", source=str(source), workers=2)
     order = np.concatenate([np.flatnonzero(~training), np.flatnonzero(training)])  # test before train, by name
     for key in ("label", "length", "start", "frames"):
         assert store.clips[key].tolist() == tiny_store.clips[key][order].tolist()
-    assert store.training("file_split").tolist() == training[order].tolist()
+    assert store.split("file_split").train.tolist() == training[order].tolist()
     options = ClipSettings(frames=32, sampling="resize", stream="bone_motion")
     for chosen in (options, ClipSettings(frames=100, align="turn")):
         found, expected = batch(store, np.arange(len(store)), chosen), batch(tiny_store, order, chosen)
@@ -174,7 +174,7 @@ def test_the_same_input_as_from_the_recordings(tmp_path: Path, tiny_store: Store
 
 
 def test_commands(tmp_path: Path, tiny_store: Store, run_command: RunCommand) -> None:
-    source = write_ctr_gcn_store(tmp_path / "NTU60_CV.npz", tiny_store, tiny_store.training("ntu60_xview"), 14)
+    source = write_ctr_gcn_store(tmp_path / "NTU60_CV.npz", tiny_store, tiny_store.split("ntu60_xview").train, 14)
     options = ("data=ctr_gcn_arrays", f"data.source={source}", f"data.store={tmp_path / 'store'}")
     prepared = run_command("prepare", *options, "data.num_classes=14", "workers=1")
     assert prepared.code == 0, prepared.err

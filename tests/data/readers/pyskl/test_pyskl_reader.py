@@ -14,7 +14,7 @@ from tests.data.array_files import forget_files
 
 from stgdn.data.batches.transforms import ClipSettings, batch
 from stgdn.data.clip import Clip, ClipError, ClipFile, Reader
-from stgdn.data.protocols import training_mask
+from stgdn.data.protocols import split_clips
 from stgdn.data.readers.pyskl import pyskl_reader as pyskl
 from stgdn.data.readers.pyskl.pyskl_reader import PysklReader, split_lists
 from stgdn.data.store.checks import check
@@ -314,7 +314,7 @@ def test_from_pickle_to_batch(tmp_path: Path) -> None:
         reader = PysklReader(path, "coco17", "train", 3)
         store = prepare(reader, tmp_path / f"store{workers}", "pyskl", source=str(path), workers=workers)
         clips = store.clips
-        mask = training_mask("file_split", clips["subject"], clips["camera"], clips["setup"])
+        mask = split_clips("file_split", clips["subject"], clips["camera"], clips["setup"]).train
         assert (len(store), int(mask.sum())) == (19, 14)
         assert store.header.skipped == {"label 60 is outside the 3 classes": 1}
         x = batch(store, np.arange(19), ClipSettings(frames=8))
