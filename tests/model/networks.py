@@ -1,4 +1,4 @@
-"""The eight networks, narrow and for short clips, clips for them, and weights at which no term can hide."""
+"""The nine networks, narrow and for short clips, clips for them, and weights at which no term can hide."""
 
 from typing import Any
 
@@ -21,6 +21,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "st_gdn_e": SEVEN | {"blocks": "gdn_e"},
     "st_gdcn": SEVEN | {"blocks": "gdcn"},
     "st_gdn": SEVEN | {"blocks": MIXED},
+    "ctr_gcn": TEN | {"blocks": "ctr_gcn", "kernel_size": 5},
 }
 T, V, CLASSES = 9, 20, 5
 

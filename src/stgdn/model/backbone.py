@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from stgdn.errors import InputError, choose
 from stgdn.model.block import BLOCKS, Block, filter_options, make_filters
+from stgdn.model.ctr_gcn import MultiScaleTCN
 from stgdn.model.empty_bodies import Counts, seen_frames
 from stgdn.model.graph import TERMS, adjacency
 from stgdn.model.norm import BatchNorm
@@ -211,7 +212,10 @@ def initialise_as_agcn(network: Backbone) -> None:
     """
     for layer in network.layers:
         assert isinstance(layer, Block)
-        for part in (layer.temporal, layer.down, layer.residual):
+        branches = isinstance(layer.temporal, MultiScaleTCN)
+        if branches:
+            layer.temporal.initialise(layer.temporal_norm)
+        for part in (None if branches else layer.temporal, layer.down, layer.residual):
             for module in part.modules() if part is not None else ():
                 if isinstance(module, nn.Conv2d):
                     nn.init.kaiming_normal_(module.weight, mode="fan_out")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stgdn.model.ctr_gcn import MultiScaleTCN, RefinedGCN
 from stgdn.model.empty_bodies import Counts
 from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN
@@ -28,6 +29,7 @@ BLOCKS = {
     "gdn_e": Filters(GDN, TDN),  # ST-GDN-E, element-wise
     "gdn_c": Filters(ChannelGDN, TCN),  # not in the letter: whitened channels
     "st_gcn": Filters(MaskedGCN, TCN),  # ST-GCN's block
+    "ctr_gcn": Filters(RefinedGCN, MultiScaleTCN),  # CTR-GCN's block
 }
 
 
@@ -64,6 +66,11 @@ def make_filters(
     filters = BLOCKS[name]
     chosen = [{option: settings[option] for option in options_of(kind) & settings.keys()} for kind in filters]
     return filters.spatial(C_in, C_out, physical, **chosen[0]), filters.temporal(C_out, **chosen[1])
+
+
+def run_filter(filter: nn.Module, x: Tensor, mask: Tensor | None, counts: Counts | None) -> Tensor:
+    """Return filtered x; a filter with `takes_counts = True` is given `counts`, for BatchNorms of its own."""
+    return filter(x, mask, counts) if getattr(filter, "takes_counts", False) else filter(x, mask)
 
 
 class Projection(nn.Sequential):
@@ -133,10 +140,10 @@ class Block(nn.Module):
             mask: (N, M, T) with N·M = B, one where a body is seen.
             counts: number of bodies that each row represents, for BatchNorm.
         """
-        y = self.spatial_norm(self.spatial(x, mask), counts)
+        y = self.spatial_norm(run_filter(self.spatial, x, mask, counts), counts)
         if self.down is not None:
             y = y.add_(self.down(x, counts))
-        y = self.temporal_norm(self.temporal(F.relu_(y), mask), counts)
+        y = self.temporal_norm(run_filter(self.temporal, F.relu_(y), mask, counts), counts)
         if self.training and self.dropout:
             y = F.dropout(y, self.dropout)
         if self.residual is not None:

@@ -1,4 +1,4 @@
-"""2s-AGCN and ST-GCN as they were published, one subset at a time; `sources` adds whitening to their filters.
+"""2s-AGCN, ST-GCN and CTR-GCN as they were published, one subset at a time; `sources` adds whitening to their filters.
 
 This file shares no code with the fast form. x is (N, C, T, V) with bodies folded into N; seen is (N, T), true where a
 body is seen. Names of modules are those of the published code.
@@ -236,11 +236,100 @@ class STGCNUnit(nn.Module):
         return self.relu(y if self.residual is None else y + self.residual(x))
 
 
+class RefinedGraphConvolution(nn.Module):
+    """Compute CTR-GCN's `CTRGC` of one subset: every channel sums over a graph of its own, A + α ω(tanh(φ − ψ))."""
+
+    def __init__(self, C_in: int, C_out: int) -> None:
+        super().__init__()
+        R = max(8, C_in // 8)
+        self.conv1, self.conv2 = nn.Conv2d(C_in, R, 1), nn.Conv2d(C_in, R, 1)
+        self.conv3, self.conv4 = nn.Conv2d(C_in, C_out, 1), nn.Conv2d(R, C_out, 1)
+
+    def forward(self, x: Tensor, A: Tensor, alpha: Tensor) -> Tensor:
+        """Map x (N, C, T, V) to (N, C_out, T, V)."""
+        takes, gives, values = self.conv1(x).mean(2), self.conv2(x).mean(2), self.conv3(x)
+        differences = torch.tanh(takes[:, :, :, None] - gives[:, :, None, :])  # N R V V
+        refined = A + alpha * self.conv4(differences)
+        return torch.einsum("ncuv,nctv->nctu", refined, values)
+
+
+class CTRUnitGCN(nn.Module):
+    """Compute CTR-GCN's spatial unit: Σ_k of `RefinedGraphConvolution` → BN → + down(x) → ReLU."""
+
+    def __init__(self, C_in: int, C_out: int, A: Tensor) -> None:
+        super().__init__()
+        self.PA, self.alpha = nn.Parameter(A.clone()), nn.Parameter(torch.zeros(1))
+        self.convs = nn.ModuleList(RefinedGraphConvolution(C_in, C_out) for _ in A)
+        self.bn = nn.BatchNorm2d(C_out)
+        self.down = nn.Sequential(nn.Conv2d(C_in, C_out, 1), nn.BatchNorm2d(C_out)) if C_in != C_out else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (N, C, T, V) to (N, C_out, T, V)."""
+        y = torch.stack([conv(x, A, self.alpha) for conv, A in zip(self.convs, self.PA, strict=True)]).sum(0)
+        return F.relu(self.bn(y) + self.down(x))
+
+
+class DilatedTCN(nn.Module):
+    """Compute CTR-GCN's `TemporalConv`: a 5×1 convolution of every so many frames → BN."""
+
+    def __init__(self, C: int, stride: int, dilation: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(C, C, (5, 1), (stride, 1), (2 * dilation, 0), (dilation, 1))
+        self.bn = nn.BatchNorm2d(C)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (N, C, T, V) to (N, C, T/stride, V)."""
+        return self.bn(self.conv(x))
+
+
+class MultiScaleUnitTCN(nn.Module):
+    """Compute CTR-GCN's temporal unit: four branches, concatenated."""
+
+    def __init__(self, C: int, stride: int) -> None:
+        super().__init__()
+        share = C // 4
+        pool = nn.MaxPool2d((3, 1), (stride, 1), (1, 0))
+        ends = [[DilatedTCN(share, stride, 1)], [DilatedTCN(share, stride, 2)], [pool, nn.BatchNorm2d(share)]]
+        self.branches = nn.ModuleList()
+        for end in ends:
+            self.branches.append(nn.Sequential(nn.Conv2d(C, share, 1), nn.BatchNorm2d(share), ReLU(), *end))
+        self.branches.append(nn.Sequential(nn.Conv2d(C, share, 1, (stride, 1)), nn.BatchNorm2d(share)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (N, C, T, V) to (N, C, T/stride, V)."""
+        return torch.cat([branch(x) for branch in self.branches], dim=1)
+
+
+class ReLU(nn.Module):
+    """Compute F.relu, as all layers here do."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x where it is positive, else 0."""
+        return F.relu(x)
+
+
+class CTRUnit(nn.Module):
+    """Compute CTR-GCN's layer: relu(tcn(gcn(x)) + residual(x))."""
+
+    def __init__(self, C_in: int, C_out: int, A: Tensor, stride: int = 1, *, residual: bool = True) -> None:
+        super().__init__()
+        self.gcn1, self.tcn1 = CTRUnitGCN(C_in, C_out, A), MultiScaleUnitTCN(C_out, stride)
+        self.residual: nn.Module | None = None
+        if residual:
+            same = C_in == C_out and stride == 1
+            self.residual = nn.Identity() if same else UnitTCN(C_in, C_out, kernel_size=1, stride=stride)
+
+    def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:  # noqa: ARG002
+        """Map x (N, C, T, V) to (N, C_out, T/stride, V)."""
+        y = self.tcn1(self.gcn1(x))
+        return F.relu(y if self.residual is None else y + self.residual(x))
+
+
 class PublishedNetwork(nn.Module):
     """Compute mean features (N, C) of clips (N, C, T, V, M): input BatchNorm, layers, mean over frames, joints, bodies.
 
     Args:
-        layers: units of 2s-AGCN or of ST-GCN.
+        layers: units of 2s-AGCN, ST-GCN or CTR-GCN.
         strides: of every layer.
         norm_channels: channels of the input BatchNorm, M·V·C or V·C.
     """
@@ -321,3 +410,19 @@ class STGCN(PublishedNetwork):
     def forward(self, x: Tensor) -> Tensor:
         """Return class scores (N, classes)."""
         return self.fcn(super().forward(x)[:, :, None, None]).flatten(1)
+
+
+class CTRGCN(PublishedNetwork):
+    """Compute class scores as CTR-GCN does."""
+
+    def __init__(
+        self, channels: list[int], strides: list[int], A: Tensor, *, num_classes: int, bodies: int = 2
+    ) -> None:
+        rows = enumerate(zip([3, *channels], channels, strides, strict=False))
+        layers = [CTRUnit(C_in, C_out, A, stride, residual=layer > 0) for layer, (C_in, C_out, stride) in rows]
+        super().__init__(layers, strides, bodies * 3 * A.shape[-1])
+        self.fc = nn.Linear(channels[-1], num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return class scores (N, classes)."""
+        return self.fc(super().forward(x))

@@ -1,5 +1,6 @@
 """The literal form of a network with its weights: which weight of the fast form is which of the literal one."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,24 +20,31 @@ FILTERS = {
 }
 
 
-def literal_network(network: Network, skeleton: Layout) -> literal_networks.AGCN | literal_networks.STGCN:
+def literal_network(network: Network, skeleton: Layout) -> literal_networks.PublishedNetwork:
     """Return the same function as `network` in its literal form, with the same weights; ST-GCN without dropout.
 
     Args:
-        network: one of the eight, not folded; whitening with its default options.
+        network: one of conf/model, not folded; whitening with its default options.
         skeleton: the joint layout that it was built for.
     """
     rows, dtype = (network.channels, network.strides), network.classifier.weight.dtype
     classes, (_, frames, _, bodies) = network.classifier.out_features, network.clip_shape
+    made: Any
     if network.per_body_norm:
         graph = literal_networks.spatial_adjacency(skeleton, skeleton.root)
-        made = literal_networks.STGCN(*rows, graph, num_classes=classes).to(dtype)
+        made, copy_layer = literal_networks.STGCN(*rows, graph, num_classes=classes), copy_st_gcn_unit
+    elif set(network.block_names) == {"ctr_gcn"}:
+        graph = literal_networks.directed_adjacency(skeleton)
+        made = literal_networks.CTRGCN(*rows, graph, num_classes=classes, bodies=bodies)
+        copy_layer = copy_ctr_gcn_unit
     else:
         graph, filters = literal_networks.directed_adjacency(skeleton), [FILTERS[name] for name in network.block_names]
-        made = literal_networks.AGCN(*rows, filters, graph, num_classes=classes, frames=frames, bodies=bodies).to(dtype)
+        made = literal_networks.AGCN(*rows, filters, graph, num_classes=classes, frames=frames, bodies=bodies)
+        copy_layer = copy_unit
+    made.to(dtype)
     copy_state(made.data_bn, network.input_norm)
     for literal, ours in zip(made.layers, network.layers, strict=True):
-        (copy_st_gcn_unit if network.per_body_norm else copy_unit)(literal, ours)
+        copy_layer(literal, ours)
     copy_state(made.fcn if isinstance(made, literal_networks.STGCN) else made.fc, network.classifier)
     return made
 
@@ -85,4 +93,33 @@ def copy_st_gcn_unit(literal: Any, ours: Any) -> None:  # noqa: ANN401
     copy_state(literal.bn, ours.spatial_norm)
     copy_state(literal.temporal, ours.temporal.theta)
     copy_state(literal.temporal_bn, ours.temporal_norm)
+    copy_state(literal.residual, ours.residual)
+
+
+@torch.no_grad()
+def copy_split(literals: Sequence[Any], ours: Any) -> None:  # noqa: ANN401
+    """Copy the state of one module of ours to several, each of which has an equal share of its channels."""
+    for entry, value in ours.state_dict().items():
+        for literal, part in zip(literals, value.chunk(len(literals)) if value.dim() else [value] * len(literals), strict=True):
+            literal.state_dict()[entry].copy_(part)
+
+
+@torch.no_grad()
+def copy_ctr_gcn_unit(literal: Any, ours: Any) -> None:  # noqa: ANN401
+    """Copy the weights of CTR-GCN's layer, whose branches and subsets have convolutions of their own."""
+    spatial, temporal, (*scaled, last) = literal.gcn1, ours.temporal, literal.tcn1.branches
+    spatial.PA.copy_(ours.spatial.graph.mT)
+    spatial.alpha.copy_(ours.spatial.alpha)
+    copy_split([conv.conv1 for conv in spatial.convs] + [conv.conv2 for conv in spatial.convs], ours.spatial.embedding)
+    copy_split([conv.conv3 for conv in spatial.convs], ours.spatial.theta)
+    copy_split([conv.conv4 for conv in spatial.convs], ours.spatial.refinement)
+    copy_state(spatial.bn, ours.spatial_norm)
+    copy_state(spatial.down, ours.down)
+    copy_split([branch[0] for branch in scaled], temporal.head)
+    copy_split([branch[1] for branch in scaled], temporal.head_norm)
+    for branch, convolution in zip(scaled, temporal.dilated, strict=False):
+        copy_state(branch[3].conv, convolution)
+    copy_state(last[0], temporal.point)
+    ends = [scaled[0][3].bn, scaled[1][3].bn, scaled[2][4], last[1]]
+    copy_split(ends, ours.temporal_norm)
     copy_state(literal.residual, ours.residual)
