@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from stgdn.model import literal_networks, literal_weights
 from stgdn.model.block import BLOCKS, Block, make_projection, options_of
+from stgdn.model.ctr_gcn import MultiScaleTCN, RefinedGCN
+from stgdn.model.empty_bodies import Counts
 from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN
 from stgdn.model.temporal import TCN, TDN, FrameConvolution
@@ -95,6 +97,22 @@ def test_st_gcn_block_is_st_gcns_layer(C_in: int, C_out: int, stride: int, resid
     same_function(ours, theirs, (features(C_in).requires_grad_(), features(C_in).requires_grad_()), ((), ()))
 
 
+@shapes
+def test_ctr_gcn_block_is_ctr_gcns_layer(C_in: int, C_out: int, stride: int, residual: bool) -> None:
+    ours = block("ctr_gcn", C_in, C_out, stride, residual=residual)
+    theirs = literal_networks.CTRUnit(C_in, C_out, PHYSICAL, stride, residual=residual).double()
+    literal_weights.copy_ctr_gcn_unit(theirs, ours)
+    same_function(ours, theirs, (features(C_in).requires_grad_(), features(C_in).requires_grad_()), ((), ()))
+
+
+def test_a_filter_that_takes_counts_is_given_them_and_others_are_not() -> None:
+    counts = Counts(torch.tensor([1.0, 1.0, 1.0, 5.0]), 3)
+    ours, x = block("ctr_gcn"), features()
+    repeated = torch.cat([x, x[3:].expand(4, -1, -1, -1)])
+    torch.testing.assert_close(ours(x, None, counts), ours(repeated)[:4], atol=1e-11, rtol=0)
+    torch.testing.assert_close(block("gcn")(x, None, counts), block("gcn")(repeated)[:4], atol=1e-11, rtol=0)
+
+
 def test_blocks_are_those_of_the_letter() -> None:
     assert {name: (filters.spatial, filters.temporal) for name, filters in BLOCKS.items()} == {
         "gcn": (GCN, TCN),
@@ -104,6 +122,7 @@ def test_blocks_are_those_of_the_letter() -> None:
         "gdn_e": (GDN, TDN),
         "gdn_c": (ChannelGDN, TCN),
         "st_gcn": (MaskedGCN, TCN),
+        "ctr_gcn": (RefinedGCN, MultiScaleTCN),
     }
 
 

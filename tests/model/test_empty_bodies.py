@@ -49,11 +49,13 @@ def test_empty_bodies_computed_once_give_the_same(name: str) -> None:
             net.train(training).zero_grad()
             scores.append(net(x))
             torch.nn.functional.cross_entropy(scores[-1], labels).backward()
-        torch.testing.assert_close(scores[0], scores[1], atol=1e-12, rtol=1e-13)
+        scale = max(1, float(scores[1].detach().abs().max()) / 10)  # scores of ctr_gcn with such weights are large
+        torch.testing.assert_close(scores[0], scores[1], atol=scale * 1e-12, rtol=0)
         for (part, ours), (_, theirs) in zip(deduplicated.named_parameters(), padded.named_parameters(), strict=True):
             assert ours.grad is not None
-            atol = 1e-11 * max(1, float(theirs.grad.abs().max()))  # pyright: ignore[reportOptionalMemberAccess]
-            torch.testing.assert_close(ours.grad, theirs.grad, atol=atol, rtol=1e-9, msg=lambda text, p=part: p + text)
+            torch.testing.assert_close(
+                ours.grad, theirs.grad, atol=scale * 1e-11, rtol=1e-9, msg=lambda text, p=part: p + text
+            )
     for (part, ours), (_, theirs) in zip(deduplicated.named_buffers(), padded.named_buffers(), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-11, rtol=0, msg=lambda text, p=part: p + text)
 

@@ -27,6 +27,10 @@ TCN = below("temporal.theta", CONVOLUTION)
 FRAMES = ["temporal.mean", "temporal.matrix"]
 NODES, CHANNELS = ["mean", "matrix", "sums"], ["channels.mean", "channels.matrix"]
 TDN = TCN + below("temporal.whitening", WHITENING)
+REFINED = [name for part in ("embedding", "refinement", "theta") for name in below(f"spatial.{part}", CONVOLUTION)]
+BRANCHES = [
+    name for part in ("head", "dilated.0", "dilated.1", "point") for name in below(f"temporal.{part}", CONVOLUTION)
+]
 FILTERS = {
     "st_gcn": ["spatial.edge_mask", *below("spatial.theta", CONVOLUTION), *TCN],
     "gcn": GCN + TCN,
@@ -34,10 +38,11 @@ FILTERS = {
     "gdcn": GDN + below("spatial.theta_deconvolution", CONVOLUTION) + TCN,
     "gdn_t": GCN + TDN,
     "gdn_e": GDN + TDN,
+    "ctr_gcn": ["spatial.graph", "spatial.alpha", *REFINED, *BRANCHES, *below("temporal.head_norm", NORM)],
 }
 # Layers, counted from 0, in which channels or frames change: they have projections.
-WIDER = {"st_gcn": [4, 7], "agcn": [0, 4, 7]} | {name: [0, 4, 5] for name in NETWORKS if name not in ("st_gcn", "agcn")}
-STRIDED = {"st_gcn": [4, 7], "agcn": [4, 7]} | {name: [4, 5] for name in NETWORKS if name not in ("st_gcn", "agcn")}
+WIDER = dict.fromkeys(NETWORKS, [0, 4, 5]) | {"st_gcn": [4, 7], "agcn": [0, 4, 7], "ctr_gcn": [0, 4, 7]}
+STRIDED = dict.fromkeys(NETWORKS, [4, 5]) | dict.fromkeys(("st_gcn", "agcn", "ctr_gcn"), [4, 7])
 
 
 def state_names(name: str) -> list[str]:
@@ -80,6 +85,11 @@ FOLDED_FILTERS = {
     "gdcn": [*below("spatial.adjacency", ADJACENCY), *below("spatial", [*CONVOLUTION, *NODES]), *TCN],
     "gdn_c": [*below("spatial.adjacency", ADJACENCY), *below("spatial", [*CONVOLUTION, *CHANNELS]), *TCN],
 }
+FOLDED_FILTERS["ctr_gcn"] = [
+    *(name.replace("spatial.", "spatial.0.") for name in ("spatial.graph", "spatial.alpha", *REFINED)),
+    *(f"{part}.{value}" for part in ("spatial.1", "temporal.pool.1") for value in ("scale", "shift")),
+    *BRANCHES,
+]
 FOLDED_SHAPES = {
     "layers.0.spatial.sums": (8, 3),
     "layers.0.spatial.matrix": (20, 20),

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from stgdn.errors import InputError, choose
 from stgdn.model.block import BLOCKS, Block, filter_options, make_filters
-from stgdn.model.ctr_gcn import MultiScaleTCN
+from stgdn.model.ctr_gcn import MultiScaleTCN, RefinedGCN
 from stgdn.model.empty_bodies import Counts, seen_frames
 from stgdn.model.graph import TERMS, adjacency
 from stgdn.model.norm import BatchNorm
@@ -110,7 +110,10 @@ class Backbone(nn.Module):
         self.classifier = nn.Linear(self.channels[-1], num_classes)
         if style == "agcn":
             initialise_as_agcn(self)
-        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        # CTR-GCN's graph of every channel is a product of frames and joints, which must be next to each other in memory.
+        per_channel = any(isinstance(part, RefinedGCN) for part in self.modules())
+        self.memory_format = torch.contiguous_format if per_channel else torch.channels_last
+        self.to(memory_format=self.memory_format)  # pyright: ignore[reportCallIssue]
 
     def make_blocks(self, physical: Tensor, settings: Mapping[str, Any]) -> Iterator[Block]:
         """Yield the block of every layer, as the rows say.
@@ -183,7 +186,7 @@ class Backbone(nn.Module):
             counts: number of bodies that each row represents; None for one each.
             watch: called with the number and the features of every layer.
         """
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = x.contiguous(memory_format=self.memory_format)
         for number, (layer, stride) in enumerate(zip(self.layers, self.strides, strict=True)):
             x = self.run_layer(layer, x, mask, counts)
             mask = mask[:, :, ::stride]
@@ -206,19 +209,19 @@ class Backbone(nn.Module):
 
 
 def initialise_as_agcn(network: Backbone) -> None:
-    """Initialise as 2s-AGCN does; spatial filters have initialised themselves.
+    """Initialise as 2s-AGCN and CTR-GCN do; spatial filters have initialised themselves.
 
     Convolutions by fan-out; the spatial BatchNorm starts at 1e-6, so that every block starts as its residual.
     """
     for layer in network.layers:
         assert isinstance(layer, Block)
-        branches = isinstance(layer.temporal, MultiScaleTCN)
-        if branches:
-            layer.temporal.initialise(layer.temporal_norm)
-        for part in (None if branches else layer.temporal, layer.down, layer.residual):
+        for part in (layer.temporal, layer.down, layer.residual):
             for module in part.modules() if part is not None else ():
                 if isinstance(module, nn.Conv2d):
                     nn.init.kaiming_normal_(module.weight, mode="fan_out")
                     nn.init.zeros_(module.bias)  # pyright: ignore[reportArgumentType]
+        for module in layer.temporal.modules():
+            if isinstance(module, MultiScaleTCN):
+                module.initialise(layer.temporal_norm)
         nn.init.constant_(layer.spatial_norm.weight, 1e-6)
     nn.init.normal_(network.classifier.weight, std=math.sqrt(2 / network.classifier.out_features))

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stgdn.model.ctr_gcn import MultiScaleTCN, RefinedGCN
-from stgdn.model.empty_bodies import Counts
+from stgdn.model.empty_bodies import Counts, run_filter
 from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN
 from stgdn.model.temporal import TCN, TDN, FrameConvolution
@@ -66,11 +66,6 @@ def make_filters(
     filters = BLOCKS[name]
     chosen = [{option: settings[option] for option in options_of(kind) & settings.keys()} for kind in filters]
     return filters.spatial(C_in, C_out, physical, **chosen[0]), filters.temporal(C_out, **chosen[1])
-
-
-def run_filter(filter: nn.Module, x: Tensor, mask: Tensor | None, counts: Counts | None) -> Tensor:
-    """Return filtered x; a filter with `takes_counts = True` is given `counts`, for BatchNorms of its own."""
-    return filter(x, mask, counts) if getattr(filter, "takes_counts", False) else filter(x, mask)
 
 
 class Projection(nn.Sequential):

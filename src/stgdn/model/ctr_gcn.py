@@ -41,25 +41,20 @@ class RefinedGCN(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """Return filtered x (N, C, T, V)."""
-        values = rearrange(pointwise(x, self.theta), "n (k c) t v -> n k c t v", k=len(self.graph))
+        values = rearrange(self.theta(x), "n (k c) t v -> n k c t v", k=len(self.graph))
         return (values @ self.graphs(x)).sum(dim=1)
 
     def graphs(self, x: Tensor) -> Tensor:
         """Return the refined graphs for x (N, C, T, V), (N, K, C_out, V, V)."""
         phi, psi = self.embedding(x.mean(dim=2, keepdim=True)).chunk(2, dim=1)  # N K·R 1 V
         compared = torch.tanh(phi - psi.mT)  # N K·R V V: joints that give, joints that take
-        refinement = rearrange(pointwise(compared, self.refinement), "n (k c) v w -> n k c v w", k=len(self.graph))
-        return torch.addcmul(self.graph[:, None], self.alpha, refinement)
+        weight, bias = (self.alpha * part for part in self.refinement.parameters())
+        refined = F.conv2d(compared, weight, bias, groups=len(self.graph))
+        return rearrange(refined, "n (k c) v w -> n k c v w", k=len(self.graph)).add_(self.graph[:, None])
 
     def folded(self, scale: Tensor, shift: Tensor) -> nn.Module:
         """Return the filter for inference, times `scale` plus `shift`."""
         return nn.Sequential(self, Affine(scale, shift))
-
-
-def pointwise(x: Tensor, convolution: nn.Conv2d) -> Tensor:
-    """Return a 1×1 convolution of x (N, C, ...), joints last in memory."""
-    weight = convolution.weight.flatten(1)[:, :, None, None]
-    return F.conv2d(x.contiguous(), weight, convolution.bias, groups=convolution.groups).contiguous()
 
 
 class MultiScaleTCN(nn.Module):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 from einops import rearrange
-from torch import Tensor
+from torch import Tensor, nn
 
 EMPTY_BODY_MODES = ("dedup", "padded", "masked")
 
@@ -26,6 +26,11 @@ class Counts(NamedTuple):
 
     row_counts: Tensor
     num_single: int
+
+
+def run_filter(filter: nn.Module, x: Tensor, mask: Tensor | None, counts: Counts | None) -> Tensor:
+    """Return filtered x; a filter whose class says `takes_counts = True` is given `counts`, for its own BatchNorms."""
+    return filter(x, mask, counts) if getattr(filter, "takes_counts", False) else filter(x, mask)
 
 
 class Packing(NamedTuple):
