@@ -1,6 +1,8 @@
 """Published weights: our networks give the scores of the published ones, and what does not fit is listed."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,8 +13,9 @@ from torch import Tensor, nn
 import stgdn
 from stgdn.errors import InputError
 from stgdn.export.importing import expect_same_graph, read_published, to_state_dict
-from stgdn.export.published_names import AGCN, ST_GCN
+from stgdn.export.published_names import AGCN, CTR_GCN, ST_GCN
 from stgdn.model import literal_networks as published
+from stgdn.model.literal_weights import FILTERS
 from stgdn.model.network import Network
 from stgdn.skeleton import layout
 
@@ -40,10 +43,12 @@ def scrambled(net: nn.Module) -> nn.Module:
     return net.double().eval()
 
 
-def literal_agcn(ours: Network, bodies: int = 2) -> published.AGCN:
-    filters = [(("plain",), False)] * len(ours.channels)
-    A = published.directed_adjacency(layout("kinect20"))
-    made = published.AGCN(ours.channels, ours.strides, filters, A, num_classes=CLASSES, frames=T, bodies=bodies)
+def literal_agcn(ours: Network, joints: str = "kinect20", bodies: int = 2) -> published.AGCN:
+    """2s-AGCN, or CTR-GCN, of the size of our network."""
+    filters = [FILTERS[block] for block in ours.block_names]
+    A = published.directed_adjacency(layout(joints))
+    rows = (ours.channels, ours.strides, filters)
+    made = published.AGCN(*rows, A, num_classes=ours.classifier.out_features, frames=T, bodies=bodies)
     return scrambled(made)  # pyright: ignore[reportReturnType]
 
 
@@ -53,10 +58,10 @@ def literal_st_gcn(ours: Network) -> published.STGCN:
     return scrambled(published.STGCN(ours.channels, ours.strides, A, num_classes=CLASSES))  # pyright: ignore[reportReturnType]
 
 
-def official_agcn(net: nn.Module) -> dict[str, Tensor]:
-    """A literal network's state by the names of lshiwjx/2s-AGCN: l1.gcn1.conv_a.0.weight, ..."""
+def official_agcn(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A literal network's state by the names of lshiwjx/2s-AGCN or CTR-GCN: l1.gcn1.conv_a.0.weight, ..."""
     state = {}
-    for name, tensor in net.state_dict().items():
+    for name, tensor in weights.items():
         if name.endswith(".A"):
             continue  # not a part of the official state
         head, _, rest = name.partition(".")
@@ -93,13 +98,32 @@ def official_st_gcn(net: nn.Module) -> dict[str, Tensor]:
 def test_agcn_gives_the_published_scores() -> None:
     ours = network("agcn").eval()
     theirs = literal_agcn(ours)
-    state = official_agcn(theirs)
+    state = official_agcn(theirs.state_dict())
     assert {"data_bn.weight", "l1.gcn1.PA", "l10.tcn1.conv.weight", "l5.residual.bn.bias", "fc.weight"} <= set(state)
     assert {"l2.gcn1.conv_a.2.bias", "l5.gcn1.down.0.weight", "l5.gcn1.down.1.running_var"} <= set(state)
     ours.load_state_dict(to_state_dict(state, ours, AGCN, "x.pt"))
     expected = theirs(clips()).detach()
     assert float(expected.std()) > 1e-2
     torch.testing.assert_close(ours(clips()), expected, atol=1e-10, rtol=0)
+
+
+def test_ctr_gcn_gives_the_published_scores_and_gradients() -> None:
+    ours = network("ctr_gcn")
+    theirs = literal_agcn(ours)
+    state = official_agcn(theirs.state_dict())
+    assert {"l1.gcn1.PA", "l3.gcn1.alpha", "l10.gcn1.convs.2.conv4.bias", "l5.gcn1.down.1.weight"} <= set(state)
+    assert {"l2.tcn1.branches.1.3.conv.weight", "l2.tcn1.branches.2.4.bias", "l2.tcn1.branches.3.1.bias"} <= set(state)
+    assert {"l5.residual.conv.weight", "l5.residual.bn.bias", "data_bn.bias", "fc.bias"} <= set(state)
+    ours.load_state_dict(to_state_dict(state, ours, CTR_GCN, "x.pt"))
+    expected = theirs(clips())
+    assert float(expected.detach().std()) > 1e-2
+    torch.testing.assert_close(ours.eval()(clips()), expected, atol=1e-10, rtol=1e-12)
+    for net in (ours.train(), theirs.train()):
+        net(clips()).sin().sum().backward()
+    gradients: Any = official_agcn({name: parameter.grad for name, parameter in theirs.named_parameters()})  # pyright: ignore
+    for name, parameter in ours.named_parameters():
+        names, join = CTR_GCN.source_of(name)
+        torch.testing.assert_close(parameter.grad, join([gradients[each] for each in names]), atol=1e-9, rtol=1e-9)
 
 
 def test_st_gcn_gives_the_published_scores() -> None:
@@ -116,7 +140,7 @@ def test_st_gcn_gives_the_published_scores() -> None:
 
 def test_files_of_several_gpus_and_of_old_versions(tmp_path: Path) -> None:
     ours = network("agcn").eval()
-    state = official_agcn(literal_agcn(ours))
+    state = official_agcn(literal_agcn(ours).state_dict())
     old = {f"module.{name}": tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
     assert len(old) < len(state)
     torch.save(old, tmp_path / "x.pt", _use_new_zipfile_serialization=False)
@@ -134,11 +158,9 @@ def saved(path: Path, model: str = "agcn") -> nn.Module:
     """A narrow network's file as the published code writes it, for 14 classes of NTU; returns the literal network."""
     ours = network(model, num_classes=14, frames=16, layout="ntu25")
     skeleton = layout("ntu25")
-    if model == "agcn":
-        filters = [(("plain",), False)] * len(ours.channels)
-        A = published.directed_adjacency(skeleton)
-        theirs = scrambled(published.AGCN(ours.channels, ours.strides, filters, A, num_classes=14, frames=16)).float()
-        torch.save(official_agcn(theirs), path)
+    if model != "st_gcn":
+        theirs = literal_agcn(ours, "ntu25").float()
+        torch.save(official_agcn(theirs.state_dict()), path)
     else:
         A = published.spatial_adjacency(skeleton, 20)
         theirs = scrambled(published.STGCN(ours.channels, ours.strides, A, num_classes=14)).float()
@@ -150,13 +172,13 @@ DEMO = ("data=demo", "width=0.125", "data.frames=16")
 
 
 class TestCommand:
-    @pytest.mark.parametrize("model", ["agcn", "st_gcn"])
-    def test_a_folder_that_load_takes(self, run_command: RunCommand, tmp_path: Path, model: str) -> None:
+    @pytest.mark.parametrize(("model", "paper"), [("agcn", "2s-AGCN"), ("st_gcn", "ST-GCN"), ("ctr_gcn", "CTR-GCN")])
+    def test_a_folder_that_load_takes(self, run_command: RunCommand, tmp_path: Path, model: str, paper: str) -> None:
         theirs = saved(tmp_path / "x.pt", model)
         outcome = run_command("import_weights", "weights=x.pt", f"model={model}", *DEMO, "write=made")
         assert outcome.code == 0, outcome.err
         assert outcome.err == ""
-        assert f"weights of {'2s-AGCN' if model == 'agcn' else 'ST-GCN'}" in outcome.out
+        assert f"weights of {paper}" in outcome.out
         made = stgdn.load("made")
         assert (made.name, made.stream, made.finished) == (model, "joint", True)
         assert made.classes[0] == "drink water"
@@ -174,6 +196,7 @@ class TestCommand:
         ("options", "message"),
         [
             (["model=st_gcn"], "is a file of 2s-AGCN, and st_gcn takes those of ST-GCN: say model=agcn"),
+            (["model=ctr_gcn"], "is a file of 2s-AGCN, and ctr_gcn takes those of CTR-GCN: say model=agcn"),
             (["model=st_gdn"], "say model=agcn"),
             (["data.num_classes=60"], "of another shape: fc.weight (14, 32) for classifier.weight"),
             (["data.bodies=1"], "data_bn.weight (150,) for input_norm.weight (75,)"),
@@ -211,7 +234,7 @@ class Trap:
 class TestDifferences:
     def test_missing_and_unexpected_are_listed(self) -> None:
         ours = network("agcn")
-        state = official_agcn(literal_agcn(ours))
+        state = official_agcn(literal_agcn(ours).state_dict())
         del state["l3.gcn1.PA"], state["l3.gcn1.conv_b.1.weight"]
         state["l11.gcn1.PA"] = torch.zeros(1)
         state["fc.bias"] = state["fc.bias"][:2]
@@ -224,7 +247,7 @@ class TestDifferences:
 
     def test_convolutions_that_do_not_go_together(self) -> None:
         ours = network("agcn")
-        state = official_agcn(literal_agcn(ours))
+        state = official_agcn(literal_agcn(ours).state_dict())
         state["l1.gcn1.conv_d.1.weight"] = torch.zeros(2, 3, 1, 1)
         with pytest.raises(InputError, match=r"1 of another shape: l1\.gcn1\.conv_d\.0\.weight .* and \(2, 3, 1, 1\)"):
             to_state_dict(state, ours, AGCN, "x.pt")
@@ -249,7 +272,7 @@ class TestDifferences:
 
 
 def test_no_published_weight_is_used_twice() -> None:
-    for name, origin in (("agcn", AGCN), ("st_gcn", ST_GCN)):
+    for name, origin in (("agcn", AGCN), ("st_gcn", ST_GCN), ("ctr_gcn", CTR_GCN)):
         net = network(name)
         used = [each for key in net.state_dict() for each in origin.source_of(key).names]
         assert len(used) == len(set(used))

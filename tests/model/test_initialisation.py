@@ -1,4 +1,4 @@
-"""Networks start as 2s-AGCN and ST-GCN start."""
+"""Networks start as 2s-AGCN, CTR-GCN and ST-GCN start."""
 
 import math
 
@@ -9,6 +9,7 @@ from torch import nn
 
 from stgdn.model.block import Block
 from stgdn.model.network import Network
+from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import Adjacency
 
 
@@ -38,6 +39,32 @@ def test_convolutions_start_by_fan_out_and_the_classifier_by_its_classes() -> No
             assert math.isclose(float(convolution.weight.detach().std()), spread, rel_tol=0.03)
             assert convolution.bias is not None
             assert not convolution.bias.any()
+    assert math.isclose(float(net.classifier.weight.detach().std()), math.sqrt(2 / 60), rel_tol=0.03)
+
+
+def test_ctr_gcn_starts_as_published() -> None:
+    torch.manual_seed(0)
+    net = Network(**NETWORKS["ctr_gcn"], num_classes=60, frames=16)
+    layer = net.layers[7]  # 128 to 256 channels, comparing joints in 16 and sharing out 256 among four branches
+    assert isinstance(layer, Block)
+    assert layer.down is not None
+    assert layer.residual is not None
+    spatial, temporal, (down, _), (residual, _) = layer.spatial, layer.temporal, layer.down, layer.residual
+    fan_outs = {spatial.embedding: 16, spatial.refinement: 256, spatial.theta: 256, down: 256, residual: 256}
+    fan_outs |= {temporal.head: 64, temporal.point: 64} | dict.fromkeys(temporal.dilated, 5 * 64)
+    for convolution, fan_out in fan_outs.items():
+        values = convolution.weight.detach()
+        assert math.isclose(float(values.std()), math.sqrt(2 / fan_out), rel_tol=0.03)
+        assert abs(float(values.mean())) < 0.03 * math.sqrt(2 / fan_out)
+        assert math.isclose(float(values.pow(4).mean() / values.var() ** 2), 3, rel_tol=0.1)  # of a normal distribution
+        assert not convolution.bias.any()
+    for norm in (layer.temporal_norm, temporal.head_norm):
+        assert math.isclose(float(norm.weight.detach().std()), 0.02, rel_tol=0.15)
+        assert math.isclose(float(norm.weight.detach().mean()), 1, abs_tol=0.01)
+    for norm in (net.input_norm, layer.down[1], layer.residual[1]):
+        assert norm.weight.eq(1).all()
+    assert layer.spatial_norm.weight.detach().eq(1e-6).all()
+    assert not any(norm.bias.any() for norm in parts(net, BatchNorm))
     assert math.isclose(float(net.classifier.weight.detach().std()), math.sqrt(2 / 60), rel_tol=0.03)
 
 

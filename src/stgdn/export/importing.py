@@ -1,4 +1,4 @@
-"""Import of weights that the published code of 2s-AGCN or ST-GCN has trained."""
+"""Import of weights that the published code of 2s-AGCN, ST-GCN or CTR-GCN has trained."""
 
 import hashlib
 from collections.abc import Mapping
@@ -86,7 +86,7 @@ def to_state_dict(weights: Mapping[str, Tensor], network: Network, origin: Origi
     """Return published weights as a state dict of `network`.
 
     Raises:
-        InputError: weights are of the other published network, missing, unexpected or of another shape, or the graph
+        InputError: weights are of another published network, missing, unexpected or of another shape, or the graph
             is another one; the message lists them.
     """
     for other in ORIGINS:

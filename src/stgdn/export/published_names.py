@@ -23,6 +23,16 @@ def to_linear(parts: list[Tensor]) -> Tensor:
     return parts[0].flatten(1) if parts[0].dim() == 4 and parts[0].shape[2:] == (1, 1) else parts[0]
 
 
+def join_channels(parts: list[Tensor]) -> Tensor:
+    """Concatenate the weights of convolutions or BatchNorms along their channels; of counters take the first."""
+    return torch.cat(parts) if parts[0].dim() else parts[0]
+
+
+def transpose(parts: list[Tensor]) -> Tensor:
+    """Transpose graphs (K, V, V) in which rows take and columns give."""
+    return parts[0].mT
+
+
 class WeightSource(NamedTuple):
     """Hold the published weights that make one of ours.
 
@@ -72,7 +82,7 @@ AGCN = Origin(
     code="github.com/lshiwjx/2s-AGCN",
     filters="gcn",
     model="agcn",
-    mark="l1.gcn1.PA",
+    mark="l1.gcn1.conv_a.0.weight",
     sources={
         "input_norm": WeightSource(("data_bn",)),
         "layers.*.spatial.adjacency.learned": WeightSource(("l{number}.gcn1.PA",)),
@@ -109,4 +119,43 @@ ST_GCN = Origin(
     leftover=("A",),
 )
 
-ORIGINS = (AGCN, ST_GCN)
+
+def per_subset(convolutions: str) -> WeightSource:
+    """Return the source of a weight that joins CTR-GCN's `convolutions`, such as conv1, of all three subsets."""
+    names = (f"l{{number}}.gcn1.convs.{k}.{which}" for which in convolutions.split() for k in range(3))
+    return WeightSource(tuple(names), torch.cat)
+
+
+def per_branch(*parts: str) -> WeightSource:
+    """Return the source of a weight that joins `parts` of CTR-GCN's temporal branches."""
+    return WeightSource(tuple(f"l{{number}}.tcn1.branches.{part}" for part in parts), join_channels)
+
+
+CTR_GCN = Origin(
+    paper="CTR-GCN",
+    code="github.com/Uason-Chen/CTR-GCN",
+    filters="ctr_gcn",
+    model="ctr_gcn",
+    mark="l1.gcn1.alpha",
+    sources={
+        "input_norm": WeightSource(("data_bn",)),
+        "layers.*.spatial.graph": WeightSource(("l{number}.gcn1.PA",), transpose),
+        "layers.*.spatial.alpha": WeightSource(("l{number}.gcn1.alpha",)),
+        "layers.*.spatial.embedding": per_subset("conv1 conv2"),
+        "layers.*.spatial.theta": per_subset("conv3"),
+        "layers.*.spatial.refinement": per_subset("conv4"),
+        "layers.*.spatial_norm": WeightSource(("l{number}.gcn1.bn",)),
+        "layers.*.down": WeightSource(("l{number}.gcn1.down",)),
+        "layers.*.temporal.head": per_branch("0.0", "1.0", "2.0"),
+        "layers.*.temporal.head_norm": per_branch("0.1", "1.1", "2.1"),
+        "layers.*.temporal.dilated.0": per_branch("0.3.conv"),
+        "layers.*.temporal.dilated.1": per_branch("1.3.conv"),
+        "layers.*.temporal.point": per_branch("3.0"),
+        "layers.*.temporal_norm": per_branch("0.3.bn", "1.3.bn", "2.4", "3.1"),
+        "layers.*.residual.0": WeightSource(("l{number}.residual.conv",)),
+        "layers.*.residual.1": WeightSource(("l{number}.residual.bn",)),
+        "classifier": WeightSource(("fc",)),
+    },
+)
+
+ORIGINS = (AGCN, ST_GCN, CTR_GCN)

@@ -363,11 +363,11 @@ def seen_frames(x: Tensor) -> Tensor:
 
 
 class AGCN(PublishedNetwork):
-    """Compute class scores as 2s-AGCN does.
+    """Compute class scores as 2s-AGCN does, or as CTR-GCN does, which has other layers.
 
     Args:
         channels, strides: of every layer.
-        filters: the sources of every layer, and whether its frames are whitened.
+        filters: the sources of every layer, and whether its frames are whitened; None for a layer of CTR-GCN.
         A: (3, V, V).
         num_classes: entries of the scores.
         frames: T of the clips.
@@ -378,7 +378,7 @@ class AGCN(PublishedNetwork):
         self,
         channels: list[int],
         strides: list[int],
-        filters: list[tuple[tuple[str, ...], bool]],
+        filters: list[tuple[tuple[str, ...], bool] | None],
         A: Tensor,
         *,
         num_classes: int,
@@ -386,9 +386,12 @@ class AGCN(PublishedNetwork):
         bodies: int = 2,
     ) -> None:
         layers, C_in = [], 3
-        for layer, (C_out, stride, (sources, whitened)) in enumerate(zip(channels, strides, filters, strict=True)):
-            T = frames if whitened else None
-            layers.append(Unit(C_in, C_out, A, stride, residual=layer > 0, sources=sources, frames=T))
+        for layer, (C_out, stride, filter) in enumerate(zip(channels, strides, filters, strict=True)):
+            if filter is None:
+                layers.append(CTRUnit(C_in, C_out, A, stride, residual=layer > 0))
+            else:
+                sources, T = filter[0], frames if filter[1] else None
+                layers.append(Unit(C_in, C_out, A, stride, residual=layer > 0, sources=sources, frames=T))
             C_in, frames = C_out, (frames + stride - 1) // stride
         super().__init__(layers, strides, bodies * 3 * A.shape[-1])
         self.fc = nn.Linear(C_in, num_classes)
@@ -410,19 +413,3 @@ class STGCN(PublishedNetwork):
     def forward(self, x: Tensor) -> Tensor:
         """Return class scores (N, classes)."""
         return self.fcn(super().forward(x)[:, :, None, None]).flatten(1)
-
-
-class CTRGCN(PublishedNetwork):
-    """Compute class scores as CTR-GCN does."""
-
-    def __init__(
-        self, channels: list[int], strides: list[int], A: Tensor, *, num_classes: int, bodies: int = 2
-    ) -> None:
-        rows = enumerate(zip([3, *channels], channels, strides, strict=False))
-        layers = [CTRUnit(C_in, C_out, A, stride, residual=layer > 0) for layer, (C_in, C_out, stride) in rows]
-        super().__init__(layers, strides, bodies * 3 * A.shape[-1])
-        self.fc = nn.Linear(channels[-1], num_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return class scores (N, classes)."""
-        return self.fc(super().forward(x))

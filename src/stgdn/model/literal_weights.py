@@ -9,18 +9,19 @@ from stgdn.model import literal_networks
 from stgdn.model.network import Network
 from stgdn.skeleton import Layout
 
-# Block: the sources that its spatial filter sums, and whether its temporal filter whitens frames.
-FILTERS = {
+# Block: the sources that its spatial filter sums, and whether its temporal filter whitens frames; None: CTR-GCN's.
+FILTERS: dict[str, tuple[tuple[str, ...], bool] | None] = {
     "gcn": (("plain",), False),
     "gdn2": (("node",), False),
     "gdcn": (("plain", "node"), False),
     "gdn_t": (("plain",), True),
     "gdn_e": (("node",), True),
     "gdn_c": (("channel",), False),
+    "ctr_gcn": None,
 }
 
 
-def literal_network(network: Network, skeleton: Layout) -> literal_networks.PublishedNetwork:
+def literal_network(network: Network, skeleton: Layout) -> literal_networks.AGCN | literal_networks.STGCN:
     """Return the same function as `network` in its literal form, with the same weights; ST-GCN without dropout.
 
     Args:
@@ -29,22 +30,15 @@ def literal_network(network: Network, skeleton: Layout) -> literal_networks.Publ
     """
     rows, dtype = (network.channels, network.strides), network.classifier.weight.dtype
     classes, (_, frames, _, bodies) = network.classifier.out_features, network.clip_shape
-    made: Any
     if network.per_body_norm:
         graph = literal_networks.spatial_adjacency(skeleton, skeleton.root)
-        made, copy_layer = literal_networks.STGCN(*rows, graph, num_classes=classes), copy_st_gcn_unit
-    elif set(network.block_names) == {"ctr_gcn"}:
-        graph = literal_networks.directed_adjacency(skeleton)
-        made = literal_networks.CTRGCN(*rows, graph, num_classes=classes, bodies=bodies)
-        copy_layer = copy_ctr_gcn_unit
+        made = literal_networks.STGCN(*rows, graph, num_classes=classes).to(dtype)
     else:
         graph, filters = literal_networks.directed_adjacency(skeleton), [FILTERS[name] for name in network.block_names]
-        made = literal_networks.AGCN(*rows, filters, graph, num_classes=classes, frames=frames, bodies=bodies)
-        copy_layer = copy_unit
-    made.to(dtype)
+        made = literal_networks.AGCN(*rows, filters, graph, num_classes=classes, frames=frames, bodies=bodies).to(dtype)
     copy_state(made.data_bn, network.input_norm)
     for literal, ours in zip(made.layers, network.layers, strict=True):
-        copy_layer(literal, ours)
+        COPIES[type(literal)](literal, ours)
     copy_state(made.fcn if isinstance(made, literal_networks.STGCN) else made.fc, network.classifier)
     return made
 
@@ -123,3 +117,10 @@ def copy_ctr_gcn_unit(literal: Any, ours: Any) -> None:  # noqa: ANN401
     ends = [scaled[0][3].bn, scaled[1][3].bn, scaled[2][4], last[1]]
     copy_split(ends, ours.temporal_norm)
     copy_state(literal.residual, ours.residual)
+
+
+COPIES: dict[type, Any] = {
+    literal_networks.Unit: copy_unit,
+    literal_networks.STGCNUnit: copy_st_gcn_unit,
+    literal_networks.CTRUnit: copy_ctr_gcn_unit,
+}
