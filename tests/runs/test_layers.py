@@ -81,6 +81,15 @@ def test_graphs_of_networks_that_whiten_nothing() -> None:
     np.testing.assert_array_equal(arrays["physical"], adjacency(KINECT20, "spatial").numpy())
 
 
+def test_what_ctr_gcn_learned_is_the_difference_from_the_skeleton() -> None:
+    network = trained_a_little("ctr_gcn")
+    network.layers[1].spatial.graph.data[1, 2, 3] += 0.5  # pyright: ignore
+    arrays = layer_arrays(network, KINECT20)
+    np.testing.assert_array_equal(arrays["physical"], adjacency(KINECT20).mT.numpy())
+    assert arrays["layer2.learned"][1, 2, 3] == 0.5
+    assert np.count_nonzero(arrays["layer2.learned"]) == 1
+
+
 def test_two_graphs_no_learned_term_and_statistics_of_each_clip() -> None:
     separate = trained_a_little("gdcn", graphs="separate")
     arrays = layer_arrays(separate, KINECT20)

@@ -5,6 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from stgdn.model.ctr_gcn import RefinedGCN
 from stgdn.model.network import Network
 from stgdn.model.spatial import GCN, GDCN, MaskedGCN
 from stgdn.model.whitening import Whitening
@@ -16,16 +17,18 @@ def layer_arrays(network: Network, layout: Layout) -> dict[str, NDArray]:
     physical = next(buffer for name, buffer in network.named_buffers() if name.endswith("physical"))
     tensors = {"physical": physical}
     for number, layer in enumerate(network.layers, 1):
-        statistics = _graphs(layer.spatial) | _whitenings(layer)  # pyright: ignore[reportArgumentType]
+        statistics = learned_graphs(layer.spatial) | _whitenings(layer)  # pyright: ignore[reportArgumentType]
         tensors |= {f"layer{number}.{name}": tensor for name, tensor in statistics.items()}
     arrays = {name: tensor.detach().float().cpu().numpy() for name, tensor in tensors.items()}
     return {"joints": np.array(layout.joints), "parents": np.array(layout.parents), **arrays}
 
 
-def _graphs(spatial: nn.Module) -> dict[str, Tensor]:
+def learned_graphs(spatial: nn.Module) -> dict[str, Tensor]:
     """Return the learned graphs of a spatial filter by name."""
     if isinstance(spatial, MaskedGCN):
         return {"edge_mask": spatial.edge_mask}
+    if isinstance(spatial, RefinedGCN):
+        return {"learned": spatial.graph - spatial.physical}
     graphs = {}
     if isinstance(spatial, GCN) and "learned" in spatial.adjacency.terms:
         graphs["learned"] = spatial.adjacency.learned

@@ -34,6 +34,15 @@ def test_adjacency_figure_shows_what_was_learned() -> None:
     assert all(number < subset < number + 20 - 5 for number, subset in zip(numbered, subsets, strict=True))
 
 
+def test_adjacency_figure_of_ctr_gcn_shows_the_difference_from_the_skeleton() -> None:
+    network = Network([8], 1, "ctr_gcn", num_classes=3, frames=8, layout="kinect20")
+    dict(network.named_parameters())["layers.0.spatial.graph"].data[2, 3, 4] += 0.5
+    figure = adjacency_figure(network, tuple("j" * 20))
+    assert figure is not None
+    shown = np.asarray(figure.axes[0].images[0].get_array())
+    assert shown[np.isfinite(shown)].tolist().count(0.5) == np.count_nonzero(shown[np.isfinite(shown)]) == 1
+
+
 def test_networks_without_learned_adjacency_have_no_figure() -> None:
     network = Network([8], 1, "st_gcn", num_classes=3, frames=8, style="st_gcn")
     assert adjacency_figure(network, tuple("j" * 25)) is None

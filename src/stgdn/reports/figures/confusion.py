@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from stgdn.model.network import Network
-from stgdn.model.spatial import GCN
+from stgdn.runs.layer_arrays import learned_graphs
 from stgdn.runs.scores import Scores
 
 SUBSETS = ("itself", "inward", "outward")
@@ -39,10 +39,9 @@ def adjacency_figure(network: Network, joints: tuple[str, ...]) -> Figure | None
 
     Entry (i, j) is the weight from joint i to joint j. Returns None if no adjacency is learned.
     """
+    graphs = [learned_graphs(layer.spatial).get("learned") for layer in network.layers]  # pyright: ignore[reportArgumentType]
     learned = [
-        (number, layer.spatial.adjacency.learned.detach().float().cpu().numpy())
-        for number, layer in enumerate(network.layers, 1)
-        if isinstance(layer.spatial, GCN) and hasattr(layer.spatial.adjacency, "learned")
+        (number, graph.detach().float().cpu().numpy()) for number, graph in enumerate(graphs, 1) if graph is not None
     ]
     if not learned:
         return None

@@ -1,5 +1,6 @@
 const SUBSETS = {
   agcn: ["itself", "inward: from the parent", "outward: from the children"],
+  ctr_gcn: ["itself", "inward: from the children", "outward: from the parent"],
   st_gcn: ["itself", "from joints no nearer to the centre", "from joints nearer to the centre"],
 };
 const SHOWN = { learned: "what was learned", whole: "the skeleton's graph with it" };
@@ -64,7 +65,7 @@ function graphs(state, layer, update) {
   const matrices =
     state.shown === "whole" ? learned.map((values, k) => values.map((value, at) => value + physical[k][at])) : learned;
   const limit = matrices.reduce((most, values) => values.reduce((a, b) => Math.max(a, Math.abs(b)), most), 0) || 1;
-  const names = SUBSETS[run.config["model.style"]] ?? SUBSETS.agcn;
+  const names = SUBSETS[run.config["model.blocks"]] ?? SUBSETS[run.config["model.style"]] ?? SUBSETS.agcn;
   const figures = matrices.map((values, k) => {
     const title = `Layer ${layer.number}, ${names[k] ?? `subset ${k + 1}`}`;
     const choose = (joint) => update({ joint });
