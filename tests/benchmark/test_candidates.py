@@ -45,7 +45,9 @@ def test_published_networks_compute_the_same(name: str, training: bool) -> None:
     scramble(ours)
     theirs = published_form(ours, config["layout"]).double().train(training)
     x = clips()
-    x += 1e-3 * torch.randn(x.shape, generator=torch.Generator().manual_seed(1), dtype=x.dtype)  # no two frames are equal
+    x += 1e-3 * torch.randn(
+        x.shape, generator=torch.Generator().manual_seed(1), dtype=x.dtype
+    )  # no two frames are equal
     inputs = x.clone().requires_grad_(), x.clone().requires_grad_()
     scores = ours(inputs[0]), theirs(inputs[1])
     assert float(scores[0].detach().std()) > 1e-2

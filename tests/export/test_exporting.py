@@ -25,6 +25,7 @@ from stgdn.export.formats import folded_network, open_torch, trace
 from stgdn.model.backbone import Backbone
 from stgdn.model.block import BLOCKS, Filters
 
+CTR_GCN = ("model=ctr_gcn", "model.channels=[8,8]", "model.strides=[1,2]")
 TWO_LAYERS = ("model=agcn_7l", "model.channels=[8,8]", "model.strides=[1,2]")
 
 
@@ -42,10 +43,11 @@ def scores_of(run: Path, clips: Tensor) -> np.ndarray:
 
 
 class TestONNX:
+    @pytest.mark.parametrize("options", [SHALLOW, CTR_GCN], ids=["st_gdn", "ctr_gcn"])
     def test_other_programs_get_scores_and_metadata(
-        self, run_command: RunCommand, make_run: MakeRun, tiny_store: Store
+        self, run_command: RunCommand, make_run: MakeRun, tiny_store: Store, options: tuple[str, ...]
     ) -> None:
-        run = make_run(*SHALLOW)
+        run = make_run(*options)
         outcome = run_command("export", f"run={run}", "clips=20", "batch_size=2", "write=deep/net.onnx")
         assert outcome.code == 0, outcome.err
         assert outcome.err == ""
@@ -100,6 +102,7 @@ class TestTorchExport:
         [
             [*TWO_LAYERS, "model.empty_bodies=masked"],
             ["model=st_gcn"],
+            [*CTR_GCN],
             [*TWO_LAYERS, "model.blocks=gdn_c"],
         ],
         ids=str,

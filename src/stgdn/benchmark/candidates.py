@@ -72,7 +72,8 @@ def published_form(network: Network, joints: str | Mapping[str, Any]) -> nn.Modu
     """
     if unpublished := [block for block in network.block_names if block not in PUBLISHED_BLOCKS]:
         raise InputError(
-            f"literal={network.name}: block '{unpublished[0]}' has no published form; give agcn, agcn_7l, st_gcn or ctr_gcn"
+            f"literal={network.name}: block '{unpublished[0]}' has no published form; "
+            "give agcn, agcn_7l, st_gcn or ctr_gcn"
         )
     return literal_network(network, layout(joints))
 

@@ -110,7 +110,7 @@ class Backbone(nn.Module):
         self.classifier = nn.Linear(self.channels[-1], num_classes)
         if style == "agcn":
             initialise_as_agcn(self)
-        # CTR-GCN's graph of every channel is a product of frames and joints, which must be next to each other in memory.
+        # CTR-GCN multiplies frames and joints of every channel, which must be next to each other in memory.
         per_channel = any(isinstance(part, RefinedGCN) for part in self.modules())
         self.memory_format = torch.contiguous_format if per_channel else torch.channels_last
         self.to(memory_format=self.memory_format)  # pyright: ignore[reportCallIssue]

@@ -94,7 +94,9 @@ def copy_st_gcn_unit(literal: Any, ours: Any) -> None:  # noqa: ANN401
 def copy_split(literals: Sequence[Any], ours: Any) -> None:  # noqa: ANN401
     """Copy the state of one module of ours to several, each of which has an equal share of its channels."""
     for entry, value in ours.state_dict().items():
-        for literal, part in zip(literals, value.chunk(len(literals)) if value.dim() else [value] * len(literals), strict=True):
+        for literal, part in zip(
+            literals, value.chunk(len(literals)) if value.dim() else [value] * len(literals), strict=True
+        ):
             literal.state_dict()[entry].copy_(part)
 
 
