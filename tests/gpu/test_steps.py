@@ -40,8 +40,8 @@ MODES = {
     "recomputed": EXACT,  # model.checkpointing=true
     "compiled": dict.fromkeys(EXACT, 1e-4),  # in float32, with sums in another order
 }
-# CTR-GCN adds up 75 products for every joint, and with the weights below the variances of its features are up to 200: the
-# form in which it was published misses its statistics by 4e-3 with 8 bits.
+# CTR-GCN adds up 75 products for every joint, and with the weights below the variances of its features are up to 200:
+# the form in which it was published misses its statistics by 4e-3 with 8 bits.
 LARGE_SUMS = {("bf16", "ctr_gcn"): {"statistics": 1e-2, "tested": 4e-2}}
 
 

@@ -257,7 +257,7 @@ def test_whitening_options_reach_every_layer() -> None:
         ({"whitening": {"floor": "none"}}, "unknown whitening floor 'none'"),
         (
             {"graph": "separate"},
-            "option of filters 'graph', allowed: graphs, kernel_size, terms; did you mean 'graphs'",
+            "option of filters 'graph', allowed: dilations, graphs, kernel_size, terms; did you mean 'graphs'",
         ),
     ],
 )

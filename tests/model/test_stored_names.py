@@ -41,8 +41,9 @@ FILTERS = {
     "ctr_gcn": ["spatial.graph", "spatial.alpha", *REFINED, *BRANCHES, *below("temporal.head_norm", NORM)],
 }
 # Layers, counted from 0, in which channels or frames change: they have projections.
-WIDER = dict.fromkeys(NETWORKS, [0, 4, 5]) | {"st_gcn": [4, 7], "agcn": [0, 4, 7], "ctr_gcn": [0, 4, 7]}
-STRIDED = dict.fromkeys(NETWORKS, [4, 5]) | dict.fromkeys(("st_gcn", "agcn", "ctr_gcn"), [4, 7])
+TEN_LAYERS = ("st_gcn", "agcn", "ctr_gcn")
+WIDER = {name: [0, 4, 7] if name in TEN_LAYERS else [0, 4, 5] for name in NETWORKS}
+STRIDED = {name: [4, 7] if name in TEN_LAYERS else [4, 5] for name in NETWORKS}
 
 
 def state_names(name: str) -> list[str]:

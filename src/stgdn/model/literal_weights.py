@@ -94,9 +94,8 @@ def copy_st_gcn_unit(literal: Any, ours: Any) -> None:  # noqa: ANN401
 def copy_split(literals: Sequence[Any], ours: Any) -> None:  # noqa: ANN401
     """Copy the state of one module of ours to several, each of which has an equal share of its channels."""
     for entry, value in ours.state_dict().items():
-        for literal, part in zip(
-            literals, value.chunk(len(literals)) if value.dim() else [value] * len(literals), strict=True
-        ):
+        parts = value.chunk(len(literals)) if value.dim() else [value] * len(literals)
+        for literal, part in zip(literals, parts, strict=True):
             literal.state_dict()[entry].copy_(part)
 
 
