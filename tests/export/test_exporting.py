@@ -25,7 +25,7 @@ from stgdn.export.formats import folded_network, open_torch, trace
 from stgdn.model.backbone import Backbone
 from stgdn.model.block import BLOCKS, Filters
 
-CTR_GCN = ("model=ctr_gcn", "model.channels=[8,8]", "model.strides=[1,2]")
+CTR_GCN = ("model=ctr_gcn", "model.channels=[32,64]", "model.strides=[1,2]")
 TWO_LAYERS = ("model=agcn_7l", "model.channels=[8,8]", "model.strides=[1,2]")
 
 
