@@ -38,7 +38,7 @@ class GCN(nn.Module):
         return FoldedGCN(self.adjacency, [self.theta], scale, shift)
 
 
-def deconvolve(x: Tensor, adjacency: Tensor, whitening: Whitening, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+def whitened_graph(x: Tensor, adjacency: Tensor, whitening: Whitening, mask: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return graph W A_k (N or 1, K, V, V) and offset μ W A_k (N or 1, K, V) of a deconvolution, W = Σ^{-1/2}.
 
     (x − μ) W A_k = x (W A_k) − μ W A_k: one V×V product for each subset instead of a pass over x (N, C, T, V).
@@ -74,7 +74,7 @@ class GDN(GCN):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return filtered x (N, C, T, V)."""
-        graph, offset = deconvolve(x, self.adjacency(x), self.whitening, mask)
+        graph, offset = whitened_graph(x, self.adjacency(x), self.whitening, mask)
         return subtract_mean(self.theta(aggregate(x, graph.to(x.dtype))), offset, self.theta)
 
     def folded(self, scale: Tensor, shift: Tensor) -> nn.Module:
@@ -116,7 +116,7 @@ class GDCN(GDN):
         """Return filtered x (N, C, T, V)."""
         adjacency = self.adjacency(x)
         own = adjacency if self.own_adjacency is None else self.own_adjacency(x)
-        graph, offset = deconvolve(x, own, self.whitening, mask)
+        graph, offset = whitened_graph(x, own, self.whitening, mask)
         N = max(len(adjacency), len(graph))
         graphs = torch.cat([part.expand(N, -1, -1, -1) for part in (adjacency, graph.to(adjacency.dtype))], dim=1)
         y = mix_subsets(aggregate(x, graphs), self.theta, self.theta_deconvolution)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from stgdn.model.network import Network
 from stgdn.model.spatial import GCN, GDCN, MaskedGCN
+from stgdn.model.whitened_filters import Whitened
 from stgdn.model.whitening import Whitening
 from stgdn.skeleton import Layout
 
@@ -24,6 +25,8 @@ def layer_arrays(network: Network, layout: Layout) -> dict[str, NDArray]:
 
 def _graphs(spatial: nn.Module) -> dict[str, Tensor]:
     """Return the learned graphs of a spatial filter by name."""
+    if isinstance(spatial, Whitened):
+        return _graphs(spatial.filter)
     if isinstance(spatial, MaskedGCN):
         return {"edge_mask": spatial.edge_mask}
     graphs = {}
