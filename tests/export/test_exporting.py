@@ -101,6 +101,7 @@ class TestTorchExport:
             [*TWO_LAYERS, "model.empty_bodies=masked"],
             ["model=st_gcn"],
             [*TWO_LAYERS, "model.blocks=gdn_c"],
+            [*TWO_LAYERS, "model.blocks=[st_gcn,gcn]", "model.whiten=node+frame"],
         ],
         ids=str,
     )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from stgdn.model import literal_networks, literal_weights
 from stgdn.model.block import BLOCKS, Block, make_projection, options_of
 from stgdn.model.norm import BatchNorm
-from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN
+from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN, PairNormGCN
 from stgdn.model.temporal import TCN, TDN, FrameConvolution
 
 T, V = 7, 5
@@ -104,6 +104,7 @@ def test_blocks_are_those_of_the_letter() -> None:
         "gdn_e": (GDN, TDN),
         "gdn_c": (ChannelGDN, TCN),
         "st_gcn": (MaskedGCN, TCN),
+        "pair_norm": (PairNormGCN, TCN),
     }
 
 

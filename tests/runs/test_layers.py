@@ -81,6 +81,13 @@ def test_graphs_of_networks_that_whiten_nothing() -> None:
     np.testing.assert_array_equal(arrays["physical"], adjacency(KINECT20, "spatial").numpy())
 
 
+def test_filters_with_whitening_in_front_keep_both() -> None:
+    arrays = layer_arrays(trained_a_little("st_gcn", "st_gcn", whiten="node+frame"), KINECT20)
+    statistics = [f"{axis}.{name}" for axis in ("node", "frame") for name in ("mean", "covariance", "root")]
+    expected = [f"layer{number}.{name}" for number in (1, 2) for name in ("edge_mask", *statistics)]
+    assert set(arrays) == {"joints", "parents", "physical", *expected}
+
+
 def test_two_graphs_no_learned_term_and_statistics_of_each_clip() -> None:
     separate = trained_a_little("gdcn", graphs="separate")
     arrays = layer_arrays(separate, KINECT20)

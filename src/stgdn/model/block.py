@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from stgdn.errors import choose
 from stgdn.model.empty_bodies import Counts
 from stgdn.model.norm import BatchNorm
-from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN
+from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN, PairNormGCN
 from stgdn.model.temporal import TCN, TDN, FrameConvolution
 from stgdn.model.whitened_filters import WHITEN, WHITENED, Whitened
 
@@ -30,6 +30,7 @@ BLOCKS = {
     "gdn_e": Filters(GDN, TDN),  # ST-GDN-E, element-wise: gcn with `whiten: node+frame`
     "gdn_c": Filters(ChannelGDN, TCN),  # not in the letter: gcn with `whiten: channel`
     "st_gcn": Filters(MaskedGCN, TCN),  # ST-GCN's block
+    "pair_norm": Filters(PairNormGCN, TCN),  # not in the letter: PairNorm behind a GCN
 }
 
 

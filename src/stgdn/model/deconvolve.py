@@ -19,8 +19,8 @@ AnyBackbone = TypeVar("AnyBackbone", bound=Backbone)
 def deconvolve(network: AnyBackbone, whiten: Sequence[str] | str = "node", **whitening: Any) -> AnyBackbone:  # noqa: ANN401
     """Return a copy of a network that whitens in front of its filters, as the row `model.whiten` of a config does.
 
-    The weights are kept. Running statistics begin at mean 0 and covariance I: train the copy, or let it see some batches
-    in training mode, before it is evaluated.
+    The weights are kept. Running statistics begin at mean 0 and covariance I: train the copy, or let it compute some
+    batches in training mode, before it is evaluated.
 
     Args:
         network: a `Network` or `Backbone`, not folded; it is not changed.
@@ -38,7 +38,9 @@ def deconvolve(network: AnyBackbone, whiten: Sequence[str] | str = "node", **whi
     C_in, frames, V, _ = network.clip_shape
     for layer, word, C_out, stride in zip(changed.layers, words, network.channels, network.strides, strict=True):
         if not isinstance(layer, Block):
-            raise InputError(f"{network.name} is folded, for inference only: give deconvolve the network before folding")
+            raise InputError(
+                f"{network.name} is folded, for inference only: give deconvolve the network before folding"
+            )
         sizes = {"node": V, "frame": frames, "channel": C_in}
         made = [None if axis is None else Whitening(axis, sizes[axis], **whitening) for axis in WHITEN[word]]
         layer.spatial, layer.temporal = map(whiten_filter, (layer.spatial, layer.temporal), made)

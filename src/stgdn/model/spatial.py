@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from stgdn.errors import choose
 from stgdn.model.folded_filters import FoldedChannelGDN, FoldedGCN, FoldedGDCN, FoldedGDN, FoldedMaskedGCN
 from stgdn.model.graph import TERMS, Adjacency, SubsetMix, aggregate, mix_subsets
-from stgdn.model.whitening import Whitening
+from stgdn.model.norm import Affine
+from stgdn.model.whitening import Whitening, full_precision
 
 
 class GCN(nn.Module):
@@ -152,6 +153,24 @@ class ChannelGDN(GCN):
     def folded(self, scale: Tensor, shift: Tensor) -> nn.Module:
         """Return the filter for inference, times `scale` plus `shift`."""
         return FoldedChannelGDN(self.whitening, self.adjacency, [self.theta], scale, shift)
+
+
+class PairNormGCN(GCN):
+    """Compute PairNorm (Zhao and Akoglu, ICLR 2020) of a GCN, another remedy against over-smoothing than whitening.
+
+    Over the joints of each body and frame: y − mean, then divided by the root of the mean squared length, scale s = 1.
+    """
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return filtered x (N, C, T, V)."""
+        y = super().forward(x, mask)
+        y = y - y.mean(dim=3, keepdim=True)
+        squared_length = full_precision(y).square().sum(dim=1, keepdim=True).mean(dim=3, keepdim=True)
+        return y * (squared_length + 1e-5).rsqrt().to(y.dtype)
+
+    def folded(self, scale: Tensor, shift: Tensor) -> nn.Module:
+        """Return the filter for inference, times `scale` plus `shift`."""
+        return nn.Sequential(self, Affine(scale, shift))
 
 
 class MaskedGCN(nn.Module):
