@@ -69,9 +69,8 @@ def test_a_patch_of_frames_in_front_of_a_graph_convolution_and_of_another_filter
     patch = {"whiten": "channel", "whitening": {"patch": 3}}
     row, named = network("agcn_7l", **patch), network("agcn_7l", blocks="gdn_c", whitening={"patch": 3})
     assert torch.equal(row(clips()), named(clips()))
-    layer = network("st_gcn", **patch).layers[1]
-    assert layer.spatial.filter.theta.in_channels == 3 * 8
-    assert layer.spatial.whitening.size == 3 * 8
+    spatial = parts(network("st_gcn", **patch), Whitened)[1]
+    assert spatial.filter.theta.in_channels == spatial.whitening.size == 3 * 8
 
 
 @pytest.mark.parametrize("axis", ["node", "channel", "frame"])

@@ -39,7 +39,9 @@ def without_whitening(network: Network) -> Network:
     if not any(isinstance(module, GDN | TDN | Whitened) for module in network.modules()):
         raise InputError(f"unwhitened={network.name}: it whitens no joints and no frames, so nothing can be left out")
     for layer in network.layers:
-        layer.spatial, layer.temporal = map(_without_wrapper, (layer.spatial, layer.temporal))
+        for name, filter in layer.named_children():
+            if isinstance(filter, Whitened):
+                setattr(layer, name, filter.filter)
         if isinstance(layer.spatial, GDN):
             layer.spatial = _gcn(layer.spatial)
         if isinstance(layer.temporal, TDN):
@@ -47,10 +49,6 @@ def without_whitening(network: Network) -> Network:
             layer.temporal = TCN(convolution.in_channels)
             layer.temporal.theta = convolution
     return network
-
-
-def _without_wrapper(filter: nn.Module) -> nn.Module:
-    return filter.filter if isinstance(filter, Whitened) else filter
 
 
 def _gcn(given: GDN) -> GCN:

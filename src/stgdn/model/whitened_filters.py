@@ -25,7 +25,7 @@ WHITEN = {
     "channel": Axes(spatial="channel"),
 }
 # Filters of whitened x that are computed faster than by `Whitened`, or whose attention looks at x before whitening.
-WHITENED: dict[tuple[Any, str], Any] = {(GCN, "node"): GDN, (GCN, "channel"): ChannelGDN, (TCN, "frame"): TDN}
+WHITENED: dict[tuple[Any, str | None], Any] = {(GCN, "node"): GDN, (GCN, "channel"): ChannelGDN, (TCN, "frame"): TDN}
 
 
 class Whitened(nn.Module):
@@ -41,22 +41,14 @@ class Whitened(nn.Module):
 
     def __init__(self, whitening: Whitening, filter: nn.Module) -> None:
         super().__init__()
-        check_whitens_once(filter, whitening.axis)
+        axis = whitening.axis
+        if any(isinstance(part, Whitening) and part.axis == axis for part in filter.modules()):
+            raise InputError(
+                f"whiten: {axis}s in front of a {type(filter).__name__}, which whitens {axis}s itself: "
+                "give none for its layer, or a block that does not whiten them, such as gcn"
+            )
         self.whitening, self.filter = whitening, filter
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return filtered x (N, C, T, V)."""
         return self.filter(self.whitening(x, mask), mask)
-
-
-def check_whitens_once(filter: nn.Module, axis: str) -> None:
-    """Check that a filter does not whiten `axis` itself.
-
-    Raises:
-        InputError: it does.
-    """
-    if any(isinstance(part, Whitening) and part.axis == axis for part in filter.modules()):
-        raise InputError(
-            f"whiten: {axis}s in front of a {type(filter).__name__}, which whitens {axis}s itself: "
-            "give none for its layer, or a block that does not whiten them, such as gcn"
-        )
