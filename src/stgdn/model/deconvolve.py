@@ -47,7 +47,7 @@ def deconvolve(network: AnyBackbone, whiten: Sequence[str] | str = "node", **whi
         C_in, frames = C_out, math.ceil(frames / stride)
     changed.block_names = [whitened_name(*row) for row in zip(network.block_names, words, strict=True)]
     changed.independent_bodies &= whitening.get("statistics") != "instance"
-    return changed.to(network.classifier.weight).train(network.training)
+    return changed.to(network.classifier.weight)
 
 
 def whiten_filter(filter: nn.Module, whitening: Whitening | None) -> nn.Module:
@@ -58,6 +58,7 @@ def whiten_filter(filter: nn.Module, whitening: Whitening | None) -> nn.Module:
     """
     if whitening is None:
         return filter
+    whitening.train(filter.training)
     kind = WHITENED.get((type(filter), whitening.axis))
     if kind is None:
         return Whitened(whitening, filter)
