@@ -1,5 +1,6 @@
 """Experiments as people start them: which runs each command makes, and what a sweep does when it is started again."""
 
+import json
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
@@ -13,6 +14,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 
+import stgdn
 from stgdn.cli.entry import explanation
 from tests.conftest import ROOT, TINY, RunCommand
 
@@ -109,7 +111,10 @@ def test_an_experiment_changes_no_value_that_a_run_is_not_called_by(path: Path) 
 @pytest.mark.parametrize(
     ("option", "told"),
     [
-        ("experiment=tabel1", "unknown experiment 'tabel1', allowed: figure2, search, streams, table1, table2, table3"),
+        (
+            "experiment=tabel1",
+            "unknown experiment 'tabel1', allowed: depth, figure2, options_eps, options_graphs, options_iterations,",
+        ),
         ("experiment=tabel1", "did you mean 'table1'?"),
         ("launcher=slrum", "did you mean 'slurm'?"),
         ("recipe=modren", "did you mean 'modern'?"),
@@ -121,6 +126,70 @@ def test_a_choice_that_is_none_gets_the_nearest(run_command: RunCommand, option:
     assert outcome.code == 1
     assert told in outcome.err
     assert len(outcome.err.splitlines()) == 1
+
+
+WHITEN = ("none", "node", "frame", "node+frame", "channel")
+DEPTH = product(("agcn_4l", "agcn_7l", "agcn_16l"), ("gcn", "gdn2", "pair_norm", "gdn_c"))
+
+
+@pytest.mark.parametrize(
+    ("experiment", "option", "expected"),
+    [
+        ("depth", "model.blocks", DEPTH),
+        ("plugin", "model.whiten", product(("agcn_7l", "ctr_gcn"), WHITEN)),
+        ("options_iterations", "model.whitening.iterations", product(("st_gdn",), (1, 3, 15))),
+        ("options_statistics", "model.whitening.statistics", [("st_gdn", "instance")]),
+        ("options_graphs", "model.graphs", [("st_gdn", "separate")]),
+        ("options_eps", "model.whitening.eps", product(("st_gdn",), (1e-3, 1e-1))),
+    ],
+)
+def test_experiments_of_whitening_change_one_thing_at_a_time(
+    launched: Launched,
+    experiment: str,
+    option: str,
+    expected: Any,  # noqa: ANN401
+) -> None:
+    configs = launched(f"experiment={experiment}", "seed=1,2,3")
+    found = [(config.model.name, OmegaConf.select(config, option), config.seed) for config in configs]
+    assert found == [(*pair, seed) for pair in expected for seed in (1, 2, 3)]
+    assert {(config.data.name, config.data.stream, config.recipe_name) for config in configs} == {
+        ("nw_ucla", "joint", "nw_ucla")
+    }
+
+
+@pytest.mark.parametrize(
+    ("experiment", "options", "blocks"),
+    [
+        ("depth", ["model=agcn_16l", "model.blocks=pair_norm"], ["pair_norm"] * 16),
+        ("depth", ["model=agcn_4l", "model.blocks=gdn_c"], ["gdn_c"] * 4),
+        ("plugin", ["model=ctr_gcn", "model.whiten=node+frame"], ["ctr_gcn+node+frame"] * 10),
+        ("options_iterations", ["model.whitening.iterations=1"], None),
+        ("options_statistics", [], None),
+        ("options_graphs", [], None),
+        ("options_eps", ["model.whitening.eps=0.1"], None),
+    ],
+)
+def test_a_tiny_run_of_each(run_command: RunCommand, experiment: str, options: list[str], blocks: list | None) -> None:
+    outcome = run_command("train", f"experiment={experiment}", "data=demo", *TINY, *options)
+    assert outcome.code == 0, outcome.err
+    (path,) = Path("outputs").rglob("summary.json")
+    summary, network = json.loads(path.read_text()), stgdn.load(path.parent).network
+    assert isinstance(network, stgdn.Network)
+    assert network.block_names == (blocks or ["gdcn"] * 4 + ["gdn2", "gdn_t", "gdn_e"])
+    ranks = summary["smoothing"]["numerical_rank"]
+    assert len(ranks) == len(network.block_names)
+    assert all(1 <= rank <= 25 for rank in ranks)
+    assert options == [] or options[-1].replace("=", "-") in path.parent.name
+
+
+def test_depth_has_the_same_widths_and_strides_at_every_depth(launched: Launched) -> None:
+    rows = {config.model.name: config.model for config in launched("experiment=depth", "model.blocks=gcn")}
+    for model in rows.values():
+        assert len(model.channels) == len(model.strides) == int(model.name.removeprefix("agcn_").removesuffix("l"))
+        assert sorted(set(model.channels)) == [64, 128, 256] == sorted(set(model.channels), key=model.channels.index)
+        assert [stride for stride in model.strides if stride != 1] == [2, 2]
+        shares = [list(model.channels).count(width) / len(model.channels) for width in (64, 128, 256)]
+        assert shares == pytest.approx([4 / 7, 1 / 7, 2 / 7], abs=0.11)
 
 
 class TestModern:

@@ -26,9 +26,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with `src` and the page's files; what they register is forgotten afterwards."""
     block, train = blocks("extending.md", "python")
     (tmp_path / "src").symlink_to(ROOT / "src")
-    (tmp_path / "pair_norm.py").write_text(block)
+    (tmp_path / "neighbour_mean.py").write_text(block)
     (tmp_path / "train_mine.py").write_text(train)
-    config = tmp_path / "mine" / "model" / "agcn_pair_norm.yaml"
+    config = tmp_path / "mine" / "model" / "agcn_mean.yaml"
     config.parent.mkdir(parents=True)
     config.write_text(blocks("extending.md", "yaml")[0])
     before = dict(BLOCKS)
@@ -37,37 +37,31 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield tmp_path
     BLOCKS.clear()
     BLOCKS.update(before)
-    sys.modules.pop("pair_norm", None)
+    sys.modules.pop("neighbour_mean", None)
 
 
 def small_network() -> Network:
     torch.manual_seed(0)
-    return Network([8, 8], [1, 2], "pair_norm", num_classes=5, frames=8, bodies=2)
+    return Network([8, 8], [1, 2], "neighbour_mean", num_classes=5, frames=8, bodies=2)
 
 
 @pytest.mark.usefixtures("project")
 def test_block_does_what_the_page_says() -> None:
-    """All joints of a body and frame: mean zero, mean squared length one, directions as from the graph convolution."""
-    filter = (
-        importlib.import_module("pair_norm")
-        .PairNormGCN(3, 6, adjacency(NTU25, "directed"), terms=("physical",))
-        .double()
-    )
+    """Each joint: a tenth of its own features and nine tenths of the mean over itself and its neighbours."""
+    filter = importlib.import_module("neighbour_mean").NeighbourMean(3, 6, adjacency(NTU25, "directed")).double()
     x = torch.randn(2, 3, 4, NTU25.num_joints, dtype=torch.float64)
-    with torch.no_grad():
-        plain, found = filter.graph(x), filter(x)
-    for body in range(2):
-        for frame in range(4):
-            joints = [plain[body, :, frame, joint] for joint in range(NTU25.num_joints)]
-            mean = sum(joints) / len(joints)
-            size = sum(float((joint - mean).square().sum()) for joint in joints) / len(joints)
-            for number, joint in enumerate(joints):
-                torch.testing.assert_close(found[body, :, frame, number], (joint - mean) / (size + 1e-5) ** 0.5)
+    for joint in range(NTU25.num_joints):
+        near = {joint, *(end for bone in NTU25.bones if joint in bone for end in bone)}
+        mean = sum(x[..., other] for other in near) / len(near)
+        expected = functional.conv2d(
+            (0.9 * mean + 0.1 * x[..., joint])[..., None], filter.theta.weight, filter.theta.bias
+        )
+        torch.testing.assert_close(filter(x)[..., joint], expected[..., 0], atol=1e-6, rtol=0)
 
 
 @pytest.mark.usefixtures("project")
 def test_a_step_of_training_lowers_the_loss() -> None:
-    importlib.import_module("pair_norm")
+    importlib.import_module("neighbour_mean")
     network = small_network()
     clips, labels = torch.randn(6, 3, 8, NTU25.num_joints, 2), torch.tensor([0, 1, 2, 3, 4, 0])
     clips[::2, ..., 1] = 0  # one body only: computed once for all these clips
@@ -85,7 +79,7 @@ def test_a_step_of_training_lowers_the_loss() -> None:
 
 @pytest.mark.usefixtures("project")
 def test_empty_bodies_computed_once_change_nothing() -> None:
-    importlib.import_module("pair_norm")
+    importlib.import_module("neighbour_mean")
     network = small_network().double().train()
     clips = torch.randn(4, 3, 8, NTU25.num_joints, 2, dtype=torch.float64)
     clips[1:, ..., 1] = 0
@@ -96,7 +90,7 @@ def test_empty_bodies_computed_once_change_nothing() -> None:
 
 @pytest.mark.usefixtures("project")
 def test_it_is_folded_by_its_own_form() -> None:
-    importlib.import_module("pair_norm")
+    importlib.import_module("neighbour_mean")
     network, clips = small_network().double(), torch.randn(4, 3, 8, NTU25.num_joints, 2, dtype=torch.float64)
     network(clips)
     torch.testing.assert_close(stgdn.fold(network)(clips), network.eval()(clips))
@@ -106,15 +100,15 @@ def test_the_page_s_script_trains_the_page_s_network(
     project: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STGDN_DATA", str(tiny_data))
-    options = ["--config-dir", "mine", "model=agcn_pair_norm", *TINY]
+    options = ["--config-dir", "mine", "model=agcn_mean", *TINY]
     monkeypatch.setattr(sys, "argv", ["train_mine.py", *options])
     GlobalHydra.instance().clear()
     runpy.run_path("train_mine.py", run_name="__main__")
-    (summary,) = (project / "outputs" / "demo" / "agcn_pair_norm").rglob("summary.json")
+    (summary,) = (project / "outputs" / "demo" / "agcn_mean").rglob("summary.json")
     network = stgdn.load(summary.parent).network
     assert isinstance(network, Network)
-    assert network.block_names == ["gcn"] * 3 + ["pair_norm"] * 4
-    assert type(network.layers[3].spatial).__name__ == "PairNormGCN"
-    del BLOCKS["pair_norm"]
-    with pytest.raises(InputError, match="pair_norm"):
+    assert network.block_names == ["gcn"] * 3 + ["neighbour_mean"] * 4
+    assert type(network.layers[3].spatial).__name__ == "NeighbourMean"
+    del BLOCKS["neighbour_mean"]
+    with pytest.raises(InputError, match="neighbour_mean"):
         stgdn.load(summary.parent)

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stgdn.data.batches.datamodule import SkeletonData
     from stgdn.inference.load import load
+    from stgdn.model.deconvolve import deconvolve
     from stgdn.model.fold import fold
     from stgdn.model.network import Network
     from stgdn.model.whitening import Whitening
     from stgdn.training.recognizer import Recognizer
 
-__all__ = ["Network", "Recognizer", "SkeletonData", "Whitening", "fold", "load"]
+__all__ = ["Network", "Recognizer", "SkeletonData", "Whitening", "deconvolve", "fold", "load"]
 
 MODULES = {
     "Network": "stgdn.model.network",
     "Recognizer": "stgdn.training.recognizer",
     "SkeletonData": "stgdn.data.batches.datamodule",
     "Whitening": "stgdn.model.whitening",
+    "deconvolve": "stgdn.model.deconvolve",
     "fold": "stgdn.model.fold",
     "load": "stgdn.inference.load",
 }

@@ -77,11 +77,14 @@ def identity_whitening(net: Network) -> Network:
     return net
 
 
-@pytest.mark.parametrize("name", ["st_gdn", "st_gdn2", "st_gdn_t", "st_gdn_e", "st_gdcn"])
-def test_without_whitening_is_whitening_by_the_identity(name: str) -> None:
-    whitened = network(name).eval()
+@pytest.mark.parametrize(
+    ("name", "whiten"),
+    [*((name, "none") for name in ("st_gdn", "st_gdn2", "st_gdn_t", "st_gdn_e", "st_gdcn")), ("st_gcn", "node+frame")],
+)
+def test_without_whitening_is_whitening_by_the_identity(name: str, whiten: str) -> None:
+    whitened = network(name, whiten=whiten).eval()
     scramble(whitened)
-    bare = network(name).eval()
+    bare = network(name, whiten=whiten).eval()
     bare.load_state_dict(whitened.state_dict())
     without_whitening(bare)
     assert not parts(bare, Whitening)

@@ -104,6 +104,7 @@ class TestTorchExport:
             ["model=st_gcn"],
             [*CTR_GCN],
             [*TWO_LAYERS, "model.blocks=gdn_c"],
+            [*TWO_LAYERS, "model.blocks=[st_gcn,gcn]", "model.whiten=node+frame"],
         ],
         ids=str,
     )

@@ -12,7 +12,7 @@ from stgdn.model.block import BLOCKS, Block, make_projection, options_of
 from stgdn.model.ctr_gcn import MultiScaleTCN, RefinedGCN
 from stgdn.model.empty_bodies import Counts
 from stgdn.model.norm import BatchNorm
-from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN
+from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN, PairNormGCN
 from stgdn.model.temporal import TCN, TDN, FrameConvolution
 
 T, V = 7, 5
@@ -123,6 +123,7 @@ def test_blocks_are_those_of_the_letter() -> None:
         "gdn_c": (ChannelGDN, TCN),
         "st_gcn": (MaskedGCN, TCN),
         "ctr_gcn": (RefinedGCN, MultiScaleTCN),
+        "pair_norm": (PairNormGCN, TCN),
     }
 
 

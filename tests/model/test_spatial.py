@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from stgdn.errors import InputError
 from stgdn.model import literal, literal_networks, literal_weights
 from stgdn.model.graph import TERMS
-from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN
+from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN, PairNormGCN
 from stgdn.model.whitening import Whitening
 
 C, T, V = 4, 5, 6
@@ -160,6 +160,39 @@ def test_joints_can_be_renumbered(kind: type[GCN]) -> None:
     renumbered.adjacency.physical = PHYSICAL[:, order][:, :, order]
     renumbered.adjacency.learned.data = ours.adjacency.learned.data[:, order][:, :, order]
     torch.testing.assert_close(renumbered(features()[..., order]), ours(features())[..., order], atol=1e-12, rtol=0)
+
+
+def test_pair_norm_is_computed_graph_by_graph() -> None:
+    """All joints of a body and frame: mean zero, mean squared length one, directions as from the graph convolution."""
+    ours, plain = scrambled(PairNormGCN), scrambled(GCN)
+    y, found = plain(features()).detach(), ours(features()).detach()
+    for body in range(4):
+        for t in range(T):
+            joints = [y[body, :, t, joint] for joint in range(V)]
+            mean = sum(joints) / V
+            size = sum(float((joint - mean).square().sum()) for joint in joints) / V
+            for number, joint in enumerate(joints):
+                expected = (joint - mean) / (size + 1e-5) ** 0.5
+                torch.testing.assert_close(found[body, :, t, number], expected, atol=1e-12, rtol=0)
+
+
+def test_pair_norm_of_equal_joints_is_zero_and_has_a_gradient() -> None:
+    ours, x = scrambled(PairNormGCN, terms=("physical",)), torch.zeros(4, C, T, V, dtype=torch.float64)
+    y = ours(x.requires_grad_())
+    assert not y.any()
+    y.sum().backward()
+    assert x.grad is not None
+    assert x.grad.isfinite().all()
+
+
+def test_pair_norm_in_16_bits_does_not_overflow() -> None:
+    ours = scrambled(PairNormGCN).float()
+    ours.theta.weight.data *= 1e3
+    with torch.autocast("cpu", torch.float16):
+        y = ours(features().float())
+    assert y.isfinite().all()
+    lengths = y.float().square().sum(dim=1).mean(dim=2)
+    torch.testing.assert_close(lengths, torch.ones_like(lengths), atol=0.02, rtol=0)
 
 
 def test_masked_gcn_is_st_gcns() -> None:

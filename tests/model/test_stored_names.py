@@ -128,6 +128,7 @@ def test_options_of_stored_configs_are_known() -> None:
         "graphs": "shared",
         "kernel_size": 9,
         "dropout": 0.0,
+        "whiten": "none",
         "whitening": None,
         "empty_bodies": "dedup",
         "checkpointing": False,

@@ -90,6 +90,13 @@ def test_what_ctr_gcn_learned_is_the_difference_from_the_skeleton() -> None:
     assert np.count_nonzero(arrays["layer2.learned"]) == 1
 
 
+def test_filters_with_whitening_in_front_keep_both() -> None:
+    arrays = layer_arrays(trained_a_little("st_gcn", "st_gcn", whiten="node+frame"), KINECT20)
+    statistics = [f"{axis}.{name}" for axis in ("node", "frame") for name in ("mean", "covariance", "root")]
+    expected = [f"layer{number}.{name}" for number in (1, 2) for name in ("edge_mask", *statistics)]
+    assert set(arrays) == {"joints", "parents", "physical", *expected}
+
+
 def test_two_graphs_no_learned_term_and_statistics_of_each_clip() -> None:
     separate = trained_a_little("gdcn", graphs="separate")
     arrays = layer_arrays(separate, KINECT20)

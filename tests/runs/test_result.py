@@ -125,6 +125,13 @@ class TestRecipes:
         run(tmp_path, model="agcn_7l", seed=2, config={"model": {"blocks": "gdcn"}})
         assert recipes(tmp_path) == ["demo+model.blocks-gcn", "demo+model.blocks-gdcn", "demo"]
 
+    def test_an_older_run_has_the_value_that_an_option_stands_for(self, tmp_path: Path) -> None:
+        run(tmp_path, seed=1, config={"model": {"blocks": "gcn"}})
+        run(tmp_path, seed=2, config={"model": {"blocks": "gcn", "whiten": "none"}})
+        assert recipes(tmp_path) == ["demo", "demo"]
+        run(tmp_path, seed=3, config={"model": {"blocks": "gcn", "whiten": "node"}})
+        assert recipes(tmp_path) == ["demo+model.whiten-none"] * 2 + ["demo+model.whiten-node"]
+
     def test_options_that_an_older_run_lacks_do_not_count(self, tmp_path: Path) -> None:
         run(tmp_path, seed=1)
         run(tmp_path, seed=2, config={"data": {"new": True}})

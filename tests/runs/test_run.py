@@ -41,6 +41,7 @@ class TestClaim:
 
     def config(self, folder: Path, **options: object) -> DictConfig:
         fixed = {"folder": str(folder), "resume": False, "overwrite": False, "epochs": 3, "launcher": {"name": "local"}}
+        fixed |= {"model": {"name": "st_gdn"}}
         return OmegaConf.create(fixed | options)
 
     @pytest.fixture
@@ -60,6 +61,11 @@ class TestClaim:
         assert Run.claim(self.config(unfinished, launcher={"name": "slurm"}), ask=False).resumes
         with pytest.raises(InputError, match="epochs was 3 and is 4"):
             Run.claim(self.config(unfinished, epochs=4), ask=False)
+
+    def test_a_run_from_before_an_option_had_the_value_that_it_names(self, unfinished: Path) -> None:
+        with pytest.raises(InputError, match=r"model.whiten was None and is node"):
+            Run.claim(self.config(unfinished, resume=True, model={"name": "st_gdn", "whiten": "node"}))
+        assert Run.claim(self.config(unfinished, resume=True, model={"name": "st_gdn", "whiten": "none"})).resumes
 
     def test_overwriting_starts_anew(self, unfinished: Path) -> None:
         assert not Run.claim(self.config(unfinished, overwrite=True), ask=False).resumes

@@ -16,6 +16,7 @@ def slow_measures(x: Tensor, seen: Tensor, bones: tuple[tuple[int, int], ...]) -
         "joint_rank": slow_rank(np.cov(np.concatenate([graph.T for graph in graphs]).T, bias=True)),
         "frame_rank": slow_rank(slow_frame_covariance(x.numpy(), seen.numpy())),
         "between_within": slow_ratio(np.stack(graphs)),
+        "numerical_rank": float(np.mean([slow_numerical_rank(graph) for graph in graphs])),
     }
 
 
@@ -62,3 +63,8 @@ def slow_ratio(graphs: np.ndarray) -> float:
     between = np.mean([((mean - means.mean(axis=0)) ** 2).sum() for mean in means])
     within = np.mean([((graph[v] - means[v]) ** 2).sum() for graph in graphs for v in range(graphs.shape[1])])
     return float(between / within)
+
+
+def slow_numerical_rank(graph: np.ndarray) -> float:
+    values = np.linalg.svd(graph, compute_uv=False)
+    return float((values**2).sum() / values.max() ** 2)

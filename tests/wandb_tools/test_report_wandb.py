@@ -47,7 +47,9 @@ def test_the_dashboard_shows_what_is_there(records: dict) -> None:
     workspaces = pytest.importorskip("tests.wandb_tools.test_dashboard_panels")
     shown = workspaces.metrics(workspaces.specification(workspaces.dashboard("st-gdn")))
     missing = {name for name in shown - records["summary"].keys() if not name.startswith("val/")}
-    deeper = {f"smoothing/{name}/layer{layer}" for name in workspaces.MEASURES for layer in (8, 9, 10)}
+    deeper = {
+        f"smoothing/{name}/layer{layer}" for name in workspaces.MEASURES for layer in range(8, workspaces.DEPTH + 1)
+    }
     assert missing == {*deeper, "figure2"}  # st_gdn has seven layers; Fig. 2 is a run of its own
 
 

@@ -4,6 +4,7 @@ with       without
 GDN        GCN
 GDCN       GCN with two θ_k for every graph A_k
 TDN        TCN
+Whitened   its filter
 """
 
 import torch
@@ -14,6 +15,7 @@ from stgdn.model.graph import Adjacency, SubsetMix
 from stgdn.model.network import Network
 from stgdn.model.spatial import GCN, GDCN, GDN
 from stgdn.model.temporal import TCN, TDN
+from stgdn.model.whitened_filters import Whitened
 
 
 class Twice(nn.Module):
@@ -34,9 +36,12 @@ def without_whitening(network: Network) -> Network:
     Raises:
         InputError: nothing is whitened, or a layer has two graphs, which no GCN here has.
     """
-    if not any(isinstance(module, GDN | TDN) for module in network.modules()):
+    if not any(isinstance(module, GDN | TDN | Whitened) for module in network.modules()):
         raise InputError(f"unwhitened={network.name}: it whitens no joints and no frames, so nothing can be left out")
     for layer in network.layers:
+        for name, filter in layer.named_children():
+            if isinstance(filter, Whitened):
+                setattr(layer, name, filter.filter)
         if isinstance(layer.spatial, GDN):
             layer.spatial = _gcn(layer.spatial)
         if isinstance(layer.temporal, TDN):

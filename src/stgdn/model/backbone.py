@@ -10,7 +10,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from stgdn.errors import InputError, choose
-from stgdn.model.block import BLOCKS, Block, filter_options, make_filters
+from stgdn.model.block import BLOCKS, Block, filter_options, make_filters, whitened_name
 from stgdn.model.ctr_gcn import MultiScaleTCN, RefinedGCN
 from stgdn.model.empty_bodies import Counts, seen_frames
 from stgdn.model.graph import TERMS, adjacency
@@ -27,7 +27,7 @@ def expand_row(values: Any, layers: int, name: str) -> list:  # noqa: ANN401
     Raises:
         InputError: the list has another length than there are layers; the message names the row.
     """
-    if isinstance(values, str | int):
+    if values is None or isinstance(values, str | int):
         return [values] * layers
     if len(values) != layers:
         raise InputError(
@@ -57,11 +57,14 @@ class Backbone(nn.Module):
         graphs: `shared` or `separate`, for the two filters of a `gdcn` block.
         kernel_size: τ.
         dropout: share of features dropped behind the temporal filters, except in the first layer.
+        whiten: what is whitened in front of the filters of every layer, one word or one per layer: `none`, `node`,
+            `frame`, `node+frame` or `channel`; see `stgdn.model.whitened_filters.WHITEN`.
         whitening: options of `Whitening` (iterations, eps, floor, statistics, momentum, detach, patch).
         **options: keyword-only arguments of filters that are defined elsewhere, for all that take them.
 
     Raises:
-        InputError: rows of different lengths, an unknown block, layout, style, option or term, an even kernel.
+        InputError: rows of different lengths, an unknown block, word, layout, style, option or term, an even kernel, a
+            block that whitens itself what is whitened in front of it.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class Backbone(nn.Module):
         graphs: str = "shared",
         kernel_size: int = 9,
         dropout: float = 0.0,
+        whiten: Sequence[str] | str = "none",
         whitening: Mapping[str, Any] | None = None,
         **options: Any,  # noqa: ANN401
     ) -> None:
@@ -91,7 +95,9 @@ class Backbone(nn.Module):
         self.clip_shape = (in_channels, frames, skeleton.num_joints, bodies)
         self.channels = [round(width * C) for C in channels]
         self.strides = expand_row(strides, len(channels), "strides")
-        self.block_names = [choose(name, BLOCKS, "block") for name in expand_row(blocks, len(channels), "blocks")]
+        names = [choose(name, BLOCKS, "block") for name in expand_row(blocks, len(channels), "blocks")]
+        words = expand_row(whiten, len(channels), "whiten")
+        self.block_names = [whitened_name(name, word) for name, word in zip(names, words, strict=True)]
         self.per_body_norm = choose(style, STYLES, "network style") == "st_gcn"
         # With statistics of each clip a body depends on the other bodies of its clip.
         self.independent_bodies = dict(whitening or {}).get("statistics") != "instance"

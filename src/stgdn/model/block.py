@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stgdn.errors import choose
 from stgdn.model.ctr_gcn import MultiScaleTCN, RefinedGCN
 from stgdn.model.empty_bodies import Counts, run_filter
 from stgdn.model.norm import BatchNorm
-from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN
+from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN, PairNormGCN
 from stgdn.model.temporal import TCN, TDN, FrameConvolution
+from stgdn.model.whitened_filters import WHITEN, WHITENED, Whitened
 
 
 class Filters(NamedTuple):
@@ -23,13 +25,14 @@ class Filters(NamedTuple):
 
 BLOCKS = {
     "gcn": Filters(GCN, TCN),  # 2S-AGCN's block
-    "gdn2": Filters(GDN, TCN),  # ST-GDN2, node-wise
+    "gdn2": Filters(GDN, TCN),  # ST-GDN2, node-wise: gcn with `whiten: node`
     "gdcn": Filters(GDCN, TCN),  # ST-GDCN
-    "gdn_t": Filters(GCN, TDN),  # ST-GDN-T, frame-wise
-    "gdn_e": Filters(GDN, TDN),  # ST-GDN-E, element-wise
-    "gdn_c": Filters(ChannelGDN, TCN),  # not in the letter: whitened channels
+    "gdn_t": Filters(GCN, TDN),  # ST-GDN-T, frame-wise: gcn with `whiten: frame`
+    "gdn_e": Filters(GDN, TDN),  # ST-GDN-E, element-wise: gcn with `whiten: node+frame`
+    "gdn_c": Filters(ChannelGDN, TCN),  # not in the letter: gcn with `whiten: channel`
     "st_gcn": Filters(MaskedGCN, TCN),  # ST-GCN's block
     "ctr_gcn": Filters(RefinedGCN, MultiScaleTCN),  # CTR-GCN's block
+    "pair_norm": Filters(PairNormGCN, TCN),  # not in the letter: PairNorm behind a GCN
 }
 
 
@@ -51,21 +54,50 @@ def filter_options() -> list[str]:
     return sorted(set().union(*(options_of(filter) for filters in BLOCKS.values() for filter in filters)) - made)
 
 
+def whitened_name(block: str, whiten: str) -> str:
+    """Return the name of a block with whitening in front of its filters: `gdn2` of gcn and node, else `BLOCK+WHITEN`.
+
+    Args:
+        block: a key of `BLOCKS`, or a name that this function returned.
+        whiten: a key of `WHITEN`.
+
+    Raises:
+        InputError: an unknown word.
+    """
+    axes = WHITEN[choose(whiten, WHITEN, "choice of whiten")]
+    if whiten == "none":
+        return block
+    pairs = zip(BLOCKS.get(block, ()), axes, strict=False)
+    kinds = tuple(kind if axis is None else WHITENED.get((kind, axis)) for kind, axis in pairs)
+    return next((name for name, filters in BLOCKS.items() if filters == kinds), f"{block}+{whiten}")
+
+
 def make_filters(
     name: str, C_in: int, C_out: int, physical: Tensor, settings: Mapping[str, Any]
 ) -> tuple[nn.Module, nn.Module]:
     """Return the spatial and the temporal filter of block `name`, each made with the settings that it takes.
 
     Args:
-        name: a key of `BLOCKS`.
+        name: a key of `BLOCKS`, or what `whitened_name` made of it: BLOCK+WHITEN.
         C_in: channels of x.
         C_out: channels behind the spatial filter.
         physical: (K, V, V) adjacency of the skeleton.
         settings: whitening, stride, frames, and options such as terms, graphs, kernel_size.
     """
-    filters = BLOCKS[name]
-    chosen = [{option: settings[option] for option in options_of(kind) & settings.keys()} for kind in filters]
-    return filters.spatial(C_in, C_out, physical, **chosen[0]), filters.temporal(C_out, **chosen[1])
+    block, _, whiten = name.partition("+")
+    filters, axes = BLOCKS[block], WHITEN[whiten or "none"]
+    sizes = {"node": physical.shape[-1], "channel": C_in, "frame": settings["frames"]}
+
+    def make(kind: Any, axis: str | None, *arguments: Any) -> nn.Module:  # noqa: ANN401
+        if (kind, axis) in WHITENED:
+            kind, axis = WHITENED[kind, axis], None
+        whitening = None if axis is None else settings["whitening"](axis, sizes[axis])
+        if whitening is not None and axis == "channel":
+            arguments = (whitening.size, *arguments[1:])  # a patch multiplies the channels
+        filter = kind(*arguments, **{option: settings[option] for option in options_of(kind) & settings.keys()})
+        return filter if whitening is None else Whitened(whitening, filter)
+
+    return make(filters.spatial, axes.spatial, C_in, C_out, physical), make(filters.temporal, axes.temporal, C_out)
 
 
 class Projection(nn.Sequential):

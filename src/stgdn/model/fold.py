@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from stgdn.errors import InputError
 from stgdn.model.block import Block, Projection
 from stgdn.model.empty_bodies import Counts
+from stgdn.model.folded_filters import FoldedWhitening
 from stgdn.model.network import Network
 from stgdn.model.norm import Affine
+from stgdn.model.whitened_filters import Whitened
 
 
 @torch.no_grad()
@@ -62,6 +64,8 @@ def ask(module: nn.Module, method: str, *arguments: Tensor) -> Any:  # noqa: ANN
 
 def fold_filter(filter: nn.Module, norm: nn.Module) -> nn.Module:
     """Return one module that computes a filter and the norm behind it in evaluation."""
+    if isinstance(filter, Whitened):
+        return nn.Sequential(FoldedWhitening(filter.whitening), fold_filter(filter.filter, norm))
     return ask(filter, "folded", *ask(norm, "scale_and_shift"))
 
 

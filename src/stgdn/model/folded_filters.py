@@ -83,28 +83,32 @@ class FoldedChannelGDN(FoldedGCN):
 
     def __init__(self, whitening: Whitening, *parts: Any) -> None:  # noqa: ANN401
         super().__init__(*parts)
-        self.channels = FoldedChannels(whitening)
+        self.channels = FoldedWhitening(whitening)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return filtered x (B, C, T, V)."""
         return self.mix(self.channels(x), self.adjacency(x))
 
 
-class FoldedChannels(nn.Module):
-    """Compute W (x − μ) of channels, or of patches of frames and channels, by one product."""
+class FoldedWhitening(nn.Module):
+    """Compute W (x − μ) of joints, frames, channels or patches of frames and channels, by one product."""
 
     mean: Tensor
     matrix: Tensor
 
     def __init__(self, whitening: Whitening) -> None:
         super().__init__()
-        self.patch = whitening.patch
+        self.axis, self.patch = whitening.axis, whitening.patch
         mean, matrix = whitening.running_transform()
         self.register_buffer("mean", mean[0])
         self.register_buffer("matrix", matrix[0])
 
     def forward(self, x: Tensor) -> Tensor:
         """Return whitened x (B, C, T, V)."""
+        if self.axis == "node":
+            return (x - self.mean) @ self.matrix.mT
+        if self.axis == "frame":
+            return whiten_frames(x, self.mean[None], self.matrix[None])
         x = unfold_frames(x, self.patch) - self.mean[:, None, None]
         return torch.einsum("ij,njtv->nitv", self.matrix, x)
 

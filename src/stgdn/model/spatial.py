@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from stgdn.errors import choose
 from stgdn.model.folded_filters import FoldedChannelGDN, FoldedGCN, FoldedGDCN, FoldedGDN, FoldedMaskedGCN
 from stgdn.model.graph import TERMS, Adjacency, SubsetMix, aggregate, mix_subsets
-from stgdn.model.whitening import Whitening
+from stgdn.model.norm import Affine
+from stgdn.model.whitening import Whitening, full_precision
 
 
 class GCN(nn.Module):
@@ -38,7 +39,7 @@ class GCN(nn.Module):
         return FoldedGCN(self.adjacency, [self.theta], scale, shift)
 
 
-def deconvolve(x: Tensor, adjacency: Tensor, whitening: Whitening, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+def whitened_graph(x: Tensor, adjacency: Tensor, whitening: Whitening, mask: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return graph W A_k (N or 1, K, V, V) and offset μ W A_k (N or 1, K, V) of a deconvolution, W = Σ^{-1/2}.
 
     (x − μ) W A_k = x (W A_k) − μ W A_k: one V×V product for each subset instead of a pass over x (N, C, T, V).
@@ -74,7 +75,7 @@ class GDN(GCN):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return filtered x (N, C, T, V)."""
-        graph, offset = deconvolve(x, self.adjacency(x), self.whitening, mask)
+        graph, offset = whitened_graph(x, self.adjacency(x), self.whitening, mask)
         return subtract_mean(self.theta(aggregate(x, graph.to(x.dtype))), offset, self.theta)
 
     def folded(self, scale: Tensor, shift: Tensor) -> nn.Module:
@@ -116,7 +117,7 @@ class GDCN(GDN):
         """Return filtered x (N, C, T, V)."""
         adjacency = self.adjacency(x)
         own = adjacency if self.own_adjacency is None else self.own_adjacency(x)
-        graph, offset = deconvolve(x, own, self.whitening, mask)
+        graph, offset = whitened_graph(x, own, self.whitening, mask)
         N = max(len(adjacency), len(graph))
         graphs = torch.cat([part.expand(N, -1, -1, -1) for part in (adjacency, graph.to(adjacency.dtype))], dim=1)
         y = mix_subsets(aggregate(x, graphs), self.theta, self.theta_deconvolution)
@@ -152,6 +153,24 @@ class ChannelGDN(GCN):
     def folded(self, scale: Tensor, shift: Tensor) -> nn.Module:
         """Return the filter for inference, times `scale` plus `shift`."""
         return FoldedChannelGDN(self.whitening, self.adjacency, [self.theta], scale, shift)
+
+
+class PairNormGCN(GCN):
+    """Compute PairNorm (Zhao and Akoglu, ICLR 2020) of a GCN, another remedy against over-smoothing than whitening.
+
+    Over the joints of each body and frame: y − mean, then divided by the root of the mean squared length, scale s = 1.
+    """
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return filtered x (N, C, T, V)."""
+        y = super().forward(x, mask)
+        y = y - y.mean(dim=3, keepdim=True)
+        squared_length = full_precision(y).square().sum(dim=1, keepdim=True).mean(dim=3, keepdim=True)
+        return y * (squared_length + 1e-5).rsqrt().to(y.dtype)
+
+    def folded(self, scale: Tensor, shift: Tensor) -> nn.Module:
+        """Return the filter for inference, times `scale` plus `shift`."""
+        return nn.Sequential(self, Affine(scale, shift))
 
 
 class MaskedGCN(nn.Module):

@@ -81,7 +81,7 @@ def whiten_frames(x: Tensor, mean: Tensor, matrix: Tensor) -> Tensor:
     return rearrange(y.view(N, T, x.shape[3], x.shape[1]), "n t v c -> n c t v")
 
 
-def _full_precision(x: Tensor) -> Tensor:
+def full_precision(x: Tensor) -> Tensor:
     """Return x in float32, or float64 as it is: in 16 bits the iteration can diverge."""
     return x if x.dtype == torch.float64 else x.float()
 
@@ -198,8 +198,8 @@ class Whitening(nn.Module):
                 torch.no_grad(),
                 torch.autocast(self.running_mean.device.type, enabled=False),
             ):
-                covariance = _full_precision(self.running_covariance[None])
-                self._running_transform = _full_precision(self.running_mean[None].clone()), self.root(covariance)
+                covariance = full_precision(self.running_covariance[None])
+                self._running_transform = full_precision(self.running_mean[None].clone()), self.root(covariance)
         return self._running_transform
 
     def root(self, covariance: Tensor) -> Tensor:
@@ -212,7 +212,7 @@ class Whitening(nn.Module):
         return inverse_sqrt(covariance + floor * eye, self.iterations)
 
     def _batch_statistics(self, x: Tensor, mask: Tensor | None) -> Statistics:
-        x = _full_precision(x)
+        x = full_precision(x)
         clips = 1
         if self.statistics == "instance":
             clips = len(x) if mask is None else len(mask)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from stgdn.model.ctr_gcn import RefinedGCN
 from stgdn.model.network import Network
 from stgdn.model.spatial import GCN, GDCN, MaskedGCN
+from stgdn.model.whitened_filters import Whitened
 from stgdn.model.whitening import Whitening
 from stgdn.skeleton import Layout
 
@@ -25,6 +26,8 @@ def layer_arrays(network: Network, layout: Layout) -> dict[str, NDArray]:
 
 def learned_graphs(spatial: nn.Module) -> dict[str, Tensor]:
     """Return the learned graphs of a spatial filter by name."""
+    if isinstance(spatial, Whitened):
+        return learned_graphs(spatial.filter)
     if isinstance(spatial, MaskedGCN):
         return {"edge_mask": spatial.edge_mask}
     if isinstance(spatial, RefinedGCN):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stgdn.runs.naming import changes_result
+from stgdn.runs.naming import VALUES_OF_OLD_RUNS, changes_result
 
 # Options that may differ between runs of one recipe, besides those that do not change a result at all.
 VARIABLE_OPTIONS = ("seed", "recipe_name", "data.name", "data.stream")
@@ -19,8 +19,9 @@ def recipe_label(folder: str, recipe: str, seed: int) -> str:
 
 
 def settings(config: Mapping[Any, Any]) -> Settings:
-    """Return the options of a config that affect the result, by dotted name."""
-    return {key: value for key, value in flatten(config) if changes_result(key) and key not in VARIABLE_OPTIONS}
+    """Return the options of a config that affect the result, by dotted name; none of an empty config."""
+    known = {key: value for key, value in flatten(config) if changes_result(key) and key not in VARIABLE_OPTIONS}
+    return VALUES_OF_OLD_RUNS | known if known else {}
 
 
 def flatten(content: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

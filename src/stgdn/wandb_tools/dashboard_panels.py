@@ -22,7 +22,7 @@ with warnings.catch_warnings():
     import wandb_workspaces.workspaces as workspaces
     from wandb_workspaces import expr
 
-DEPTH = 10  # layers of the deepest network
+DEPTH = 16  # layers of the deepest network
 MEDIA = ("confusion", "adjacency", "curves", "figure2")
 COLUMNS = ("test_top1", "test_top5", *(f"last_layer/{name}" for name in MEASURES), "parameters", "flops")
 TITLES = {
@@ -31,6 +31,7 @@ TITLES = {
     "joint_rank": "effective rank over joints",
     "frame_rank": "effective rank over frames",
     "between_within": "variance between joints over that within one",
+    "numerical_rank": "numerical rank of a body's joints in a frame",
 }
 
 

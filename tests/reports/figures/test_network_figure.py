@@ -22,12 +22,15 @@ FILTERS = {  # what the letter whitens in each block
     "gdn_c": ((CHANNEL,), (PLAIN,)),
     "st_gcn": ((PLAIN,), (PLAIN,)),
     "ctr_gcn": ((PLAIN,), (PLAIN,)),
+    "st_gcn+node+frame": ((NODE,), (FRAME,)),
 }
 
 
 @pytest.mark.parametrize("block", FILTERS)
 def test_a_block_has_the_colours_of_its_filters(block: str) -> None:
-    network = Network([8], [1], block, num_classes=5, frames=8, style="st_gcn" if block == "st_gcn" else "agcn")
+    name, _, whiten = block.partition("+")
+    style = "st_gcn" if name == "st_gcn" else "agcn"
+    network = Network([8], [1], name, num_classes=5, frames=8, style=style, whiten=whiten or "none")
     (axes,) = layouts_figure([(network, complexity(network))], "a network").axes
     found = [
         to_hex(patch.get_facecolor())

@@ -34,6 +34,7 @@ from stgdn.training.callbacks.over_smoothing import (
     layer_measures,
     mean_average_distance,
     measure,
+    numerical_rank,
     sample_clips,
 )
 
@@ -127,6 +128,29 @@ class TestBetweenWithin:
 
     def test_joints_that_never_change_are_capped(self) -> None:
         assert between_within(constant(torch.eye(V, C)), EVERYBODY) == pytest.approx(LARGEST_RATIO)
+
+
+class TestNumericalRank:
+    def test_identical_and_proportional_joints_have_rank_one(self) -> None:
+        assert numerical_rank(identical_joints(), EVERYBODY) == pytest.approx(1)
+        scales = torch.arange(-2.0, V - 2)[:, None]
+        assert numerical_rank(constant(torch.arange(1.0, C + 1) * scales), EVERYBODY) == pytest.approx(1)
+
+    def test_closed_forms(self) -> None:
+        assert numerical_rank(constant(3 * torch.eye(V, C)), EVERYBODY) == pytest.approx(V)
+        scales = torch.tensor([2.0, 1, 1, 0, 0, 0])[:, None]
+        assert numerical_rank(constant(torch.eye(V, C) * scales), EVERYBODY) == pytest.approx(6 / 4)
+        assert numerical_rank(torch.zeros(3, C, T, V), EVERYBODY) == 0
+        assert numerical_rank(random_features(), torch.zeros(3, T, dtype=torch.bool)) == 0
+
+    def test_features_that_are_not_finite_have_none(self) -> None:
+        assert math.isnan(numerical_rank(random_features() / 0, EVERYBODY))
+
+    def test_it_sees_what_distances_miss(self) -> None:
+        """Joints on two opposite rays: as far apart as can be, but of one direction."""
+        halves = constant(torch.ones(V, C) * torch.tensor([1.0, 1, 1, -1, -1, -1])[:, None])
+        assert mean_average_distance(halves, EVERYBODY) > 1
+        assert numerical_rank(halves, EVERYBODY) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("seed", [0, 1])

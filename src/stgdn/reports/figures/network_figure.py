@@ -11,6 +11,7 @@ from stgdn.model.block import Block
 from stgdn.model.complexity import Complexity
 from stgdn.model.network import Network
 from stgdn.model.spatial import GDCN
+from stgdn.model.whitening import Whitening
 from stgdn.reports.model_tables import Measured
 
 PLAIN = "#d0d5da"
@@ -60,9 +61,8 @@ def layouts_figure(networks: Sequence[Measured], title: str) -> Figure:
 
 def colours(filter: nn.Module) -> tuple[str, ...]:
     """Return the colours of a filter, a key of `KINDS`."""
-    axis = getattr(getattr(filter, "whitening", None), "axis", None)
-    whitened = () if axis is None else (WHITENED[axis],)
-    return (PLAIN, *whitened) if axis is None or isinstance(filter, GDCN) else whitened
+    whitened = tuple(WHITENED[part.axis] for part in filter.modules() if isinstance(part, Whitening))
+    return (PLAIN, *whitened) if not whitened or isinstance(filter, GDCN) else whitened
 
 
 def layers_of(network: Network) -> list[Block]:

@@ -21,7 +21,7 @@ from stgdn.model.network import Network
 from stgdn.model.statistics import sample_statistics
 from stgdn.model.whitening import SAMPLES, WEIGHTS
 
-MEASURES = ("mad", "dirichlet", "joint_rank", "frame_rank", "between_within")
+MEASURES = ("mad", "dirichlet", "joint_rank", "frame_rank", "between_within", "numerical_rank")
 LARGEST_RATIO = 1e6  # of variances, where nothing varies within a joint
 
 Bones = Sequence[tuple[int, int]]
@@ -87,6 +87,21 @@ def between_within(x: Tensor, seen: Tensor) -> float:
     return float(between / within.clamp(min=between / LARGEST_RATIO)) if between > 0 else float(between)
 
 
+def numerical_rank(x: Tensor, seen: Tensor) -> float:
+    """Return ‖H‖_F² / ‖H‖₂² of the features H (V, C) of a graph (Zhang et al., arXiv 2502.04591), averaged over graphs.
+
+    The sum of the squared singular values over the largest one: 1 where all joints are the same up to a factor, min(V,
+    C) where all directions have the same size; 0 where all features are zero.
+    """
+    graphs = rearrange(x, "b c t v -> b t v c")[seen]
+    gram = graphs @ graphs.mT  # V V: its eigenvalues are the squared singular values
+    if not gram.isfinite().all():
+        return float("nan")
+    largest = torch.linalg.eigvalsh(gram)[:, -1]
+    ranks = gram.diagonal(dim1=1, dim2=2).sum(dim=1) / largest.where(largest > 0, 1)
+    return float(ranks.sum() / max(len(ranks), 1))
+
+
 def _mean(values: Tensor, seen: Tensor) -> float:
     """Return the mean of values (B, T) over the graphs that are seen."""
     return float((values * seen).sum() / seen.sum().clamp(min=1))
@@ -102,6 +117,7 @@ def layer_measures(x: Tensor, seen: Tensor, bones: Bones) -> dict[str, float]:
             "joint_rank": effective_rank(covariance(x, seen, "node")),
             "frame_rank": effective_rank(covariance(x, seen, "frame")),
             "between_within": between_within(x, seen),
+            "numerical_rank": numerical_rank(x, seen),
         }
 
 

@@ -4,6 +4,7 @@ const MEASURES = {
   joint_rank: ["Effective rank of the joints", "of their covariance; 1: all joints move as one"],
   frame_rank: ["Effective rank of the frames", "of their covariance; 1: all frames are alike up to a factor"],
   between_within: ["Variance between joints over within", "0: on average all joints are the same"],
+  numerical_rank: ["Numerical rank of the joints", "‖H‖_F² / ‖H‖₂² of a body in a frame; 1: joints differ by a factor only"],
 };
 
 /** Measures of over-smoothing of the ticked runs by layer. */
