@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from stgdn.reports.tables.folds import fold_text
 from stgdn.reports.tables.letter import BASELINE
 from stgdn.reports.tables.rows import Comparison, Row, Spread
-from stgdn.runs.commands import merge_seeds
+from stgdn.runs.commands import merge_sweeps
 
 OTHER_RECIPE = "†"
 NOTHING = "–"
+MOST_FUSIONS = 3  # whose commands are all shown
 CAPTION = "Test accuracy of the last epoch, in per cent."
 
 
@@ -65,16 +67,23 @@ def _differ(before: Row, row: Row) -> bool:
 
 
 def commands(row: Row) -> str:
-    """Return the commands of a row in one line, followed by the origin of a fusion."""
-    listed = "; ".join(f"`{' '.join(command.split())}`" for command in merge_seeds(row.commands))
-    text = listed or "its command was not kept"
+    """Return the commands of a row in one line, followed by the origin of a fusion; of many fusions only the first."""
+    merged = merge_sweeps(row.commands)
+    many = bool(row.origin) and len(merged) > MOST_FUSIONS
+    more = f"; {len(merged) - 1} more like it, for the other seeds and folds" if many else ""
+    listed = "; ".join(f"`{' '.join(command.split())}`" for command in (merged[:1] if many else merged))
+    text = listed + more or "its command was not kept"
     return f"{text} ({row.origin})" if row.origin else text
 
 
 def _seeds(row: Row) -> str | None:
-    """Return the seeds; a single seed is marked."""
+    """Return the seeds, and the folds of each where they differ; a single seed is marked."""
+    folds = [fold_text(result) for result in row.results]
+    if len(set(folds)) > 1:
+        return ", ".join(f"{result.seed} ({text})" for result, text in zip(row.results, folds, strict=True))
     text = ", ".join(str(result.seed) for result in row.results)
-    return f"{text} (one seed)" if len(row.results) == 1 else text or None
+    remarks = [*(["one seed"] if len(row.results) == 1 else []), *filter(None, folds[:1])]
+    return f"{text} ({'; '.join(remarks)})" if remarks else text or None
 
 
 def _top1(row: Row) -> str:

@@ -10,6 +10,7 @@ from stgdn.errors import InputError
 from stgdn.files import around, marks
 from stgdn.reports.output_file import output_path, save_text
 from stgdn.reports.tables.cells import CAPTION, columns, commands, text_rows
+from stgdn.reports.tables.folds import fold_text
 from stgdn.reports.tables.rows import Comparison, Row
 
 SECTION = "results"  # of a Markdown file, between two marks
@@ -36,6 +37,7 @@ RECORD: dict[str, Callable[[Row], object]] = {  # columns of the CSV
     "recipe": lambda row: row.recipe,
     "epochs": lambda row: row.first and row.first.epochs,
     "seeds": lambda row: _joined(result.seed for result in row.results),
+    "folds": lambda row: _joined(filter(None, map(fold_text, row.results))),
     "top1": lambda row: _mean(row, "top1"),
     "top1_deviation": lambda row: _deviation(row, "top1"),
     "published": lambda row: _published(row, "top1"),
@@ -57,7 +59,7 @@ RECORD: dict[str, Callable[[Row], object]] = {  # columns of the CSV
     "folders": lambda row: _joined(result.folder for result in row.results),
 }
 # What a file begins with that may be replaced.
-HEADS = {".tex": r"% Written by src/report.py. \usepackage{booktabs,graphicx}", ".csv": ",".join(["table", *RECORD])}
+HEADS = {".tex": r"% Written by src/report.py. \usepackage{booktabs,graphicx}", ".csv": "table,data,synthetic,network,"}
 
 
 def check_target(write: str | None) -> Path | None:
