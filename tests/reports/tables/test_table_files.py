@@ -15,7 +15,7 @@ from stgdn.errors import InputError
 from stgdn.files import marks
 from stgdn.reports.tables.comparison import compare
 from stgdn.reports.tables.rows import Comparison, letter
-from stgdn.reports.tables.table_files import SECTION, as_csv, as_latex, as_markdown, check_target, escape, write_tables
+from stgdn.reports.tables.table_files import SECTION, as_csv, as_latex, as_markdown, check_targets, escape, write_tables
 from stgdn.runs.result import collect_runs
 
 START, END = marks(SECTION)
@@ -128,7 +128,7 @@ class TestFiles:
     @pytest.mark.parametrize("name", ["tables.md", "tables.csv", "tables.tex"])
     def test_are_written_and_written_again(self, comparisons: list[Comparison], tmp_path: Path, name: str) -> None:
         for shown in (comparisons, comparisons[:1]):
-            path = check_target(str(tmp_path / "new" / name))
+            path = check_targets(str(tmp_path / "new" / name))
             assert path is not None
             write_tables(path, shown)
         once = tmp_path / name
@@ -139,7 +139,7 @@ class TestFiles:
     def test_of_markdown_only_what_is_between_the_marks(self, comparisons: list[Comparison], tmp_path: Path) -> None:
         readme = tmp_path / "README.md"
         readme.write_text(f"before\n{START}\nold\n{END}\nafter\n")
-        path = check_target(str(readme))
+        path = check_targets(str(readme))
         assert path is not None
         write_tables(path, comparisons)
         assert readme.read_text() == f"before\n{START}\n{as_markdown(comparisons)}\n{END}\nafter\n"
@@ -160,10 +160,10 @@ class TestFiles:
         if content is not None:
             path.write_bytes(content)
         with pytest.raises(InputError, match=told):
-            check_target(str(path))
+            check_targets(str(path))
 
     def test_none_is_wanted(self) -> None:
-        assert check_target(None) is None
+        assert check_targets(None) is None
 
 
 class TestDoor:

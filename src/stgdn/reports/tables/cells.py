@@ -37,14 +37,14 @@ def columns(comparison: Comparison) -> list[Column]:
         Column("network", lambda row: row.method, right=False, always=True),
         Column("stream", lambda row: row.stream, right=False, always=True),
         Column("recipe", lambda row: row.recipe, right=False),
-        Column("seeds", _seeds, right=False),
-        Column("top-1", _top1, always=True),
+        Column("seeds", seeds, right=False),
+        Column("top-1", top1, always=True),
         Column("published", lambda row: published(row, "top1")),
         Column("difference", lambda row: _difference(row, "top1")),
-        Column("top-5", lambda row: _spread(row.spread("top5"))),
+        Column("top-5", lambda row: spread_text(row.spread("top5"))),
         Column("published top-5", lambda row: published(row, "top5")),
         Column("difference top-5", lambda row: _difference(row, "top5")),
-        Column(f"over {BASELINE}", lambda row: _spread(row.spread("gain"), "+")),
+        Column(f"over {BASELINE}", lambda row: spread_text(row.spread("gain"), "+")),
         Column("published gain", lambda row: published(row, "gain", "+")),
         Column("parameters", lambda row: None if row.first is None else f"{row.first.parameters:,}"),
         Column("GFLOP a clip (C, T, V, M)", _cost),
@@ -76,7 +76,7 @@ def commands(row: Row) -> str:
     return f"{text} ({row.origin})" if row.origin else text
 
 
-def _seeds(row: Row) -> str | None:
+def seeds(row: Row) -> str | None:
     """Return the seeds, and the folds of each where they differ; a single seed is marked."""
     folds = [fold_text(result) for result in row.results]
     if len(set(folds)) > 1:
@@ -86,16 +86,22 @@ def _seeds(row: Row) -> str | None:
     return f"{text} ({'; '.join(remarks)})" if remarks else text or None
 
 
-def _top1(row: Row) -> str:
+def top1(row: Row) -> str:
     """Return top-1, or the reason why it is missing."""
-    return _spread(row.spread("top1")) or (NOTHING if row.status == "published" else row.status)
+    return spread_text(row.spread("top1")) or (NOTHING if row.status == "published" else row.status)
 
 
-def _spread(values: Spread | None, sign: str = "") -> str | None:
+def spread_text(values: Spread | None, sign: str = "", digits: int = 1) -> str | None:
     """Return mean and standard deviation, `87.5 ± 0.4`; for one seed `87.5`."""
     if values is None:
         return None
-    return _minus(f"{values.mean:{sign}.1f}") + ("" if values.deviation is None else f" ± {values.deviation:.1f}")
+    deviation = "" if values.deviation is None else f" ± {values.deviation:.{digits}f}"
+    return _minus(f"{values.mean:{sign}.{digits}f}") + deviation
+
+
+def signed(value: float) -> str:
+    """Return a difference with its sign."""
+    return _minus(f"{value:+.1f}")
 
 
 def _difference(row: Row, metric: str) -> str | None:
@@ -103,7 +109,7 @@ def _difference(row: Row, metric: str) -> str | None:
     difference = row.difference(metric)
     if difference is None:
         return None
-    return _minus(f"{difference:+.1f}") + ("" if row.same_recipe else f" {OTHER_RECIPE}")
+    return signed(difference) + ("" if row.same_recipe else f" {OTHER_RECIPE}")
 
 
 def _minus(number: str) -> str:

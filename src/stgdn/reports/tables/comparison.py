@@ -13,13 +13,14 @@ from stgdn.reports.tables.rows import Comparison, Row
 from stgdn.runs.result import Result, RunCollection
 
 RowKey = tuple[str, str, str]  # data, model, stream
+Only = Mapping[str, str | Sequence[str] | None]
 Runs = dict[RowKey, dict[str, tuple[Result, ...]]]  # by recipe, one per seed
 
 
 def compare(
     collection: RunCollection,
     tables: str | Sequence[str] = "all",
-    only: Mapping[str, str | None] | None = None,
+    only: Only | None = None,
     *,
     missing: bool = True,
 ) -> tuple[list[Comparison], list[str]]:
@@ -28,7 +29,7 @@ def compare(
     Args:
         collection: all runs.
         tables: `all`, or names: `table1` to `table4`, data that the letter does not have, or `other`.
-        only: rows to keep, by `data`, `model`, `stream` and `recipe`; None keeps everything.
+        only: rows to keep, by `data`, `model`, `stream` and `recipe`, a value or several; None keeps everything.
         missing: keep rows without a run.
 
     Raises:
@@ -39,7 +40,7 @@ def compare(
     wanted = list(layouts) if tables == "all" else [tables] if isinstance(tables, str) else tables
     chosen = [layouts[choose(name, layouts, "table")] for name in wanted]
     comparisons = [_comparison(layout, row_keys, runs, collection) for layout, row_keys in chosen]
-    kept = _kept(comparisons, {key: value for key, value in (only or {}).items() if value is not None}, missing)
+    kept = _kept(comparisons, _values(only or {}), missing)
     return [_annotated(comparison, layouts[comparison.name][0], collection) for comparison in kept], notes
 
 
@@ -157,24 +158,52 @@ def _only_published(data: str) -> Iterator[Row]:
         yield Row(data, False, method, stream, "published", published=by_metric(values))
 
 
-def _kept(comparisons: Sequence[Comparison], only: Mapping[str, str], missing: bool) -> list[Comparison]:
+def chosen_runs(runs: Runs, only: Only) -> Runs:
+    """Return the runs that fit `only`, of which each entry is a value, a list of them, or None for all.
+
+    Raises:
+        InputError: no run fits.
+    """
+    wanted = _values(only)
+    kept: Runs = {}
+    for row_key, recipes in runs.items():
+        for recipe, results in recipes.items():
+            values = {"data": row_key[0], "model": row_key[1], "stream": row_key[2], "recipe": recipe}
+            if all(values.get(key) in allowed for key, allowed in wanted.items()):
+                kept.setdefault(row_key, {})[recipe] = results
+    if not kept:
+        raise InputError(f"no run fits {_options(wanted)}")
+    return kept
+
+
+def _values(only: Only) -> dict[str, list[str]]:
+    """Return the values that each entry allows."""
+    return {key: [value] if isinstance(value, str) else list(value) for key, value in only.items() if value is not None}
+
+
+def _options(only: Mapping[str, Sequence[str]]) -> str:
+    return ", ".join(f"only.{key}={','.join(values)}" for key, values in only.items())
+
+
+def _kept(comparisons: Sequence[Comparison], only: Mapping[str, list[str]], missing: bool) -> list[Comparison]:
     """Return the tables with the selected rows; empty tables are left out.
 
     Raises:
         InputError: no row matches all entries of `only`.
     """
     columns = {"data": "data", "model": "method", "stream": "stream", "recipe": "recipe"}
-    for key, value in only.items():
+    for key, wanted in only.items():
         values = {getattr(row, columns[key]) for comparison in comparisons for row in comparison.rows} - {None}
-        choose(value, sorted(values), f"only.{key}")
+        for value in wanted:
+            choose(value, sorted(values), f"only.{key}")
     kept = []
     for comparison in comparisons:
         rows = [row for row in comparison.rows if missing or row.results]
-        rows = [row for row in rows if all(getattr(row, columns[key]) == value for key, value in only.items())]
+        rows = [row for row in rows if all(getattr(row, columns[key]) in wanted for key, wanted in only.items())]
         kept += [replace(comparison, rows=tuple(rows))] if rows else []
     if not kept:
-        wanted = ", ".join(f"only.{key}={value}" for key, value in only.items()) or "the tables asked for"
-        raise InputError(f"no run fits {wanted}; with missing=true also rows without a run are shown")
+        fitting = _options(only) or "the tables asked for"
+        raise InputError(f"no run fits {fitting}; with missing=true also rows without a run are shown")
     return kept
 
 
