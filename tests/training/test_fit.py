@@ -2,13 +2,22 @@
 
 import os
 import signal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import lightning
 import pytest
 
 from stgdn.errors import InputError
-from stgdn.training.fit import DDP_ENVIRONMENT, STARTED_BY, LeaveSignal, interruptible, leave_process_group
+from stgdn.training.fit import (
+    DDP_ENVIRONMENT,
+    STARTED_BY,
+    LeaveSignal,
+    advise_precision,
+    interruptible,
+    leave_process_group,
+)
 
 
 def trainer(processes: int, *, received_sigterm: bool = False) -> Any:  # noqa: ANN401
@@ -111,3 +120,22 @@ def test_a_sweep_starts_its_next_processes_anew(monkeypatch: pytest.MonkeyPatch,
         monkeypatch.setenv(name, "0")
     leave_process_group(trainer(processes))
     assert [name in os.environ for name in DDP_ENVIRONMENT] == [left] * len(DDP_ENVIRONMENT)
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision", "advice"),
+    [
+        ("avx2 avx512f", "32-true", ""),
+        ("avx2 avx512_bf16", "32-true", "this processor has avx512_bf16: trainer.precision=bf16-mixed trains up to"),
+        ("avx512_bf16 amx_tile amx_bf16", "32-true", "this processor has amx_bf16: trainer.precision=bf16-mixed"),
+        ("amx_bf16", "bf16-mixed", ""),
+    ],
+)
+def test_bfloat16_is_recommended_where_it_is_fast(tmp_path: Path, flags: str, precision: str, advice: str) -> None:
+    trainer = lightning.Trainer(accelerator="cpu", precision=precision, logger=False, enable_checkpointing=False)  # pyright: ignore
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor: 0\nflags\t: fpu {flags} sse\n")
+    found = advise_precision(trainer, cpuinfo)
+    assert found.startswith(advice)
+    assert bool(found) == bool(advice)
+    assert not advise_precision(trainer, tmp_path / "none")

@@ -4,8 +4,10 @@ import math
 from itertools import product
 
 import lightning
+import numpy as np
 import pytest
 import torch
+from hydra.utils import instantiate
 from tests.conftest import ROOT
 from tests.training.test_recognizer import random_batches
 from torch.utils.data import DataLoader
@@ -45,6 +47,18 @@ def test_steps_of_2s_agcn(warmup: float) -> None:
     found = rates(step, 50, warmup=warmup)
     begin = int(50 * warmup)
     assert found[begin:] == pytest.approx([2.0] * (30 - begin) + [0.2] * 10 + [0.02] * 10)
+
+
+def test_steps_of_ctr_gcn() -> None:
+    config = compose_config("train", "recipe=ctr_gcn", "data=ntu60_xsub")
+    made = instantiate(config.scheduler)
+    found = rates(made, 65 * 10)[9::10]  # behind each epoch of ten steps
+    warm_up = [2 * (epoch + 1) / 5 for epoch in range(5)]
+    assert found[:5] == pytest.approx(warm_up, rel=0.06)  # it rises step by step
+    assert found[5:] == pytest.approx([2.0] * 30 + [0.2] * 20 + [0.02] * 10)
+    assert np.radians(config.data.rotate) == pytest.approx([0.3] * 3)
+    assert (config.epochs, config.data.frames, config.data.sampling, config.data.crop) == (65, 64, "crop_resize", 0.5)
+    assert (config.optimizer.lr, config.optimizer.weight_decay, config.batch_size) == (0.1, 4e-4, 64)
 
 
 def test_the_default_optimizer_is_that_of_the_config() -> None:

@@ -23,6 +23,7 @@ STARTED_BY = "STGDN_STARTED_BY"  # variable with the id of the process that star
 # Variables that Lightning and this module leave in the environment of the process that started the others.
 DDP_ENVIRONMENT = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE", STARTED_BY)
 PARENT_DEATH_SIGNAL = 1  # Linux's PR_SET_PDEATHSIG
+BFLOAT16_FEATURES = ("amx_bf16", "avx512_bf16")  # of a processor, as Linux names them
 SIGNAL_DELAY = 0.2  # seconds that a signal to several processes takes from one to the next
 
 
@@ -40,7 +41,20 @@ def fit(trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData, 
             done = f"epoch {content['epoch'] + 1} of {trainer.max_epochs}"
             instead = f"; {', '.join(path.name for path in damaged)} cannot be read" if damaged else ""
             print(f"resuming {resumed}, after {done}{instead}", flush=True)
+    if trainer.is_global_zero and (advice := advise_precision(trainer)):
+        print(advice, flush=True)
     trainer.fit(recognizer, data, ckpt_path=resumed, weights_only=True)
+
+
+def advise_precision(trainer: lightning.Trainer, cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Return a line for who trains in float32 on a processor that multiplies bfloat16 faster, else nothing."""
+    if trainer.precision != "32-true" or trainer.strategy.root_device.type != "cpu" or not cpuinfo.is_file():
+        return ""
+    flags = cpuinfo.read_text(encoding="utf-8", errors="replace").split()
+    feature = next((feature for feature in BFLOAT16_FEATURES if feature in flags), None)
+    if feature is None:
+        return ""
+    return f"this processor has {feature}: trainer.precision=bf16-mixed trains up to twice as fast here"
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.data.clips import SCENES
@@ -62,6 +64,23 @@ def test_crop_and_jitter_stay_ordered_in_the_clip(
         assert at.max() <= length - 1 + 1e-9
     assert drawn.times.min() >= crop.times.min() - 1e-9
     assert drawn.times.max() <= crop.times.max() + 1e-9
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_crops_of_ctr_gcn(training: bool) -> None:
+    """The frame times are what its way of cropping and PyTorch's interpolation make of the numbers of the frames."""
+    lengths = np.array([1, 2, 3, 19, 40, 63, 64, 65, 100, 127, 128, 130, 300])
+    numbers = SEED.random((len(lengths), 6))
+    asked = ClipSettings(frames=64, sampling="crop_resize", crop=0.5)
+    found = frame_times(lengths, asked, numbers if training else None).times
+    for length, (share, place), times in zip(lengths, numbers[:, :2], found, strict=True):
+        begin = cut = int((1 - 0.95) * length / 2)
+        kept = length - 2 * cut
+        if training:
+            kept = min(max(int(np.floor(length * (0.5 + 0.5 * share))), 64), length)
+            begin = int(place * (length - kept + 1))
+        frames = torch.arange(begin, begin + kept, dtype=torch.float64)[None, None]
+        near(times, F.interpolate(frames, size=64, mode="linear", align_corners=False)[0, 0].numpy())
 
 
 def test_crop_keeps_at_least_its_share() -> None:

@@ -10,6 +10,9 @@ from stgdn.data.batches.settings import ClipSettings
 
 Lengths = NDArray[np.integer]
 
+# CTR-GCN's crops: never shorter in training, and this share of the clip in evaluation.
+SHORTEST_CROP, CENTRE = 64, 0.95
+
 
 class FrameTimes(NamedTuple):
     """Hold the times at which clips are sampled.
@@ -43,6 +46,8 @@ def frame_times(lengths: Lengths, settings: ClipSettings, random_numbers: Random
     frames = settings.frames
     if settings.sampling == "loop":
         return looped(lengths, frames)
+    if settings.sampling == "crop_resize":
+        return crop_resized(lengths, frames, settings.crop, random_numbers)
     if settings.sampling == "window":
         return window(lengths, frames, None if random_numbers is None else random_numbers[:, CROP_POSITION])
     if random_numbers is None:
@@ -71,6 +76,23 @@ def resized(
     span = np.maximum(lengths * share, np.minimum(lengths, 2)) - 1
     first = (lengths - 1 - span) * position
     return _all_distinct(first[:, None] + np.linspace(0, 1, frames) * span[:, None])
+
+
+def crop_resized(lengths: Lengths, frames: int, share: float, random_numbers: RandomNumbers | None) -> FrameTimes:
+    """Return T times over a crop of each clip, as `valid_crop_resize` of CTR-GCN (feeders/tools.py) does.
+
+    A crop is of whole frames: in training of at least `share` of the clip and of `SHORTEST_CROP` frames, in evaluation
+    the middle of the clip. Each of the T times is the middle of a T-th of the crop, but not outside its frames.
+    """
+    if random_numbers is None:
+        first = (lengths * (1 - CENTRE) / 2).astype(np.int64)
+        cropped = lengths - 2 * first
+    else:
+        shares = share + (1 - share) * random_numbers[:, CROP_LENGTH]
+        cropped = np.minimum(np.maximum((lengths * shares).astype(np.int64), SHORTEST_CROP), lengths)
+        first = (random_numbers[:, CROP_POSITION] * (lengths - cropped + 1)).astype(np.int64)
+    middles = (np.arange(frames) + 0.5) * cropped[:, None] / frames - 0.5
+    return _all_distinct(first[:, None] + np.clip(middles, 0, cropped[:, None] - 1))
 
 
 def jittered(evenly: FrameTimes, numbers: NDArray[np.float64]) -> FrameTimes:

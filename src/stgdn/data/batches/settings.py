@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stgdn.errors import InputError, choose
 
 STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
-SAMPLINGS = ("loop", "resize", "window")
+SAMPLINGS = ("loop", "resize", "crop_resize", "window")
 ALIGNMENTS = ("none", "turn", "body")
 
 
@@ -18,11 +18,12 @@ class ClipSettings:
         stream: `joint`, `bone` (joint minus parent), `joint_motion`, `bone_motion` (next frame minus this one).
         frames: T that the network sees.
         sampling: `loop` repeats the clip until T frames are full (longer clips are resampled), `resize` resamples,
-            `window` takes T frames in a row and fills shorter clips with empty frames.
+            `crop_resize` as well, but as CTR-GCN does, `window` takes T frames in a row and fills shorter clips with
+            empty frames.
         align: turns the clip so that in its first frame the main body's shoulders lie along x: `turn` about the
             vertical, `body` in all three axes (spine upright); `none` leaves the camera's view.
         box: scale each axis of a clip to [-1, 1].
-        crop: the smallest share of a clip that training keeps; 1 for all of it. Needs `resize`.
+        crop: the smallest share of a clip that training keeps; 1 for all of it. Needs `resize` or `crop_resize`.
         jitter: training draws the T frame times at random instead of evenly. Needs `resize`.
         rotate: training turns clips at random by up to so many degrees about x, y and z.
         moving_camera: training turns, scales and shifts clips in the picture plane, steadily over their T frames.
@@ -55,7 +56,9 @@ class ClipSettings:
                 raise InputError(f"data.{key}={flag} must be true or false")
         if not isinstance(self.crop, int | float) or not 0 < self.crop <= 1:
             raise InputError(f"data.crop={self.crop} is out of range: give a share above 0 and up to 1")
-        if self.sampling != "resize" and (self.crop < 1 or self.jitter):
-            raise InputError("data.crop and data.jitter need data.sampling=resize")
+        if "resize" not in self.sampling and self.crop < 1:
+            raise InputError("data.crop needs data.sampling=resize or crop_resize")
+        if self.sampling != "resize" and self.jitter:
+            raise InputError("data.jitter needs data.sampling=resize")
         if len(self.rotate) != 3 or not all(isinstance(a, int | float) and math.isfinite(a) for a in self.rotate):
             raise InputError(f"data.rotate={list(self.rotate)} must be three angles in degrees, about x, y and z")
