@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 from tests.conftest import TINY, RunCommand
 
-from stgdn.runs.commands import fold_command, format_command, merge_sweeps, training_command
+from stgdn.runs.commands import fold_command, format_command, merge_sweeps, training_command, without_neutral
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,13 @@ def test_folds_and_seeds_become_one_sweep() -> None:
 )
 def test_a_fold_is_named_whether_or_not_it_was(command: str) -> None:
     assert fold_command(f"python src/train.py {command}", 4) == "python src/train.py data=sbu seed=2 data.fold=4"
+
+
+def test_what_is_of_a_machine_can_be_left_out() -> None:
+    kept = "python src/train.py data=sbu epochs=65 'data.rotate=[60, 60, 0]' seed=1"
+    neutral = "data_root=/somewhere/data trainer.accelerator=cpu logger=csv callbacks.over_smoothing.every=65 workers=2"
+    assert without_neutral(f"{kept} {neutral}") == kept
+    assert without_neutral("python 'src") == "python 'src"
 
 
 def test_there_is_none_outside_a_command(monkeypatch: pytest.MonkeyPatch) -> None:

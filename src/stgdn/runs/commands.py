@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from hydra.core.hydra_config import HydraConfig
 
-from stgdn.runs.naming import option
+from stgdn.runs.naming import changes_result, option
 
 TRAIN = "python src/train.py"
 # Options that say how and where a run was started, not what it computes. An experiment sets only its sweep, and the
@@ -46,6 +46,15 @@ def _merge(commands: Iterable[str], given: re.Pattern[str], name: str) -> list[s
         begin = f"{TRAIN} -m" if len(values) > 1 and not template.startswith(f"{TRAIN} -m ") else TRAIN
         merged.append(template.replace("{values}", ",".join(values)).replace(TRAIN, begin, 1))
     return merged
+
+
+def without_neutral(command: str) -> str:
+    """Return a training command without options that do not change the result, such as folders of this machine."""
+    try:
+        words = shlex.split(command)
+    except ValueError:  # quotes that do not end, in a damaged file
+        return command
+    return shlex.join([*words[:2], *(override for override in words[2:] if changes_result(option(override)))])
 
 
 def fold_command(command: str, number: int) -> str:

@@ -18,10 +18,13 @@ def test_the_recipe_that_most_networks_have(tmp_path: Path) -> None:
     assert "65 epochs of 1,020 clips, 4,160 steps of 16 clips" in table.notes[0]
 
 
-def test_of_as_many_the_longer_one(tmp_path: Path) -> None:
+def test_of_as_many_the_longer_one_then_that_with_more_seeds(tmp_path: Path) -> None:
     for epochs in (30, 65, 12):
         network_run(tmp_path, "agcn_7l", epochs=epochs, name=f"nw_ucla-seed1+epochs-{epochs}")
-    assert headline(runs_of(tmp_path)).rows[0].recipe == "nw_ucla+epochs-65"
+    for seed in (1, 2):
+        name = f"nw_ucla-seed{seed}+batch_size-8+epochs-65"
+        network_run(tmp_path, "agcn_7l", seed=seed, epochs=65, name=name)
+    assert headline(runs_of(tmp_path)).rows[0].recipe == "nw_ucla+batch_size-8+epochs-65"
 
 
 def test_beside_published(tmp_path: Path) -> None:
@@ -48,4 +51,12 @@ def test_a_fusion_names_its_rows(tmp_path: Path) -> None:
     table = headline(runs_of(tmp_path))
     assert [row.stream for row in table.rows] == ["joint", "bone", "joint+bone"]
     assert row_commands(table, table.rows[2]).startswith("the class scores of rows 1, 2 added")
-    assert row_commands(table, table.rows[0]).startswith("`python src/train.py")
+    assert row_commands(table, table.rows[0]) == "`python src/train.py model=st_gcn data.stream=joint`"
+
+
+def test_commands_name_no_folders(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        command = f"python src/train.py data=nw_ucla seed={seed} data_root=/somewhere/data logger=csv"
+        network_run(tmp_path, "st_gcn", seed=seed, command=command)
+    table = headline(runs_of(tmp_path))
+    assert row_commands(table, table.rows[0]) == "`python src/train.py -m data=nw_ucla seed=1,2`"

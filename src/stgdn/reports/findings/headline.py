@@ -6,11 +6,12 @@ from itertools import groupby
 from stgdn.data.batches.settings import STREAMS
 from stgdn.inference.stream_weights import rank
 from stgdn.reports.findings.variants import training_text
-from stgdn.reports.tables.cells import NOTHING, OTHER_RECIPE, Column, commands, seeds, signed, top1
+from stgdn.reports.tables.cells import NOTHING, OTHER_RECIPE, Column, seeds, signed, top1
 from stgdn.reports.tables.comparison import RowKey, Runs, standard_protocol
 from stgdn.reports.tables.letter import ABLATION
 from stgdn.reports.tables.published import PublishedValue, published_values, values_of
 from stgdn.reports.tables.rows import Comparison, Row
+from stgdn.runs.commands import merge_sweeps, without_neutral
 
 ALL_STREAMS = "+".join(STREAMS)
 FOUR = "4 streams"  # what published figures call them
@@ -39,9 +40,13 @@ def headline(runs: Runs) -> Comparison:
 
 
 def main_recipe(runs: Runs, row_keys: Sequence[RowKey]) -> str:
-    """Return the recipe by which most of the rows were run, of several the one with most epochs."""
-    recipes = {recipe: results[0].epochs for key in row_keys for recipe, results in runs[key].items()}
-    return max(recipes, key=lambda recipe: (sum(recipe in runs[key] for key in row_keys), recipes[recipe]))
+    """Return the recipe by which most of the rows were run, of several the one with most epochs, then most seeds."""
+
+    def order(recipe: str) -> tuple[int, int, int]:
+        found = [runs[key][recipe] for key in row_keys if recipe in runs[key]]
+        return len(found), max(results[0].epochs for results in found), sum(map(len, found))
+
+    return max(dict.fromkeys(recipe for key in row_keys for recipe in runs[key]), key=order)
 
 
 def _order(key: RowKey) -> tuple[object, ...]:
@@ -77,9 +82,10 @@ def difference(row: Row) -> str | None:
 
 
 def row_commands(table: Comparison, row: Row) -> str:
-    """Return the commands of a row; of a fusion the rows that it adds the scores of."""
+    """Return the commands of a row without what is this machine's; of a fusion the rows that it adds the scores of."""
     if not row.origin:
-        return commands(row)
+        listed = merge_sweeps(map(without_neutral, row.commands))
+        return "; ".join(f"`{command}`" for command in listed) or "its command was not kept"
     parts = [
         str(number)
         for number, other in enumerate(table.rows, 1)
