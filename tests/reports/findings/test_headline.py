@@ -14,7 +14,7 @@ def test_the_recipe_that_most_networks_have(tmp_path: Path) -> None:
     network_run(tmp_path, "agcn_7l", seed=1, epochs=130, name="nw_ucla-seed1+epochs-130")
     table = headline(runs_of(tmp_path))
     assert [(row.method, row.first and row.first.epochs) for row in table.rows] == [("st_gcn", 65), ("agcn_7l", 65)]
-    assert "1 rows by other recipes are left out here" in table.notes[0]
+    assert table.notes[0].endswith("; rows by other recipes that are left out here: 1.")
     assert "65 epochs of 1,020 clips, 4,160 steps of 16 clips" in table.notes[0]
 
 

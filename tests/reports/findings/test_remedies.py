@@ -32,6 +32,22 @@ class TestDepth:
         assert table[2][:2] == ["joints whitened", "–"]
         assert len(table) == 4
 
+    def test_a_depth_that_one_remedy_has_is_no_end(self, tmp_path: Path) -> None:
+        depth_runs(tmp_path)
+        network_run(tmp_path, "agcn", layers=10, test_top1=50)
+        grid = depth_grid(groups_of(tmp_path))
+        assert grid is not None
+        assert depth_table(grid)[0] == ["against over-smoothing", "7 layers", "10 layers", "16 layers", "from 7 to 16"]
+
+    def test_whitened_blocks_are_whitened(self, tmp_path: Path) -> None:
+        for layers in (4, 7):
+            for blocks in ("gcn", "gdn2", "gdn_c", "pair_norm"):
+                name = f"nw_ucla-seed1+model.blocks-{blocks}"
+                network_run(tmp_path, f"agcn_{layers}l", layers=layers, blocks=blocks, name=name)
+        grid = depth_grid(groups_of(tmp_path))
+        assert grid is not None
+        assert grid.rows == ["none", "node", "channel", "pair_norm"]
+
     def test_of_other_trainings_and_options_nothing_is_mixed_in(self, tmp_path: Path) -> None:
         depth_runs(tmp_path)
         network_run(tmp_path, "agcn_7l", epochs=65, name="nw_ucla-seed1+epochs-65", test_top1=99)
@@ -61,6 +77,16 @@ class TestPlugin:
             ["`agcn_7l`", "88.0 (one seed)", "87.0 (one seed) (−1.0 (one seed))", "–"],
             ["`ctr_gcn`", "92.5 ± 0.7", "93.5 ± 0.7 (+1.0 ± 0.0)", "92.0 ± 0.7 (−0.5 ± 0.0)"],
         ]
+
+    def test_networks_of_the_depth_table_are_not_repeated(self, tmp_path: Path) -> None:
+        for blocks in ("gcn", "gdn2", "gdn_c"):
+            network_run(tmp_path, "agcn_4l", layers=4, blocks=blocks, name=f"nw_ucla-seed1+model.blocks-{blocks}")
+        assert plugin_grid(groups_of(tmp_path)) is None
+        for whiten in ("none", "node"):
+            network_run(tmp_path, "st_gcn", layers=10, blocks="st_gcn", whiten=whiten)
+        grid = plugin_grid(groups_of(tmp_path))
+        assert grid is not None
+        assert grid.rows == ["st_gcn"]
 
     def test_none(self, tmp_path: Path) -> None:
         network_run(tmp_path, "ctr_gcn", blocks="ctr_gcn", whiten="node")

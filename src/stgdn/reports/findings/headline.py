@@ -32,7 +32,7 @@ def headline(runs: Runs) -> Comparison:
         rows += [_row(key, runs, recipe) for key in chosen]
         first = runs[chosen[0]][recipe][0]
         others = sum(len(runs[key]) - (recipe in runs[key]) for key in row_keys)
-        more = f"; {others} rows by other recipes are left out here" if others else ""
+        more = f"; rows by other recipes that are left out here: {others}" if others else ""
         notes.append(f"{data}: {training_text(first)}{more}.")
     if any(OTHER_RECIPE in (difference(row) or "") for row in rows):
         notes.append(f"{OTHER_RECIPE} The published figure was got by another recipe than the run.")

@@ -13,6 +13,7 @@ from stgdn.reports.findings.variants import (
     remedy,
     spread,
     training_text,
+    whitened,
 )
 from stgdn.reports.tables.cells import NOTHING, spread_text
 from stgdn.runs.result import Result
@@ -52,7 +53,7 @@ class Grid:
         """Return a measure by seed."""
         return by_seed(self.cells.get((row, column), []), measure)
 
-    def change(self, row: str, columns: tuple[str, str]) -> dict[int, float]:
+    def change(self, row: str, columns: Sequence[str]) -> dict[int, float]:
         """Return by how much top-1 is higher in the second column than in the first, by seed."""
         before, after = (self.values(row, column, "top1") for column in columns)
         return {seed: after[seed] - before[seed] for seed in before if seed in after}
@@ -72,10 +73,16 @@ def depth_grid(groups: Iterable[Sequence[Result]]) -> Grid | None:
 
 def plugin_grid(groups: Iterable[Sequence[Result]]) -> Grid | None:
     """Return networks (rows) by what is whitened (columns), of the group with most of them; None without any."""
-    plain = ([result for result in group if not result.model.startswith(WHITENED_BY_NAME)] for group in groups)
-    grids = (_grid([each for each in results if remedy(each) in PLUGGED_IN], _network, remedy) for results in plain)
-    whitened = [_rows_with_several(Grid(dict(sorted(grid.cells.items(), key=_plugin_order)))) for grid in grids]
-    return max((grid for grid in whitened if grid.cells), key=lambda grid: len(grid.results), default=None)
+    grids = (_grid(_plugged_in(group), _network, remedy) for group in groups)
+    filled = [_rows_with_several(Grid(dict(sorted(grid.cells.items(), key=_plugin_order)))) for grid in grids]
+    return max((grid for grid in filled if grid.cells), key=lambda grid: len(grid.results), default=None)
+
+
+def _plugged_in(group: Sequence[Result]) -> list[Result]:
+    """Return the results of networks that were run with `model.whiten`, but for those that whiten by their name."""
+    networks = {result.model for result in group if whitened(result) != "none"}
+    named = [result for result in group if not result.model.startswith(WHITENED_BY_NAME)]
+    return [result for result in named if result.model in networks and remedy(result) in PLUGGED_IN]
 
 
 def _network(result: Result) -> str:
@@ -112,9 +119,13 @@ def _rows_with_several(grid: Grid) -> Grid:
 
 
 def depth_table(grid: Grid) -> list[list[str]]:
-    """Return the rows of the table of depths, the heading first: top-1, and what the deepest loses."""
+    """Return the rows of the table of depths, the heading first: top-1, and its change between the last two depths.
+
+    These are the two deepest that every row has.
+    """
     depths = sorted(grid.columns, key=int)
-    ends = depths[-2], depths[-1]
+    common = [depth for depth in depths if all((row, depth) in grid.cells for row in grid.rows)]
+    ends = tuple((common if len(common) > 1 else depths)[-2:])
     table = [["against over-smoothing", *(f"{depth} layers" for depth in depths), f"from {ends[0]} to {ends[1]}"]]
     for row in grid.rows:
         cells = [_cell(grid.values(row, depth, "top1")) for depth in depths]

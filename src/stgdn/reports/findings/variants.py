@@ -20,10 +20,15 @@ MEASURES = ("dirichlet", "mad", "joint_rank", "numerical_rank")
 
 def remedy(result: Result) -> str | None:
     """Return the remedy that all layers have, one of `REMEDIES`; None if layers differ or the config is not known."""
-    whiten, block = _word(result, "model.whiten") or "none", _word(result, "model.blocks")
+    whiten, block = whitened(result), _word(result, "model.blocks")
     if block is None or whiten not in REMEDIES:
         return None
     return BLOCK_REMEDIES.get(block, "none") if whiten == "none" else whiten
+
+
+def whitened(result: Result) -> str:
+    """Return `model.whiten` where it is one word, else `none`."""
+    return _word(result, "model.whiten") or "none"
 
 
 def family(result: Result) -> str | None:

@@ -40,8 +40,9 @@ def _mean(parts: Sequence[Result]) -> Result:
     def mean(values: Sequence[object]) -> float | None:
         return None if None in values else float(np.average(np.asarray(values, float), weights=weights))
 
-    shared = set.intersection(*(set(part.smoothing) for part in parts))
-    layers = {name: np.array([part.smoothing[name] for part in parts]) for name in sorted(shared)}
+    shapes = [{name: len(values) for name, values in part.smoothing.items()} for part in parts]
+    shared = [name for name, count in shapes[0].items() if all(other.get(name) == count for other in shapes)]
+    layers = {name: np.array([part.smoothing[name] for part in parts]) for name in shared}
     return replace(
         parts[0],
         top1=mean([part.top1 for part in parts]) or 0.0,
