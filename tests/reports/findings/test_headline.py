@@ -27,6 +27,16 @@ def test_of_as_many_the_longer_one_then_that_with_more_seeds(tmp_path: Path) -> 
     assert headline(runs_of(tmp_path)).rows[0].recipe == "nw_ucla+batch_size-8+epochs-65"
 
 
+def test_networks_that_were_changed_are_not_taken_for_others(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        network_run(tmp_path, "st_gcn", blocks="st_gcn", whiten="node", seed=seed)
+    (row,) = headline(runs_of(tmp_path)).rows
+    assert (row.method, list(row.published)) == ("st_gcn+node", [BEST])
+    network_run(tmp_path, "st_gcn", blocks="st_gcn")
+    (row,) = headline(runs_of(tmp_path)).rows
+    assert (row.method, list(row.published)) == ("st_gcn", ["top1", BEST])
+
+
 def test_beside_published(tmp_path: Path) -> None:
     network_run(tmp_path, "st_gcn", test_top1=85.2)
     table = headline(runs_of(tmp_path))

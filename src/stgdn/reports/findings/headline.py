@@ -5,7 +5,7 @@ from itertools import groupby
 
 from stgdn.data.batches.settings import STREAMS
 from stgdn.inference.stream_weights import rank
-from stgdn.reports.findings.variants import training_text
+from stgdn.reports.findings.variants import label, training_text
 from stgdn.reports.tables.cells import NOTHING, OTHER_RECIPE, Column, seeds, signed, top1
 from stgdn.reports.tables.comparison import RowKey, Runs, standard_protocol
 from stgdn.reports.tables.letter import ABLATION
@@ -40,13 +40,17 @@ def headline(runs: Runs) -> Comparison:
 
 
 def main_recipe(runs: Runs, row_keys: Sequence[RowKey]) -> str:
-    """Return the recipe by which most of the rows were run, of several the one with most epochs, then most seeds."""
+    """Return the recipe by which most of the rows were run, of several the one with most epochs, then most seeds.
+
+    Recipes that change the networks are taken only where there is no other.
+    """
 
     def order(recipe: str) -> tuple[int, int, int]:
         found = [runs[key][recipe] for key in row_keys if recipe in runs[key]]
         return len(found), max(results[0].epochs for results in found), sum(map(len, found))
 
-    return max(dict.fromkeys(recipe for key in row_keys for recipe in runs[key]), key=order)
+    recipes = list(dict.fromkeys(recipe for key in row_keys for recipe in runs[key]))
+    return max([recipe for recipe in recipes if "+model." not in recipe] or recipes, key=order)
 
 
 def _order(key: RowKey) -> tuple[object, ...]:
@@ -56,14 +60,14 @@ def _order(key: RowKey) -> tuple[object, ...]:
 
 
 def _row(key: RowKey, runs: Runs, recipe: str) -> Row:
-    data, model, stream = key
+    data, _, stream = key
     results = runs[key][recipe]
-    published: dict[str, PublishedValue] = {}
+    network, published = label(results[0]), dict[str, PublishedValue]()
     if standard_protocol(results[0]):
-        published = {metric: value for metric, value in values_of(model, data, stream).items() if metric == "top1"}
+        published = {metric: value for metric, value in values_of(network, data, stream).items() if metric == "top1"}
         best = best_published(data, stream)
         published |= {} if best is None else {BEST: best}
-    return Row(data, results[0].synthetic, model, stream, "run", results, published)
+    return Row(data, results[0].synthetic, network, stream, "run", results, published)
 
 
 def best_published(data: str, stream: str) -> PublishedValue | None:
