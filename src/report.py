@@ -1,5 +1,9 @@
 """Put runs beside published figures, in the letter's tables: `python src/report.py tables=table1 page=table1.html`."""
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from omegaconf import DictConfig
 
 from stgdn.cli.entry import command
@@ -7,26 +11,35 @@ from stgdn.cli.messages import progress, warn
 from stgdn.cli.options import positive_int
 from stgdn.errors import InputError
 
+if TYPE_CHECKING:
+    from stgdn.runs.result import RunCollection
+
 
 @command("report")
 def main(config: DictConfig) -> None:
-    """Collect the runs below a folder, print the tables as Markdown, and write the file and the page asked for."""
+    """Collect the runs below a folder, print tables or findings as Markdown, and write the files and page asked for."""
     from stgdn.reports.output_file import output_path
     from stgdn.reports.tables.comparison import compare, finished_runs
-    from stgdn.reports.tables.table_files import as_markdown, check_target, write_tables
+    from stgdn.reports.tables.table_files import as_markdown, check_targets, write_tables
     from stgdn.runs.result import collect_runs
 
-    path, page = check_target(config.write), output_path(config.page, "page", (".html",))
+    targets = check_targets(config.write, findings=config.findings is not None)
+    page = output_path(config.page, "page", (".html",))
     most = positive_int(config, "mistakes") if config.mistakes else 0
     if most and page is None:
         raise InputError(f"mistakes={most} are played in a page: name it, such as page=report.html")
+    if page is not None and config.findings is not None:
+        raise InputError("findings= and page= are two reports: give one of them, then run the command again")
     collection = collect_runs(config.outputs)
     notes = [*(each.reason for each in collection.unusable), *collection.notes]
     warn(*notes)
+    if config.findings is not None:
+        report_findings(config, collection, targets)
+        return
     comparisons, more = compare(collection, config.tables, config.only, missing=config.missing)
     warn(*more)
     print(as_markdown(comparisons))
-    if path is not None:
+    for path in targets:
         write_tables(path, comparisons)
         print(f"\nwritten: {path}")
     if page is not None:
@@ -44,6 +57,18 @@ def main(config: DictConfig) -> None:
             warn(*problems)
         warn(*write_page(runs, comparisons, page, notes + more + problems, played))
         print(f"\nwritten: {page}")
+
+
+def report_findings(config: DictConfig, collection: "RunCollection", targets: Sequence[Path]) -> None:
+    """Print what the runs show, and write its pictures and pages."""
+    from stgdn.reports.findings.sections import as_page, find, write_findings
+    from stgdn.reports.tables.comparison import chosen_runs, grouped_runs
+
+    runs, notes = grouped_runs(collection)
+    warn(*notes)
+    sections, pictures = find(chosen_runs(runs, config.only)), Path(config.findings)
+    print(as_page(sections, pictures, None))
+    print("", *(f"written: {path}" for path in write_findings(sections, pictures, targets)), sep="\n")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,9 @@ class TestTrain:
         assert "test top-1" in trained.out
         assert "synthetic people" in trained.out
         assert f"src/evaluate.py run={FOLDER}" in trained.out
+        options = " ".join(TINY)
+        assert f"src/train.py {options} data.stream=bone\n" in trained.out
+        assert f"src/train.py -m {options} model=agcn_7l,st_gdn2," in trained.out
         written = {path.name for path in FOLDER.iterdir()}
         expected = {"config.yaml", "checkpoints", "metrics.csv", "scores.npz", "summary.json", "confusion.png"}
         assert expected <= written

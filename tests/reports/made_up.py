@@ -68,7 +68,8 @@ def run(
     folder.mkdir(parents=True)
     made = scores(summary["stream"], summary["seed"])
     made.save(folder / "scores.npz")
-    summary["command"] = f"python src/train.py model={summary['model']} data.stream={summary['stream']}"
+    if "command" not in changed:
+        summary["command"] = f"python src/train.py model={summary['model']} data.stream={summary['stream']}"
     if "test_top1" not in changed:
         summary |= {"test_top1": 100 * made.accuracy(), "test_top5": 100 * made.accuracy(5)}
     names = {"data": {"name": summary["data"], "stream": summary["stream"]}, "model": {"name": summary["model"]}}

@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 from tests.conftest import TINY, RunCommand
 
-from stgdn.runs.commands import format_command, merge_seeds, training_command
+from stgdn.runs.commands import fold_command, format_command, merge_sweeps, training_command, without_neutral
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_a_run_without_its_sweep(overrides: list[str], expected: str) -> None:
 
 def test_seeds_become_a_sweep() -> None:
     train = "python src/train.py"
-    assert merge_seeds([f"{train} model=agcn seed={seed} epochs=3" for seed in (1, 2, 3)]) == [
+    assert merge_sweeps([f"{train} model=agcn seed={seed} epochs=3" for seed in (1, 2, 3)]) == [
         f"{train} -m model=agcn seed=1,2,3 epochs=3"
     ]
     others = [
@@ -40,8 +40,37 @@ def test_seeds_become_a_sweep() -> None:
         "python src/fuse.py runs=a seed=3",
         f"{train} 'data.rotate=[0, 30, 0]'",
     ]
-    assert merge_seeds(others) == others
-    assert merge_seeds([f"{train} seed=2", *others, f"{train} seed=12"]) == [f"{train} -m seed=2,12", *others]
+    assert merge_sweeps(others) == others
+    assert merge_sweeps([f"{train} seed=2", *others, f"{train} seed=12"]) == [f"{train} -m seed=2,12", *others]
+
+
+def test_folds_and_seeds_become_one_sweep() -> None:
+    train = "python src/train.py"
+    runs = [
+        f"{train} data=sbu seed={seed} data.stream=bone data.fold={fold}" for seed in (1, 2) for fold in (1, 2, 3, 4, 5)
+    ]
+    assert merge_sweeps(runs) == [f"{train} -m data=sbu seed=1,2 data.stream=bone data.fold=1,2,3,4,5"]
+    assert merge_sweeps([*runs[:3], *runs[5:]]) == [
+        f"{train} -m data=sbu seed=1 data.stream=bone data.fold=1,2,3",
+        f"{train} -m data=sbu seed=2 data.stream=bone data.fold=1,2,3,4,5",
+    ]
+    assert merge_sweeps([f"{train} data.protocol=subject{number}_out" for number in (1, 12)]) == [
+        f"{train} -m data.protocol=subject1_out,subject12_out"
+    ]
+
+
+@pytest.mark.parametrize(
+    "command", ["data=sbu seed=2", "data=sbu data.fold=4 seed=2", "data=sbu data.protocol=sbu_fold4 seed=2"]
+)
+def test_a_fold_is_named_whether_or_not_it_was(command: str) -> None:
+    assert fold_command(f"python src/train.py {command}", 4) == "python src/train.py data=sbu seed=2 data.fold=4"
+
+
+def test_what_is_of_a_machine_can_be_left_out() -> None:
+    kept = "python src/train.py data=sbu epochs=65 'data.rotate=[60, 60, 0]' seed=1"
+    neutral = "data_root=/somewhere/data trainer.accelerator=cpu logger=csv callbacks.over_smoothing.every=65 workers=2"
+    assert without_neutral(f"{kept} {neutral}") == kept
+    assert without_neutral("python 'src") == "python 'src"
 
 
 def test_there_is_none_outside_a_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Runs read from their folders: intact ones, damaged ones among many, and recipes."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from tests.reports.made_up import SUMMARY, run
 
 from stgdn.errors import InputError
-from stgdn.runs.recipes import recipe_label
+from stgdn.runs.naming import run_name
+from stgdn.runs.recipes import find_fold, recipe_label
 from stgdn.runs.result import collect_runs, read_result
 
 
@@ -106,6 +108,44 @@ class TestRecipes:
     )
     def test_label_is_what_a_folder_says_without_the_seed(self, folder: str, expected: str) -> None:
         assert recipe_label(folder, "letter", 3) == expected
+
+    def test_a_name_that_was_cut_off_is_made_anew_from_the_command(self, tmp_path: Path) -> None:
+        options = [f"data.rotate=[{'0,' * 90}0]", "epochs=3"]
+        for seed in (1, 2):
+            command = shlex.join(["python", "src/train.py", *options, f"seed={seed}"])
+            run(tmp_path, name=run_name("demo", seed, options), seed=seed, command=command)
+        first, second = recipes(tmp_path)
+        assert first == second
+        assert first.startswith("demo+data.rotate-_0+0")
+        assert first.endswith("+epochs-3")
+        run(tmp_path, name=run_name("demo", 3, options), seed=3, command="python 'src/train.py")
+        assert len(set(recipes(tmp_path))) == 2
+
+    @pytest.mark.parametrize(
+        ("data", "expected"),
+        [
+            ({"protocol": "sbu_fold3", "fold": 3}, ("sbu_fold", 3, "data.fold")),
+            ({"protocol": "studio_fold_12"}, ("studio_fold", 12, "data.protocol")),
+            ({"protocol": "subject3_out"}, ("subject_out", 3, "data.protocol")),
+            ({"protocol": "camera10_out", "fold": 1}, ("camera_out", 10, "data.protocol")),
+            ({"protocol": "nw_ucla_xview"}, None),
+            ({"protocol": "subject_out"}, None),
+            ({}, None),
+        ],
+    )
+    def test_folds_by_the_protocol(self, data: dict[str, object], expected: tuple[str, int, str] | None) -> None:
+        assert find_fold({"data": data}) == expected
+
+    def test_folds_do_not_make_a_recipe(self, tmp_path: Path) -> None:
+        for fold in (1, 2):
+            name = "demo-seed1+epochs-3" if fold == 1 else "demo-seed1+data.fold-2+epochs-3"
+            config = {"data": {"protocol": f"sbu_fold{fold}", "fold": fold}}
+            run(tmp_path, name=name, config=config, clips={"train": 40, "test": 20})
+        for subject in (1, 2):
+            config = {"data": {"protocol": f"subject{subject}_out"}}
+            name = f"demo-seed1+data.protocol-subject{subject}_out+epochs-3"
+            run(tmp_path, name=name, config=config, clips={"train": 40, "test": 20})
+        assert sorted(recipes(tmp_path)) == ["demo+epochs-3"] * 2 + ["demo+epochs-3+subject_out"] * 2
 
     def test_seeds_streams_and_places_do_not_make_a_recipe(self, tmp_path: Path) -> None:
         for seed, stream in ((1, "joint"), (2, "joint"), (1, "bone")):

@@ -16,11 +16,12 @@ from stgdn.files import write_json
 from stgdn.model.complexity import Complexity, complexity
 from stgdn.reports.figures.confusion import adjacency_figure, confusion_figure
 from stgdn.reports.output_file import save_figure
-from stgdn.runs.commands import training_command
+from stgdn.runs.commands import format_command, training_command
 from stgdn.runs.folder import LAYERS, METRICS, SCORES, SUMMARY
 from stgdn.runs.layer_arrays import layer_arrays
 from stgdn.runs.layers import save_layers
 from stgdn.runs.metrics import last_smoothing
+from stgdn.runs.naming import option
 from stgdn.runs.run import Run
 from stgdn.runs.scores import Scores
 from stgdn.training.recognizer import Recognizer
@@ -132,14 +133,19 @@ def print_end(run: Run, summary: dict[str, Any], data: SkeletonData) -> None:
 
 
 def next_steps(run: Run) -> list[str]:
-    """Return useful commands after this run, for a shell with or without the environment activated."""
-    name, python = run.config.data.name, interpreter()
-    chosen = HydraConfig.get().runtime.choices.get("data", name)
-    data = f"data={name}" if chosen == name else f"data={chosen} data.name={name}"  # one's own data sets
+    """Return useful commands after this run, for a shell with or without the environment activated.
+
+    Commands that train have all options of this run but the one that they change.
+    """
+    given = [override for override in HydraConfig.get().overrides.task if option(override) != "data.stream"]
+    others = [override for override in given if option(override).split(".")[0] != "model"]
+    networks = "model=agcn_7l,st_gdn2,st_gdn_t,st_gdn_e,st_gdcn,st_gdn"
+    stream = [] if run.config.data.stream == "joint" else [f"data.stream={run.config.data.stream}"]
+    other = "bone" if run.config.data.stream == "joint" else "joint"
+    commands = [format_command([*given, f"data.stream={other}"]), format_command(["-m", *others, *stream, networks])]
     return [
-        f"{python} src/evaluate.py run={run.folder}",
-        f"{python} src/train.py {data} data.stream=bone",
-        f"{python} src/train.py -m {data} model=agcn_7l,st_gdn2,st_gdn_t,st_gdn_e,st_gdcn,st_gdn",
+        f"{interpreter()} src/evaluate.py run={run.folder}",
+        *(command.replace("python", interpreter(), 1) for command in commands),
         "make watch",
     ]
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 
 from hydra.core.hydra_config import HydraConfig
 
-from stgdn.runs.naming import option
+from stgdn.runs.naming import changes_result, option
 
 TRAIN = "python src/train.py"
-SEED = re.compile(r" seed=(\d+)(?= |$)")
 # Options that say how and where a run was started, not what it computes. An experiment sets only its sweep, and the
 # swept values are among the run's own options.
 DROPPED = ("resume", "overwrite", "experiment", "launcher", "outputs")
@@ -26,18 +25,41 @@ def format_command(overrides: Iterable[str]) -> str:
     return shlex.join([*TRAIN.split(), *kept])
 
 
-def merge_seeds(commands: Iterable[str]) -> list[str]:
-    """Merge training commands that differ only in the seed into one sweep over seeds; keep all others."""
-    seeds: dict[str, list[str]] = {}
+def merge_sweeps(commands: Iterable[str]) -> list[str]:
+    """Merge training commands that differ in the fold or the seed alone into one sweep; keep all others."""
+    merged = list(commands)
+    for name in ("data.fold", "data.protocol", "seed"):
+        merged = _merge(merged, re.compile(rf" {re.escape(name)}=([\w,]+)(?= |$)"), name)
+    return merged
+
+
+def _merge(commands: Iterable[str], given: re.Pattern[str], name: str) -> list[str]:
+    """Merge the commands that differ in one option alone."""
+    found: dict[str, list[str]] = {}
     for command in commands:
-        values = SEED.findall(command)
+        values = given.findall(command)
         mergeable = len(values) == 1 and command.startswith(f"{TRAIN} ")
-        template = SEED.sub(" seed={seeds}", command) if mergeable else command
-        seeds.setdefault(template, []).extend(values if mergeable else [])
-    return [
-        template.replace("{seeds}", ",".join(values)).replace(TRAIN, f"{TRAIN} -m" if len(values) > 1 else TRAIN, 1)
-        for template, values in seeds.items()
-    ]
+        template = given.sub(f" {name}={{values}}", command) if mergeable else command
+        found.setdefault(template, []).extend(values if mergeable else [])
+    merged = []
+    for template, values in found.items():
+        begin = f"{TRAIN} -m" if len(values) > 1 and not template.startswith(f"{TRAIN} -m ") else TRAIN
+        merged.append(template.replace("{values}", ",".join(values)).replace(TRAIN, begin, 1))
+    return merged
+
+
+def without_neutral(command: str) -> str:
+    """Return a training command without options that do not change the result, such as folders of this machine."""
+    try:
+        words = shlex.split(command)
+    except ValueError:  # quotes that do not end, in a damaged file
+        return command
+    return shlex.join([*words[:2], *(override for override in words[2:] if changes_result(option(override)))])
+
+
+def fold_command(command: str, number: int) -> str:
+    """Return the command of a run with its fold named, as the last option: a set's first fold is tested unnamed too."""
+    return re.sub(r" data\.(fold|protocol)=[^ ]+", "", command) + f" data.fold={number}"
 
 
 def quote_value(value: str) -> str:

@@ -59,13 +59,18 @@ def run_name(recipe: str, seed: int, overrides: Iterable[str]) -> str:
         seed: its number.
         overrides: given on the command line, each `OPTION=VALUE`.
     """
-    given = sorted(str(override) for override in overrides)
-    extras = ",".join(text for text in given if (key := option(text)) not in OPTIONS_IN_FOLDER and changes_result(key))
-    name = re.sub(r"[^\w.+-]", "_", extras.replace(",", "+").replace("=", "-"))
-    name = f"{recipe}-seed{seed}" + (f"+{name}" if name else "")
+    name = f"{recipe}-seed{seed}{changed_options(overrides)}"
     if len(name) <= MAX_NAME_LENGTH:
         return name
     return f"{name[: MAX_NAME_LENGTH - 9]}-{hashlib.sha1(name.encode()).hexdigest()[:8]}"
+
+
+def changed_options(overrides: Iterable[str]) -> str:
+    """Return the part of a run's name for options that no folder is named by: `+epochs-3+width-0.5`, or nothing."""
+    given = sorted(str(override) for override in overrides)
+    extras = ",".join(text for text in given if (key := option(text)) not in OPTIONS_IN_FOLDER and changes_result(key))
+    name = re.sub(r"[^\w.+-]", "_", extras.replace(",", "+").replace("=", "-"))
+    return f"+{name}" if name else ""
 
 
 def option(override: str) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from stgdn.errors import InputError
 from stgdn.files import name_problem
 from stgdn.runs.folder import CONFIG, FUSION, METRICS, SUMMARY
 from stgdn.runs.metrics import read_metrics
-from stgdn.runs.recipes import Settings, differing_options, flatten, recipe_label, settings
+from stgdn.runs.recipes import Fold, Settings, differing_options, find_fold, flatten, recipe_label, settings
 from stgdn.runs.stored_config import read_config
 
 # What a summary has, and of which kind; what else it has is not looked at.
@@ -54,6 +54,15 @@ class Result:
     command: str | None  # that repeats the run; None if it was not stored
     origin: str = ""  # how a fused result was made; empty for a run
     settings: Settings = field(default_factory=dict, repr=False)  # options that affect the result, by dotted name
+    clips: Mapping[str, int] = field(default_factory=dict)  # by split; empty if it was not stored
+    smoothing: Mapping[str, tuple[float, ...]] = field(default_factory=dict, repr=False)  # by measure, of each layer
+    fold: Fold | None = None  # of the clips that were tested
+    parts: "tuple[Result, ...]" = field(default=(), repr=False)  # one per fold, where this is their mean
+
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """Return the numbers of the folds that this is the mean of; none for a run without folds."""
+        return tuple(part.fold.number for part in self.parts if part.fold is not None)
 
 
 @dataclass(frozen=True)
@@ -109,17 +118,36 @@ def collect_runs(outputs: str | Path) -> RunCollection:
 def read_result(folder: Path, config: Mapping[str, Any] | None = None) -> Result:
     """Read the result of a finished run; `config` is the content of its `config.yaml`, which is read otherwise."""
     summary = read_summary(folder)
+    config = _config(folder) if config is None else config
+    command, clips = summary.get("command"), _entries(summary, "clips", int)
+    fold = find_fold(config) if clips.get("test", 0) > 0 else None  # without the number of clips there is no mean
+    layers = {name: values for name, values in _entries(summary, "smoothing", list).items() if _numbers(values)}
     return Result(
         folder,
         top1=float(summary["test_top1"]),
         top5=summary.get("test_top5"),
         flops=float(summary["flops"]),
         clip_shape=tuple(summary["clip_shape"]),
-        recipe=recipe_label(folder.name, summary["recipe"], summary["seed"]),
-        command=summary.get("command"),
-        settings=settings(_config(folder) if config is None else config),
+        recipe=recipe_label(folder.name, summary["recipe"], summary["seed"], command, fold),
+        command=command,
+        settings=settings(config),
+        clips=clips,
+        smoothing={name: tuple(map(float, values)) for name, values in layers.items()},
+        fold=fold,
         **{key: summary[key] for key in ("data", "synthetic", "model", "stream", "seed", "epochs", "parameters")},
     )
+
+
+def _entries(summary: Mapping[str, Any], key: str, kind: type) -> dict[str, Any]:
+    """Return the entries of one kind below a key of a summary; older runs lack some of them."""
+    found = summary.get(key)
+    entries = found if isinstance(found, dict) else {}
+    return {str(name): value for name, value in entries.items() if isinstance(value, kind)}
+
+
+def _numbers(values: Sequence[object]) -> bool:
+    """Return whether a list holds numbers, one or more, and nothing else."""
+    return bool(values) and all(isinstance(value, int | float) for value in values)
 
 
 def read_summary(folder: Path) -> dict[str, Any]:

@@ -261,6 +261,8 @@ class TestTables:
         train(model="agcn")
         only = {"model": "agcn", "stream": "joint", "data": None, "recipe": None}
         assert [row.method for row in table(tmp_path, "table1", only=only).rows] == ["agcn"]
+        both = table(tmp_path, "table1", only={"model": ["agcn", "st_gdn"]}, missing=False)
+        assert [row.method for row in both.rows] == ["agcn", "st_gdn"]
         kept = compare(collect_runs(tmp_path), missing=False)[0]
         assert [(each.name, len(each.rows)) for each in kept] == [("table1", 2), ("table2", 2)]
 

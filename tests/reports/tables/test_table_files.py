@@ -15,7 +15,7 @@ from stgdn.errors import InputError
 from stgdn.files import marks
 from stgdn.reports.tables.comparison import compare
 from stgdn.reports.tables.rows import Comparison, letter
-from stgdn.reports.tables.table_files import SECTION, as_csv, as_latex, as_markdown, check_target, escape, write_tables
+from stgdn.reports.tables.table_files import SECTION, as_csv, as_latex, as_markdown, check_targets, escape, write_tables
 from stgdn.runs.result import collect_runs
 
 START, END = marks(SECTION)
@@ -128,8 +128,7 @@ class TestFiles:
     @pytest.mark.parametrize("name", ["tables.md", "tables.csv", "tables.tex"])
     def test_are_written_and_written_again(self, comparisons: list[Comparison], tmp_path: Path, name: str) -> None:
         for shown in (comparisons, comparisons[:1]):
-            path = check_target(str(tmp_path / "new" / name))
-            assert path is not None
+            (path,) = check_targets(str(tmp_path / "new" / name))
             write_tables(path, shown)
         once = tmp_path / name
         write_tables(once, comparisons[:1])
@@ -139,8 +138,7 @@ class TestFiles:
     def test_of_markdown_only_what_is_between_the_marks(self, comparisons: list[Comparison], tmp_path: Path) -> None:
         readme = tmp_path / "README.md"
         readme.write_text(f"before\n{START}\nold\n{END}\nafter\n")
-        path = check_target(str(readme))
-        assert path is not None
+        (path,) = check_targets(str(readme))
         write_tables(path, comparisons)
         assert readme.read_text() == f"before\n{START}\n{as_markdown(comparisons)}\n{END}\nafter\n"
 
@@ -160,10 +158,19 @@ class TestFiles:
         if content is not None:
             path.write_bytes(content)
         with pytest.raises(InputError, match=told):
-            check_target(str(path))
+            check_targets(str(path))
+
+    def test_several(self, tmp_path: Path) -> None:
+        names = [str(tmp_path / name) for name in ("tables.md", "tables.csv")]
+        assert check_targets(names) == [Path(name) for name in names]
+
+    def test_a_csv_of_before_may_be_replaced(self, tmp_path: Path) -> None:
+        path = tmp_path / "tables.csv"
+        path.write_text("table,data,synthetic,network,stream,status,recipe\n")
+        assert check_targets(str(path)) == [path]
 
     def test_none_is_wanted(self) -> None:
-        assert check_target(None) is None
+        assert check_targets(None) == []
 
 
 class TestDoor:

@@ -53,6 +53,7 @@ def run_names(results: Sequence[Result]) -> list[str]:
         parts = [f"{result.data} (synthetic)" if result.synthetic else result.data, result.model, result.stream]
         parts += [result.recipe] if len({other.recipe for other in same}) > 1 else []
         parts += [f"seed {result.seed}"] if len({other.seed for other in same}) > 1 else []
+        parts += [f"fold {result.fold.number}"] if result.fold else []
         names.append(", ".join(parts))
     return [
         f"{name}, {result.folder}" if names.count(name) > 1 else name

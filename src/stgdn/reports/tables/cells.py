@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from stgdn.reports.tables.folds import fold_text
 from stgdn.reports.tables.letter import BASELINE
 from stgdn.reports.tables.rows import Comparison, Row, Spread
-from stgdn.runs.commands import merge_seeds
+from stgdn.runs.commands import merge_sweeps
 
 OTHER_RECIPE = "†"
 NOTHING = "–"
+MOST_FUSIONS = 3  # whose commands are all shown
 CAPTION = "Test accuracy of the last epoch, in per cent."
 
 
@@ -35,14 +37,14 @@ def columns(comparison: Comparison) -> list[Column]:
         Column("network", lambda row: row.method, right=False, always=True),
         Column("stream", lambda row: row.stream, right=False, always=True),
         Column("recipe", lambda row: row.recipe, right=False),
-        Column("seeds", _seeds, right=False),
-        Column("top-1", _top1, always=True),
+        Column("seeds", seeds, right=False),
+        Column("top-1", top1, always=True),
         Column("published", lambda row: published(row, "top1")),
         Column("difference", lambda row: _difference(row, "top1")),
-        Column("top-5", lambda row: _spread(row.spread("top5"))),
+        Column("top-5", lambda row: spread_text(row.spread("top5"))),
         Column("published top-5", lambda row: published(row, "top5")),
         Column("difference top-5", lambda row: _difference(row, "top5")),
-        Column(f"over {BASELINE}", lambda row: _spread(row.spread("gain"), "+")),
+        Column(f"over {BASELINE}", lambda row: spread_text(row.spread("gain"), "+")),
         Column("published gain", lambda row: published(row, "gain", "+")),
         Column("parameters", lambda row: None if row.first is None else f"{row.first.parameters:,}"),
         Column("GFLOP a clip (C, T, V, M)", _cost),
@@ -65,28 +67,41 @@ def _differ(before: Row, row: Row) -> bool:
 
 
 def commands(row: Row) -> str:
-    """Return the commands of a row in one line, followed by the origin of a fusion."""
-    listed = "; ".join(f"`{' '.join(command.split())}`" for command in merge_seeds(row.commands))
-    text = listed or "its command was not kept"
+    """Return the commands of a row in one line, followed by the origin of a fusion; of many fusions only the first."""
+    merged = merge_sweeps(row.commands)
+    many = bool(row.origin) and len(merged) > MOST_FUSIONS
+    more = f"; {len(merged) - 1} more like it, for the other seeds and folds" if many else ""
+    listed = "; ".join(f"`{' '.join(command.split())}`" for command in (merged[:1] if many else merged))
+    text = listed + more or "its command was not kept"
     return f"{text} ({row.origin})" if row.origin else text
 
 
-def _seeds(row: Row) -> str | None:
-    """Return the seeds; a single seed is marked."""
+def seeds(row: Row) -> str | None:
+    """Return the seeds, and the folds of each where they differ; a single seed is marked."""
+    folds = [fold_text(result) for result in row.results]
+    if len(set(folds)) > 1:
+        return ", ".join(f"{result.seed} ({text})" for result, text in zip(row.results, folds, strict=True))
     text = ", ".join(str(result.seed) for result in row.results)
-    return f"{text} (one seed)" if len(row.results) == 1 else text or None
+    remarks = [*(["one seed"] if len(row.results) == 1 else []), *filter(None, folds[:1])]
+    return f"{text} ({'; '.join(remarks)})" if remarks else text or None
 
 
-def _top1(row: Row) -> str:
+def top1(row: Row) -> str:
     """Return top-1, or the reason why it is missing."""
-    return _spread(row.spread("top1")) or (NOTHING if row.status == "published" else row.status)
+    return spread_text(row.spread("top1")) or (NOTHING if row.status == "published" else row.status)
 
 
-def _spread(values: Spread | None, sign: str = "") -> str | None:
+def spread_text(values: Spread | None, sign: str = "", digits: int = 1) -> str | None:
     """Return mean and standard deviation, `87.5 ± 0.4`; for one seed `87.5`."""
     if values is None:
         return None
-    return _minus(f"{values.mean:{sign}.1f}") + ("" if values.deviation is None else f" ± {values.deviation:.1f}")
+    deviation = "" if values.deviation is None else f" ± {values.deviation:.{digits}f}"
+    return _minus(f"{values.mean:{sign}.{digits}f}") + deviation
+
+
+def signed(value: float) -> str:
+    """Return a difference with its sign."""
+    return _minus(f"{value:+.1f}")
 
 
 def _difference(row: Row, metric: str) -> str | None:
@@ -94,7 +109,7 @@ def _difference(row: Row, metric: str) -> str | None:
     difference = row.difference(metric)
     if difference is None:
         return None
-    return _minus(f"{difference:+.1f}") + ("" if row.same_recipe else f" {OTHER_RECIPE}")
+    return signed(difference) + ("" if row.same_recipe else f" {OTHER_RECIPE}")
 
 
 def _minus(number: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from stgdn.errors import InputError, choose
 from stgdn.inference.stream_weights import rank
+from stgdn.reports.tables.folds import merge_folds
 from stgdn.reports.tables.fused_rows import fused_results
 from stgdn.reports.tables.letter import BASELINE, LETTER, Layout, other_data, other_runs
 from stgdn.reports.tables.published import PublishedValue, by_metric, published_values, values_of
@@ -12,13 +13,14 @@ from stgdn.reports.tables.rows import Comparison, Row
 from stgdn.runs.result import Result, RunCollection
 
 RowKey = tuple[str, str, str]  # data, model, stream
+Only = Mapping[str, str | Sequence[str] | None]
 Runs = dict[RowKey, dict[str, tuple[Result, ...]]]  # by recipe, one per seed
 
 
 def compare(
     collection: RunCollection,
     tables: str | Sequence[str] = "all",
-    only: Mapping[str, str | None] | None = None,
+    only: Only | None = None,
     *,
     missing: bool = True,
 ) -> tuple[list[Comparison], list[str]]:
@@ -27,34 +29,41 @@ def compare(
     Args:
         collection: all runs.
         tables: `all`, or names: `table1` to `table4`, data that the letter does not have, or `other`.
-        only: rows to keep, by `data`, `model`, `stream` and `recipe`; None keeps everything.
+        only: rows to keep, by `data`, `model`, `stream` and `recipe`, a value or several; None keeps everything.
         missing: keep rows without a run.
 
     Raises:
-        InputError: no finished run, an unknown table or entry of `only`, or no row left.
+        InputError: an unknown table or entry of `only`, or no row left.
     """
-    if not collection.results:
-        raise InputError("there is no finished run: train with src/train.py first, or say with outputs= where runs are")
-    fused, notes = fused_results(collection)
-    runs, doubles = group_results([*collection.results, *fused])
+    runs, notes = grouped_runs(collection)
     layouts = {layout.name: (layout, row_keys) for layout, row_keys in _layouts(runs)}
     wanted = list(layouts) if tables == "all" else [tables] if isinstance(tables, str) else tables
     chosen = [layouts[choose(name, layouts, "table")] for name in wanted]
     comparisons = [_comparison(layout, row_keys, runs, collection) for layout, row_keys in chosen]
-    kept = _kept(comparisons, {key: value for key, value in (only or {}).items() if value is not None}, missing)
-    return [_annotated(comparison, layouts[comparison.name][0], collection) for comparison in kept], notes + doubles
+    kept = _kept(comparisons, _values(only or {}), missing)
+    return [_annotated(comparison, layouts[comparison.name][0], collection) for comparison in kept], notes
 
 
 def finished_runs(comparisons: Iterable[Comparison]) -> list[Result]:
     """Return the finished runs in tables, each once, without fusions."""
-    results = [result for comparison in comparisons for row in comparison.rows for result in row.results]
+    merged = [result for comparison in comparisons for row in comparison.rows for result in row.results]
+    results = [part for result in merged for part in result.parts or (result,)]
     return list({result.folder: result for result in results if not result.origin}.values())
 
 
-def group_results(results: Iterable[Result]) -> tuple[Runs, list[str]]:
-    """Group results by data, model and stream, then by recipe, one per seed; also return notes on repeated seeds."""
+def grouped_runs(collection: RunCollection) -> tuple[Runs, list[str]]:
+    """Group runs and fusions by data, model and stream, then by recipe, one per seed, folds merged.
+
+    Also returns sentences about runs and fusions that are left out.
+
+    Raises:
+        InputError: no finished run.
+    """
+    if not collection.results:
+        raise InputError("there is no finished run: train with src/train.py first, or say with outputs= where runs are")
+    fused, notes = fused_results(collection)
+    results, doubles = merge_folds([*collection.results, *fused])
     seeds: dict[tuple[RowKey, str], dict[int, Result]] = {}
-    doubles = []
     for result in results:
         key = (result.data, result.model, result.stream), result.recipe
         first = seeds.setdefault(key, {}).setdefault(result.seed, result)
@@ -63,7 +72,7 @@ def group_results(results: Iterable[Result]) -> tuple[Runs, list[str]]:
     runs: Runs = {}
     for (row_key, recipe), by_seed in seeds.items():
         runs.setdefault(row_key, {})[recipe] = tuple(by_seed[seed] for seed in sorted(by_seed))
-    return runs, doubles
+    return runs, notes + doubles
 
 
 def _layouts(runs: Runs) -> Iterator[tuple[Layout, list[RowKey]]]:
@@ -129,7 +138,14 @@ def _rows(
         yield row
     for recipe, results in runs.get(row_key, {}).items():
         baseline = runs.get((data, BASELINE, stream), {}).get(recipe, ()) if gains and model != BASELINE else ()
-        yield replace(row, status="run", results=results, baseline=baseline)
+        comparable = published if standard_protocol(results[0]) else {}
+        yield replace(row, status="run", results=results, published=comparable, baseline=baseline)
+
+
+def standard_protocol(result: Result) -> bool:
+    """Return whether a run was tested by its data's own protocol, as what was published is."""
+    chosen = result.fold is not None and result.fold.option == "data.protocol"
+    return not chosen and "+data.protocol-" not in result.recipe
 
 
 def _only_published(data: str) -> Iterator[Row]:
@@ -142,24 +158,52 @@ def _only_published(data: str) -> Iterator[Row]:
         yield Row(data, False, method, stream, "published", published=by_metric(values))
 
 
-def _kept(comparisons: Sequence[Comparison], only: Mapping[str, str], missing: bool) -> list[Comparison]:
+def chosen_runs(runs: Runs, only: Only) -> Runs:
+    """Return the runs that fit `only`, of which each entry is a value, a list of them, or None for all.
+
+    Raises:
+        InputError: no run fits.
+    """
+    wanted = _values(only)
+    kept: Runs = {}
+    for row_key, recipes in runs.items():
+        for recipe, results in recipes.items():
+            values = {"data": row_key[0], "model": row_key[1], "stream": row_key[2], "recipe": recipe}
+            if all(values.get(key) in allowed for key, allowed in wanted.items()):
+                kept.setdefault(row_key, {})[recipe] = results
+    if not kept:
+        raise InputError(f"no run fits {_options(wanted)}")
+    return kept
+
+
+def _values(only: Only) -> dict[str, list[str]]:
+    """Return the values that each entry allows."""
+    return {key: [value] if isinstance(value, str) else list(value) for key, value in only.items() if value is not None}
+
+
+def _options(only: Mapping[str, Sequence[str]]) -> str:
+    return ", ".join(f"only.{key}={','.join(values)}" for key, values in only.items())
+
+
+def _kept(comparisons: Sequence[Comparison], only: Mapping[str, list[str]], missing: bool) -> list[Comparison]:
     """Return the tables with the selected rows; empty tables are left out.
 
     Raises:
         InputError: no row matches all entries of `only`.
     """
     columns = {"data": "data", "model": "method", "stream": "stream", "recipe": "recipe"}
-    for key, value in only.items():
+    for key, wanted in only.items():
         values = {getattr(row, columns[key]) for comparison in comparisons for row in comparison.rows} - {None}
-        choose(value, sorted(values), f"only.{key}")
+        for value in wanted:
+            choose(value, sorted(values), f"only.{key}")
     kept = []
     for comparison in comparisons:
         rows = [row for row in comparison.rows if missing or row.results]
-        rows = [row for row in rows if all(getattr(row, columns[key]) == value for key, value in only.items())]
+        rows = [row for row in rows if all(getattr(row, columns[key]) in wanted for key, wanted in only.items())]
         kept += [replace(comparison, rows=tuple(rows))] if rows else []
     if not kept:
-        wanted = ", ".join(f"only.{key}={value}" for key, value in only.items()) or "the tables asked for"
-        raise InputError(f"no run fits {wanted}; with missing=true also rows without a run are shown")
+        fitting = _options(only) or "the tables asked for"
+        raise InputError(f"no run fits {fitting}; with missing=true also rows without a run are shown")
     return kept
 
 

@@ -22,8 +22,8 @@ WRITTEN, COMPUTED = "by src/fuse.py", "by this report, from the runs' scores"
 def fused_results(collection: RunCollection) -> tuple[list[Result], list[str]]:
     """Return the fusions of all runs, and sentences about fusions that cannot be used.
 
-    Joint with bone, and all four streams, are computed from the scores of runs of one network, recipe and seed where
-    `src/fuse.py` has not written them.
+    Joint with bone, and all four streams, are computed from the scores of runs of one network, recipe, seed and fold
+    where `src/fuse.py` has not written them.
     """
     fusions: dict[tuple[Any, ...], Result] = {}
     notes: list[str] = []
@@ -46,14 +46,14 @@ def fused_results(collection: RunCollection) -> tuple[list[Result], list[str]]:
 
 
 def _key(result: Result) -> tuple[Any, ...]:
-    return result.data, result.model, result.recipe, result.seed, result.stream
+    return result.data, result.model, result.recipe, result.seed, result.fold or (), result.stream
 
 
 def _read_fusion(folder: Path, results: Sequence[Result]) -> Result:
     """Read a fusion that `src/fuse.py` wrote.
 
     Raises:
-        InputError: the file is damaged, mixes different networks, recipes or seeds, or its runs have changed.
+        InputError: the file is damaged, mixes different networks, recipes, seeds or folds, or its runs have changed.
     """
     path = folder / FUSION
     content = read_json(path)
@@ -64,7 +64,7 @@ def _read_fusion(folder: Path, results: Sequence[Result]) -> Result:
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path} is damaged ({error!r}): run src/fuse.py again") from None
     if len({_key(part)[:-1] for part in parts}) != 1:
-        raise InputError(f"{path} is in no table: its streams are not of one network, recipe and seed")
+        raise InputError(f"{path} is in no table: its streams are not of one network, recipe, seed and fold")
     check_summary(path, content, "run src/fuse.py again")
     return replace(
         _merge_runs(parts),
@@ -87,7 +87,7 @@ def _source_run(path: Path, stream: dict[str, Any], runs: dict[Path, Result]) ->
 
 
 def _combinations(results: Sequence[Result]) -> Iterator[list[Result]]:
-    """Yield runs of one network, recipe and seed with streams to fuse."""
+    """Yield runs of one network, recipe, seed and fold with streams to fuse."""
     ordered = sorted(results, key=lambda result: (*_key(result)[:-1], rank(result.stream)))
     for _, same in groupby(ordered, key=lambda result: _key(result)[:-1]):
         by_stream = {result.stream: result for result in reversed(list(same))}

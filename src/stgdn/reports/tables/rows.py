@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from stgdn.reports.tables.folds import part_commands
 from stgdn.reports.tables.published import PublishedValue
 from stgdn.runs.result import Result
 
@@ -36,7 +37,7 @@ class Row:
     # `run`; `not run`, `unfinished` or `damaged` for a network of this suite without a result; `published` for a method
     # that is not in this suite
     status: str
-    results: tuple[Result, ...] = ()  # finished runs, one per seed
+    results: tuple[Result, ...] = ()  # finished runs, one per seed; of folds their mean
     published: Mapping[str, PublishedValue] = field(default_factory=dict)  # by metric
     baseline: tuple[Result, ...] = ()  # the letter's baseline on the same data and stream by the same recipe
 
@@ -53,8 +54,9 @@ class Row:
     def spread(self, metric: str) -> Spread | None:
         """Return test top-1 or top-5 of the last epoch in per cent, or the gain over the baseline of the same seeds."""
         if metric == "gain":
-            theirs = {result.seed: result.top1 for result in self.baseline}
-            values = [result.top1 - theirs[result.seed] for result in self.results if result.seed in theirs]
+            theirs = {(result.seed, result.folds): result.top1 for result in self.baseline}
+            pairs = [(result.top1, theirs.get((result.seed, result.folds))) for result in self.results]
+            values = [ours - baseline for ours, baseline in pairs if baseline is not None]
         else:
             values = [getattr(result, metric) for result in self.results]
         return Spread(tuple(values)) if values and None not in values else None
@@ -76,8 +78,8 @@ class Row:
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """Return the exact command of every run that has stored it."""
-        return tuple(result.command for result in self.results if result.command is not None)
+        """Return the command of every run that has stored it."""
+        return tuple(command for result in self.results for command in part_commands(result))
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from pathlib import Path
 from stgdn.errors import InputError
 from stgdn.files import around, marks
 from stgdn.reports.output_file import output_path, save_text
-from stgdn.reports.tables.cells import CAPTION, columns, commands, text_rows
+from stgdn.reports.tables.cells import CAPTION, Column, columns, commands, text_rows
+from stgdn.reports.tables.folds import fold_text
 from stgdn.reports.tables.rows import Comparison, Row
 
-SECTION = "results"  # of a Markdown file, between two marks
+SECTION, BRIEF = "results", "results in brief"  # of a Markdown file, between two marks
 SPECIAL = {  # characters in LaTeX
     "\\": r"\textbackslash{}",
     **{letter: f"\\{letter}" for letter in "&%$#_{}"},
@@ -36,6 +37,7 @@ RECORD: dict[str, Callable[[Row], object]] = {  # columns of the CSV
     "recipe": lambda row: row.recipe,
     "epochs": lambda row: row.first and row.first.epochs,
     "seeds": lambda row: _joined(result.seed for result in row.results),
+    "folds": lambda row: _joined(filter(None, map(fold_text, row.results))),
     "top1": lambda row: _mean(row, "top1"),
     "top1_deviation": lambda row: _deviation(row, "top1"),
     "published": lambda row: _published(row, "top1"),
@@ -57,62 +59,87 @@ RECORD: dict[str, Callable[[Row], object]] = {  # columns of the CSV
     "folders": lambda row: _joined(result.folder for result in row.results),
 }
 # What a file begins with that may be replaced.
-HEADS = {".tex": r"% Written by src/report.py. \usepackage{booktabs,graphicx}", ".csv": ",".join(["table", *RECORD])}
+HEADS = {".tex": r"% Written by src/report.py. \usepackage{booktabs,graphicx}", ".csv": "table,data,synthetic,network,"}
 
 
-def check_target(write: str | None) -> Path | None:
-    """Check the output path before tables are computed; None if no file was requested.
+def check_targets(write: str | Sequence[str] | None, findings: bool = False) -> list[Path]:
+    """Check the output paths before tables are computed; none if no file was requested.
+
+    Args:
+        write: one or several.
+        findings: whether findings are written, which are Markdown, or tables.
 
     Raises:
-        InputError: an existing file that tables may not replace.
+        InputError: an existing file that may not be replaced.
     """
-    path = output_path(write, "write", (".md", *HEADS))
-    if path is None or not path.exists():
-        return path
+    given = [] if write is None else [write] if isinstance(write, str) else write
+    paths = [output_path(each, "write", (".md",) if findings else (".md", *HEADS)) for each in given]
+    for path in paths:
+        if path is not None and path.exists():
+            _check_content(path, findings)
+    return [path for path in paths if path is not None]
+
+
+def _check_content(path: Path, findings: bool) -> None:
+    """Check that a file was written by this command, or has lines for results to go between."""
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise InputError(f"{path} is no text file: give write= another name") from None
     suffix = path.suffix.lower()
     if suffix == ".md":
-        around(path, SECTION)
+        around(path, BRIEF if findings and is_brief(path) else SECTION)
     elif not text.startswith(HEADS[suffix]):
         raise InputError(f"{path} was not written by src/report.py: give write= another name, or remove that file")
-    return path
+
+
+def is_brief(path: Path) -> bool:
+    """Return whether a page has room for the beginning of the findings only."""
+    return path.exists() and marks(BRIEF)[0] in path.read_text(encoding="utf-8")
 
 
 def write_tables(path: Path, comparisons: Sequence[Comparison]) -> None:
-    """Write a file that `check_target` allows; in an existing Markdown file only the part between the marks."""
+    """Write a file that `check_targets` allows; in an existing Markdown file only the part between the marks."""
     suffix = path.suffix.lower()
     if suffix == ".md":
-        before, after = around(path, SECTION) if path.exists() else (f"{mark}\n" for mark in marks(SECTION))
-        text = f"{before}{as_markdown(comparisons)}\n{after}"
+        write_markdown(path, SECTION, as_markdown(comparisons))
     else:
-        text = as_latex(comparisons) if suffix == ".tex" else as_csv(comparisons)
-    save_text(text, path)
+        save_text(as_latex(comparisons) if suffix == ".tex" else as_csv(comparisons), path)
+
+
+def write_markdown(path: Path, name: str, text: str) -> None:
+    """Write a Markdown file; of an existing one the part between the marks of that name."""
+    before, after = around(path, name) if path.exists() else (f"{mark}\n" for mark in marks(name))
+    save_text(f"{before}{text}\n{after}", path)
 
 
 def as_markdown(comparisons: Sequence[Comparison]) -> str:
     """Return all tables, each with notes, sources of published values and the command of every row."""
-    return "\n\n".join(map(_markdown_table, comparisons))
+    parts = (
+        (f"**{table.title}.** {CAPTION}", markdown_table(table, columns(table)), command_list(table))
+        for table in comparisons
+    )
+    return "\n\n".join(part for table in parts for part in table if part)
 
 
-def _markdown_table(comparison: Comparison) -> str:
-    shown = columns(comparison)
+def markdown_table(comparison: Comparison, shown: Sequence[Column]) -> str:
+    """Return a table with its notes and sources."""
     lines = [
-        f"**{comparison.title}.** {CAPTION}",
-        "",
         f"| # | {' | '.join(column.heading for column in shown)} |",
         "|---|" + "".join("---:|" if column.right else "---|" for column in shown),
     ]
-    made = []
-    for number, (row, cells, _) in enumerate(text_rows(comparison, shown), 1):
+    for number, (_, cells, _) in enumerate(text_rows(comparison, shown), 1):
         escaped = [cell.replace("|", "\\|") for cell in cells]
         lines.append(f"| {number} | {' | '.join(escaped)} |")
-        made += [f"- row {number}: {commands(row)}"] if row.results else []
     for note in comparison.footnotes:
         lines += ["", note]
-    return "\n".join([*lines, *(["", *made] if made else [])])
+    return "\n".join(lines)
+
+
+def command_list(comparison: Comparison, made_by: Callable[[Row], str] = commands) -> str:
+    """Return the commands of the rows that were run as a Markdown list; empty without any."""
+    made = [f"- row {number}: {made_by(row)}" for number, row in enumerate(comparison.rows, 1) if row.results]
+    return "\n".join(made)
 
 
 def as_latex(comparisons: Sequence[Comparison]) -> str:

@@ -1,0 +1,1 @@
+"""What the runs show: one table, depth, plug-in, the claims of the letter, smoothing against accuracy."""
