@@ -192,6 +192,14 @@ def test_depth_has_the_same_widths_and_strides_at_every_depth(launched: Launched
         assert shares == pytest.approx([4 / 7, 1 / 7, 2 / 7], abs=0.11)
 
 
+@pytest.mark.parametrize("recipe", ["demo", "nw_ucla", "modern", "ctr_gcn"])
+def test_recipes_turn_what_can_be_turned(launched: Launched, recipe: str) -> None:
+    (flat,) = launched("-m", "data=kinetics", f"recipe={recipe}")
+    assert (list(flat.data.rotate), flat.data.align) == ([0, 0, 0], "none")
+    (deep,) = launched("-m", "data=nw_ucla", f"recipe={recipe}")
+    assert any(deep.data.rotate)
+
+
 class TestModern:
     @pytest.mark.parametrize(("data", "turns"), [("ntu60_xsub", [17.2] * 3), ("kinetics", [0] * 3), ("pyskl", [0] * 3)])
     def test_turns_bodies_but_not_pictures(self, launched: Launched, data: str, turns: list[float]) -> None:

@@ -20,6 +20,13 @@ def choose(value: str, allowed: Iterable[str], what: str) -> str:
     names = list(allowed)
     if value in names:
         return value
-    near = get_close_matches(str(value), names, n=1, cutoff=0.5)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
+    near = nearest(str(value), names)
+    hint = f"; did you mean '{near}'?" if near else ""
     raise InputError(f"unknown {what} '{value}', allowed: {', '.join(names)}{hint}")
+
+
+def nearest(word: str, names: Iterable[str]) -> str | None:
+    """Return the name that is most like a word, whatever the case of letters; None if none is like it."""
+    lower = {name.casefold(): name for name in names}
+    near = get_close_matches(word.casefold(), lower, n=1, cutoff=0.5)
+    return lower[near[0]] if near else None

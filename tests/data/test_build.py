@@ -214,7 +214,7 @@ class TestBuildData:
     @pytest.mark.parametrize(
         ("options", "sentence"),
         [
-            (["data.input_layout=coco17"], "layout coco17 is flat: data.align"),
+            (["data.input_layout=coco17", "data.align=body"], "layout coco17 is flat, data.align"),
             (["data.input_layout=ntu52"], "unknown joint layout 'ntu52'.*did you mean 'ntu25'"),
             (["data.input_layout={joints: [tip], name: rod}"], "layout kinect20 has no joint for 'tip' of rod"),
         ],

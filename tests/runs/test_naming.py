@@ -10,7 +10,7 @@ from tests.conftest import TINY, RunCommand
 
 from stgdn.errors import InputError
 from stgdn.files import file_name, name_problem
-from stgdn.runs.naming import MAX_NAME_LENGTH, changes_result, option, run_name, turns
+from stgdn.runs.naming import MAX_NAME_LENGTH, alignment, changes_result, option, run_name, turns
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,15 @@ def test_recipes_turn_bodies_but_not_pictures() -> None:
     assert turns("ntu25", 17.2) == [17.2, 17.2, 17.2]
     assert turns("openpose18", 17.2) == turns("coco17", 17.2) == [0, 0, 0]
     assert turns(None, 5) == [5, 5, 5]
+    assert turns("ntu25", 0, 30, 10) == [0, 30, 10]
+    assert turns({"joints": ["hip", "head"], "bones": [["head", "hip"]], "planar": True}, 0, 30, 10) == [0, 0, 0]
+    assert turns("ntu52", 5) == [5, 5, 5]  # who opens the data says that there is no such layout
+
+
+def test_recipes_align_what_has_shoulders_and_depth() -> None:
+    assert alignment("kinect20", "body") == alignment(None, "body") == "body"
+    assert alignment("coco17", "body") == "none"
+    assert alignment({"joints": ["hip", "head"], "bones": [["head", "hip"]]}, "body") == "none"
 
 
 @pytest.mark.parametrize(

@@ -96,3 +96,19 @@ def test_online_without_a_login_is_a_mistake(tmp_path: Path, monkeypatch: pytest
 def test_off_records_nothing(tmp_path: Path) -> None:
     assert build_loggers(run_config(tmp_path, logger={"wandb": "off"}), tmp_path) == []
     assert not (tmp_path / "wandb").exists()
+
+
+@pytest.mark.parametrize(("variable", "mode"), [("disabled", None), ("offline", "offline"), ("online", "online")])
+def test_wandbs_own_variable_decides_what_is_left_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, mode: str | None
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", variable)
+    started: list[str] = []
+    monkeypatch.setattr(wandb_logger, "open_wandb_run", lambda _config, _folder, mode: started.append(mode))
+    monkeypatch.setattr(wandb_logger, "RunLogger", lambda **_: "record")
+    config = run_config(tmp_path)
+    config.logger.wandb = "auto"
+    assert build_loggers(config, tmp_path) == ([] if mode is None else ["record"])
+    assert started == ([] if mode is None else [mode])
+    config.logger.wandb = "off"
+    assert build_loggers(config, tmp_path) == []

@@ -17,16 +17,17 @@ from typing import Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from stgdn.cli.options import check_kinds, unknown_choice, unknown_option
+from stgdn.cli.options import check_kinds, quoted, unknown_choice, unknown_option
 from stgdn.errors import InputError
 from stgdn.runs import naming
 
 UNWRITABLE = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT, errno.EFBIG)
+NO_PLACE = (errno.ENOENT, errno.ENOTDIR)  # for a new folder
 MISTYPED = re.compile(r"[Cc]ould not override '([\w.]+)'")  # in Hydra's message
 UNLOCATED = re.compile(r"Error locating target '([^']*)'")  # as above
 SUITE = ("stgdn", "__main__")  # packages of this suite's code
@@ -131,6 +132,10 @@ def explanation(error: Exception) -> str | None:
         return unknown_choice(error.missing_cfg_file, error.options)
     if isinstance(error, InputError):
         return str(error)
+    if isinstance(error, OverrideParseException) and (fitting := quoted(error.override)):
+        return f"{error.override} has a character that must stand in quotes: type {fitting}"
+    if isinstance(error, ValueError) and str(error).startswith("Only one of --run, --multirun, --cfg"):
+        return "--cfg and --info show one run and are not for sweeps: leave out --multirun (-m)"
     if isinstance(error, HydraException | OmegaConfBaseException):
         if isinstance(error.__cause__, InputError):
             return explanation(error.__cause__)
@@ -139,7 +144,8 @@ def explanation(error: Exception) -> str | None:
         return f"{error}, which the config gives it (`--cfg job` prints the config)"
     if isinstance(error, OSError):
         full = error.errno is None and "written" in str(error)  # as numpy says it
-        if full or error.errno in UNWRITABLE:
+        nowhere = error.errno in NO_PLACE and traceback.extract_tb(error.__traceback__)[-1].name == "mkdir"
+        if full or nowhere or error.errno in UNWRITABLE:
             what = error.strerror or "no space left on the disk"
             return f"{what} while writing {error.filename or 'a file'}; nothing that was finished is lost"
     return None

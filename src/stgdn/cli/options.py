@@ -1,8 +1,8 @@
 """Options as a user has typed them: unknown ones, choices that are not there, values of another type."""
 
 import argparse
+import shlex
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,22 @@ from typing import Any
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from stgdn.errors import InputError, choose
+from stgdn.errors import InputError, choose, nearest
 from stgdn.runs.naming import option
 from stgdn.skeleton import Layout, layout
 
+# Words by which other programs call what is the last part of an option here.
+SYNONYMS = {
+    "learning_rate": "lr",
+    "max_epochs": "epochs",
+    "num_epochs": "epochs",
+    "bs": "batch_size",
+    "gpus": "devices",
+}
 KINDS = {
     bool: "true or false",
     int: "a whole number",
@@ -116,9 +125,17 @@ def unknown_option(mistyped: str, folder: Path, config_name: str, words: Sequenc
             config = hydra.compose(config_name, _choices(words))
         except HydraException:  # a choice such as glob(st*), which only a sweep may have
             config = hydra.compose(config_name)
-    near = get_close_matches(mistyped, list(_dotted(OmegaConf.to_container(config))), n=1, cutoff=0.5)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
+    near = _nearest_option(mistyped, list(_dotted(OmegaConf.to_container(config))))
+    hint = f"; did you mean '{near}'?" if near else ""
     return f"unknown option '{mistyped}'{hint} (`--help` lists the options, `--cfg job` prints the config)"
+
+
+def _nearest_option(mistyped: str, options: Sequence[str]) -> str | None:
+    """Return the option that was meant: by another word for it, by its last part alone, or by its spelling."""
+    last = mistyped.rpartition(".")[2].casefold()
+    last = SYNONYMS.get(last, last)
+    same = [option for option in options if option.rpartition(".")[2].casefold() == last]
+    return nearest(mistyped, same) or (same[0] if same else nearest(mistyped, options))
 
 
 def _choices(words: Sequence[str]) -> list[str]:
@@ -137,6 +154,17 @@ def _dotted(content: Any, prefix: str = "") -> Iterator[str]:  # noqa: ANN401
     for key, value in content.items() if isinstance(content, dict) else ():
         yield f"{prefix}{key}"
         yield from _dotted(value, f"{prefix}{key}.")
+
+
+def quoted(override: str) -> str | None:
+    """Return an override that Hydra's grammar refuses as a shell takes it in quotes; None if they do not help."""
+    key, found, value = override.partition("=")
+    fitting = f'{key}="{value.replace(chr(92), chr(92) * 2).replace(chr(34), chr(92) + chr(34))}"'
+    try:
+        OverridesParser.create().parse_override(fitting)
+    except HydraException:
+        return None
+    return shlex.quote(fitting) if found else None
 
 
 def words_for(options: Sequence[str]) -> list[str]:

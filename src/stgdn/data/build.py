@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
@@ -13,7 +14,8 @@ from stgdn.data.clip import Reader
 from stgdn.data.store.description import summary
 from stgdn.data.store.prepare import available_cores, prepare
 from stgdn.data.store.shards import is_prepared, open_prepared
-from stgdn.data.store.store import PreparedStore, Store
+from stgdn.data.store.store import PreparedStore, Store, checksum
+from stgdn.data.store.verification import verify_once
 from stgdn.data.store.writer import lock_file
 from stgdn.data.synthetic.demo_set import write_demo
 from stgdn.errors import InputError
@@ -49,6 +51,7 @@ def _prepare(data: DictConfig, overwrite: bool = False, **options: Any) -> Store
         **options,
     )
     expect_reader(store, data)
+    expect_source(store, data)
     return store
 
 
@@ -72,6 +75,31 @@ def expect_reader(store: PreparedStore, data: DictConfig) -> None:
                 f"the store {store.folder} was made with data.reader.{key}={before}, not {value}: prepare it again "
                 "with overwrite=true, or name another folder with data.store"
             )
+
+
+def expect_source(store: PreparedStore, data: DictConfig) -> None:
+    """Check that a store was made of the source that was typed, and of its `dataset.yaml` as that is now.
+
+    Raises:
+        InputError: it was made of another source, or a file that describes the source has changed since.
+    """
+    before, now = Path(store.header.source), Path(str(data.source))
+    same = before.expanduser().resolve() == now.expanduser().resolve()
+    again = f"`python src/prepare.py data={data.name} data.source={now} overwrite=true`"
+    if not same and _is_typed("data.source"):
+        raise InputError(
+            f"the store {store.folder} was made of {before}, not of {now}: name another folder with data.store, or "
+            f"prepare this one again with {again}"
+        )
+    for name, value in store.header.reader.items() if same else ():
+        if isinstance(value, int) and (path := now.expanduser() / name).is_file() and checksum(path) != value:
+            raise InputError(f"{path} has changed since the store {store.folder} was made: prepare it again, {again}")
+
+
+def _is_typed(option: str) -> bool:
+    """Return whether an option of the present command was given on the command line."""
+    given = HydraConfig.get().overrides.task if HydraConfig.initialized() else ()
+    return any(override.split("=")[0].lstrip("+") == option for override in given)
 
 
 def open_store(data: DictConfig) -> PreparedStore:
@@ -107,6 +135,9 @@ def read_store(data: DictConfig) -> PreparedStore:
         )
     store = open_prepared(data.store)
     expect_reader(store, data)
+    expect_source(store, data)
+    if data.get("verify", True):  # older runs do not have it
+        verify_once(store)
     complete(data, store)
     expect_store(store, data)
     return store

@@ -3,6 +3,7 @@
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,14 @@ class ClipFile:
     def location(self) -> str:
         """Return the path of the file, or `ARCHIVE:MEMBER`."""
         return self.path if self.member is None else f"{self.path}:{self.member}"
+
+    def stamp(self) -> list[int] | None:
+        """Return size and time of the file or archive, by which a changed one is known; None if there is none."""
+        try:
+            state = Path(self.path).stat()
+        except OSError:
+            return None
+        return [state.st_size, state.st_mtime_ns]
 
 
 def first_of_each_name(files: Iterable[ClipFile]) -> tuple[list[ClipFile], list[ClipFile]]:

@@ -4,12 +4,14 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from stgdn.errors import InputError
 from stgdn.files import file_name
-from stgdn.skeleton import layout
+from stgdn.skeleton import Layout, layout
 
 MAX_NAME_LENGTH = 200  # characters of a folder's name; file systems take 255
 
@@ -18,7 +20,7 @@ NEUTRAL_OPTIONS = (
     "resume", "overwrite", "workers", "checkpoint_every", "outputs", "folder", "experiment", "experiment_name",
     "launcher", "logger", "tags", "callbacks.over_smoothing", "oversmoothing",
     "compile", "model.compile", "model.checkpointing",
-    "data_root", "data.source", "data.store", "data.reader.source", "data.classes", "data.median_frames",
+    "data_root", "data.source", "data.store", "data.verify", "data.reader.source", "data.classes", "data.median_frames",
     "data.obtain", "data.licence",
     "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy",
     "trainer.profiler", "trainer.progress_bar", "trainer.log_every_n_steps",
@@ -92,15 +94,30 @@ def check_names(config: DictConfig) -> None:
             file_name(part, "experiment_name")
 
 
-def turns(joints: str | None, degrees: float) -> ListConfig:
+def turns(joints: Any, *degrees: float) -> ListConfig:  # noqa: ANN401
     """Return the rotation range about x, y, z in degrees; 0 for joints in the picture (2D).
 
     Args:
-        joints: name of the layout; None if it will be read from the store.
-        degrees: about each axis.
+        joints: what `stgdn.skeleton.layout` takes; None if it will be read from the store.
+        degrees: about x, y and z, or one number for all three.
     """
-    flat = joints is not None and layout(joints).planar
-    return ListConfig([0.0 if flat else float(degrees)] * 3)
+    skeleton = _known_layout(joints)
+    flat = skeleton is not None and skeleton.planar
+    return ListConfig([0.0 if flat else float(angle) for angle in (degrees * 3)[:3]])
+
+
+def _known_layout(joints: Any) -> Layout | None:  # noqa: ANN401
+    """Return a layout; None if there is none, or none yet: who opens the data says so."""
+    try:
+        return None if joints is None else layout(joints)
+    except InputError:
+        return None
+
+
+def alignment(joints: Any, wanted: str) -> str:  # noqa: ANN401
+    """Return the alignment `wanted`; `none` for joints in the picture and skeletons without spine or shoulders."""
+    skeleton = _known_layout(joints)
+    return "none" if skeleton and (skeleton.planar or not skeleton.has_axes) else wanted
 
 
 def renamed(override: str, names: Mapping[str, str] = RENAMED) -> str:
@@ -134,7 +151,12 @@ def _chosen_experiment(_: str) -> str | None:
 
 
 def register() -> None:
-    """Let configs call `run_name`, `chosen_experiment` and `turns`, also outside a command."""
-    resolvers = {"run_name": _resolve_name, "chosen_experiment": _chosen_experiment, "turns": turns}
+    """Let configs call `run_name`, `chosen_experiment`, `turns` and `alignment`, also outside a command."""
+    resolvers = {
+        "run_name": _resolve_name,
+        "chosen_experiment": _chosen_experiment,
+        "turns": turns,
+        "alignment": alignment,
+    }
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)

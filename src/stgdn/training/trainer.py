@@ -26,6 +26,20 @@ from stgdn.training.recognizer import Recognizer
 from stgdn.training.sync_norm import BatchNormOverRanks
 from stgdn.wandb_tools.logger import build_loggers
 
+OWN_OPTIONS = ("sync_batchnorm", "progress_bar")  # of `trainer`, besides those of `lightning.Trainer`
+# Options of `lightning.Trainer` that other options decide.
+DECIDED = {
+    "max_epochs": "epochs=30 for example",
+    "callbacks": "an entry below callbacks, see conf/callbacks/",
+    "logger": "logger=csv for example",
+    "plugins": "the strategy or precision that needs them: trainer.strategy, trainer.precision",
+    "default_root_dir": "outputs=FOLDER",
+    "enable_progress_bar": "trainer.progress_bar=true or false",
+    "enable_model_summary": "src/models.py, which has it",
+    "use_distributed_sampler": "workers and batch_size, which decide how clips are drawn",
+    "num_sanity_val_steps": "debug=fast",
+}
+
 
 def build_recognizer(config: DictConfig) -> Recognizer:
     """Build network, loss, optimizer and scheduler of a config that the user has typed; weights from `config.seed`.
@@ -87,6 +101,7 @@ def build_trainer(
     silence_lightning()
     folder = Path(folder or config.folder)
     options: dict[str, Any] = instantiate(config.trainer, _convert_="all")
+    _expect_free(options)
     plugins = [BatchNormOverRanks()] if options.pop("sync_batchnorm") else []
     profiler = build_profiler(options.pop("profiler"), folder)
     callbacks = [
@@ -114,6 +129,19 @@ def build_trainer(
     if config.batch_size % trainer.world_size:
         raise InputError(f"batch_size={config.batch_size} does not divide among {trainer.world_size} processes")
     return trainer
+
+
+def _expect_free(options: dict[str, Any]) -> None:
+    """Check that options of `lightning.Trainer` exist and are not decided by another part of the config.
+
+    Raises:
+        InputError: one does not, or is.
+    """
+    allowed = {*inspect.signature(lightning.Trainer).parameters, *OWN_OPTIONS}
+    for name in options:
+        if name in DECIDED:
+            raise InputError(f"trainer.{name} is decided elsewhere: give {DECIDED[name]}")
+        choose(name, sorted(allowed - DECIDED.keys()), "option of lightning.Trainer")
 
 
 def build_callbacks(config: DictConfig) -> list[Callback]:

@@ -1,5 +1,6 @@
 """W&B record of a run: kept on this machine until it is uploaded; a resumed run continues its record."""
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -42,6 +43,8 @@ class RunLogger(WandbLogger):
 def build_loggers(config: DictConfig, folder: Path) -> list[Logger]:
     """Build the loggers of a run: W&B unless it is off, offline without a login, and those with a `_target_`.
 
+    W&B's own variable `WANDB_MODE` decides where `logger.wandb=auto` leaves it open.
+
     Args:
         config: of the run.
         folder: of the run; its record goes below `wandb/`.
@@ -51,7 +54,8 @@ def build_loggers(config: DictConfig, folder: Path) -> list[Logger]:
     """
     entries = ((name, settings) for name, settings in config.logger.items() if OmegaConf.is_dict(settings))
     loggers = [_other_logger(str(name), settings) for name, settings in entries]
-    if config.logger.wandb == "off":
+    automatic = config.logger.wandb == "auto"
+    if config.logger.wandb == "off" or (automatic and os.environ.get("WANDB_MODE") == "disabled"):
         return loggers
     if getattr(rank_zero_only, "rank", 0):
         run = open_wandb_run(config, folder, "disabled")
@@ -80,7 +84,8 @@ def start_wandb_run(wanted: str, start: Callable[[str], Any]) -> Any:  # noqa: A
     mode = choose(wanted, MODES, "logger.wandb")
     try:
         if mode == "auto":
-            mode = "online" if logged_in() else "offline"
+            wished = os.environ.get("WANDB_MODE")
+            mode = wished if wished in ("online", "offline") else "online" if logged_in() else "offline"
         return start(mode)
     except (AuthenticationError, CommError, UsageError) as error:
         reason = str(error).splitlines()[0]

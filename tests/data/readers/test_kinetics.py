@@ -3,8 +3,9 @@
 import json
 import pickle
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -36,9 +37,9 @@ def person(x: float, y: float = 0.5, score: float = 0.8) -> Person:
     return {"pose": pose.ravel().tolist(), "score": [score] * 18}
 
 
-def clip_text(*frames: Sequence[Any], label: object = LABEL, first: int = 1) -> bytes:
+def clip_text(*frames: Sequence[Any], label: object = LABEL, first: int = 1, name: str = "parkour") -> bytes:
     data = [{"frame_index": number, "skeleton": list(people)} for number, people in enumerate(frames, first)]
-    return json.dumps({"data": data, "label": "parkour", "label_index": label}).encode()
+    return json.dumps({"data": data, "label": name, "label_index": label}).encode()
 
 
 def without(key: str) -> bytes:
@@ -50,13 +51,16 @@ def facts(label: object = LABEL, found: bool = True) -> dict[str, object]:
 
 
 def release(
-    folder: Path, clips: dict[str, bytes], split: str = "kinetics_val", listed: dict[str, object] | None = None
+    folder: Path,
+    clips: dict[str, bytes],
+    split: str = "kinetics_val",
+    listed: Mapping[str, object] = MappingProxyType({}),
 ) -> Path:
     """Write one split; `listed` adds to the label file, in which every clip has an entry, or changes it."""
     (folder / split).mkdir(parents=True, exist_ok=True)
     for name, text in clips.items():
         (folder / split / f"{name}.json").write_bytes(text)
-    labels = {name: facts() for name in clips} | (listed or {})
+    labels = {name: facts() for name in clips} | dict(listed)
     (folder / f"{split}_label.json").write_text(json.dumps(labels))
     return folder
 
@@ -199,6 +203,32 @@ class TestSurvey:
         ]
         monkeypatch.setattr(kinetics, "CLIPS", 3)
         assert reader.survey().expected == 3
+
+    def test_classes_of_ones_own_are_those_of_the_files(self, tmp_path: Path) -> None:
+        named = {"a": (0, "wave"), "b": (1, "bow"), "c": (2, "nod")}
+        texts = {clip: clip_text([person(0.5)], label=label, name=name) for clip, (label, name) in named.items()}
+        listed = {clip: {"label": name, "label_index": label} for clip, (label, name) in named.items()}
+        reader = KineticsReader(release(tmp_path, texts, listed=listed))
+        survey = reader.survey()
+        assert reader.classes == ("wave", "bow", "nod")
+        assert [reader.read(found).label for found in survey.files] == [0, 1, 2]
+        (tmp_path / "kinetics_val" / "b.json").write_bytes(clip_text([person(0.5)], label=1, name="jump"))
+        with pytest.raises(ClipError, match="has the label 'jump', but label 1 is 'bow'"):
+            reader.read(survey.files[1])
+
+    @pytest.mark.parametrize(
+        ("names", "sentence"),
+        [
+            ([(0, "wave"), (2, "nod")], r"label 0 is 'wave', which it is not .* found 2 labels up to 2 with 2 names"),
+            ([(0, "wave"), (1, "wave")], r"label 0 is 'wave', .* found 2 labels up to 1 with 1 names"),
+            ([(0, "wave"), (0, "bow")], r"label 0 is 'wave' and 'bow' in .*kinetics_val_label\.json: give each label"),
+        ],
+    )
+    def test_names_that_contradict(self, tmp_path: Path, names: list[tuple[int, str]], sentence: str) -> None:
+        listed = {f"clip{n}": {"label": name, "label_index": label} for n, (label, name) in enumerate(names)}
+        release(tmp_path, dict.fromkeys(listed, VALID), listed=listed)
+        with pytest.raises(InputError, match=sentence):
+            KineticsReader(tmp_path).survey()
 
     def test_official_number(self) -> None:
         assert sum(COUNTS["kinetics", "kinetics_val"]) == kinetics.CLIPS == 260_232

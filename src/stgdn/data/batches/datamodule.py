@@ -201,6 +201,9 @@ class SkeletonData(lightning.LightningDataModule):
         find_protocol(self.protocol, self.header.own_protocols())
         settings, joints = self.settings, self.mapping.target if self.mapping else self.layout
         if joints.planar and (settings.align != "none" or any(settings.rotate[:2])):
-            raise InputError(f"layout {joints.name} is flat: data.align and data.rotate about x, y need depth")
+            raise InputError(
+                f"layout {joints.name} is flat, data.align and data.rotate about x, y need depth: say data.align=none "
+                "'data.rotate=[0,0,0]'"
+            )
         if settings.align != "none" and not joints.has_axes:
             raise InputError(f"layout {joints.name} has no spine or no shoulders: say data.align=none")

@@ -60,13 +60,16 @@ class KineticsReader:
     def survey(self) -> Survey:
         """List the clips of both splits; `expected` is set if at least 95 % of the official number are there.
 
+        Where the label files name other classes than those of Kinetics-400, `classes` become theirs.
+
         Raises:
-            InputError: there is no clip with a label at `source`, or a label file is garbled.
+            InputError: there is no clip with a label at `source`, a label file is garbled, or names of labels disagree.
         """
         source = Path(self.source).expanduser()
-        survey = Survey([])
+        survey, names = Survey([]), {}
         for split in SPLITS:
-            self._add(survey, source, split)
+            self._add(survey, names, source, split)
+        self.classes = own_classes(names, self.classes)
         if not survey.files:
             raise InputError(
                 f"no clip of Kinetics-Skeleton in '{source}': looked for kinetics_train_label.json and "
@@ -79,8 +82,8 @@ class KineticsReader:
         return survey
 
     @staticmethod
-    def _add(survey: Survey, source: Path, split: str) -> None:
-        """Add the clips of a split, if it is there, by its label file."""
+    def _add(survey: Survey, names: dict[int, str], source: Path, split: str) -> None:
+        """Add the clips of a split, if it is there, by its label file, and the names of its labels."""
         labels = source / f"{split}_label.json"
         if not labels.is_file():
             return
@@ -101,6 +104,8 @@ class KineticsReader:
                 reason = f"without skeletons, says {labels.name}"
             elif name not in existing:
                 reason = f"listed in {labels.name}, but not in the folder {split}"
+            else:
+                _add_name(names, entry, labels)
             survey.add(ClipFile(name, str(folder / f"{name}.json")), reason)
         survey.skipped += [(name, f"not listed in {labels.name}") for name in sorted(existing - listed.keys())]
 
@@ -122,6 +127,8 @@ class KineticsReader:
             raise ClipError(f"has label {stated}, but label {label} in {label_file.name}")
         if not 0 <= label < len(self.classes):
             raise ClipError(f"label {label} is outside the {len(self.classes)} classes")
+        if isinstance(name := content.get("label"), str) and name != self.classes[label]:
+            raise ClipError(f"has the label '{name}', but label {label} is '{self.classes[label]}'")
         return Clip(file.name, label, *self._bodies(content), setup=SPLITS.get(path.parent.name, -1))
 
     def read_unlabelled(self, file: ClipFile) -> Clip:
@@ -135,6 +142,35 @@ class KineticsReader:
         frames, people, length = _people(content.get("data"))
         person_ids = track(frames, people) if self.tracking else rank(frames, people)
         return keep_most_confident(frames, people, person_ids, length, self.max_bodies, bridge=self.tracking)
+
+
+def _add_name(names: dict[int, str], entry: Mapping[str, Any], labels: Path) -> None:
+    """Add the name of an entry's label, if it has one.
+
+    Raises:
+        InputError: the label had another name before.
+    """
+    label, name = entry["label_index"], entry.get("label")
+    if isinstance(name, str) and name and names.setdefault(label, name) != name:
+        raise InputError(f"label {label} is '{names[label]}' and '{name}' in {labels}: give each label one name")
+
+
+def own_classes(names: Mapping[int, str], official: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the class names of labels: the official ones if they fit the `names` found, else these.
+
+    Raises:
+        InputError: the names are not the official ones, and are not one for each label from 0 on.
+    """
+    other = [label for label, name in names.items() if dict(enumerate(official)).get(label, name) != name]
+    if not other:
+        return official
+    if sorted(names) != list(range(len(names))) or len({*names.values()}) < max(len(names), 2):
+        raise InputError(
+            f"label {min(other)} is '{names[min(other)]}', which it is not in Kinetics-400: number two or more classes "
+            f"of your own from 0 on without gaps, each with a name of its own; found {len(names)} labels up to "
+            f"{max(names)} with {len({*names.values()})} names"
+        )
+    return tuple(names[label] for label in range(len(names)))
 
 
 def _is_whole(value: object) -> bool:

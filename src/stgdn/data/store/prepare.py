@@ -68,7 +68,7 @@ def prepare(
     survey = reader.survey()
     header = _header(reader, survey, dataset, source, settings or {})
     header.synthetic, header.precision, header.scale = synthetic or survey.synthetic, precision, float(scale)
-    with closing(StoreWriter(folder, header)) as writer:
+    with closing(StoreWriter(folder, header, survey.files)) as writer:
         for name, reason in survey.skipped:
             writer.skip(name, reason)
         bad, files = _write_first_usable(writer, reader, survey.files, workers)
@@ -117,12 +117,13 @@ def _expect_enough(writer: StoreWriter, bad: int, files: int, bad_share: float) 
     last = "".join(f" (the last: {entry['name']}, {entry['skipped']})" for entry in skipped[-1:])
     if files and bad / files > bad_share:
         raise InputError(
-            f"{bad} of {files} files of {source} cannot be used{last}: "
-            f"check the source, or allow more with bad_share={math.ceil(100 * bad / files) / 100}"
+            f"{bad} of {files} files of {source} cannot be used{last}: check what {writer.write_skipped()} lists, or "
+            f"allow more with bad_share={math.ceil(100 * bad / files) / 100}"
         )
     if len(skipped) == len(writer.entries):
         raise InputError(
-            f"no clip of {source} can be used{last}: check that it is what data={writer.header.dataset} means"
+            f"no clip of {source} can be used{last}: check that it is what data={writer.header.dataset} means; "
+            f"{writer.write_skipped()} lists all"
         )
 
 
@@ -135,7 +136,7 @@ def _write_clips(writer: StoreWriter, reader: Reader, files: list[ClipFile], wor
         task = progress.add_task(f"reading {writer.header.dataset}", total=len(files), completed=len(files) - len(left))
         for file, clip in _parse(reader, left, workers, writer.header.scale):
             if isinstance(clip, Clip):
-                writer.add(clip, file.location)
+                writer.add(clip, file)
             else:
                 writer.skip(file.name, clip)
                 bad += 1

@@ -12,7 +12,6 @@ location is a path or any URL that fsspec can open, such as `s3://bucket/prefix`
 """
 
 import json
-import os
 import zlib
 from pathlib import Path
 from typing import Any, TypedDict
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from stgdn.data.store.storage import StorageError, as_storage_error, file_system, is_local, read_file
 from stgdn.data.store.store import PreparedStore, Store, checksum
+from stgdn.data.store.verification import cache_folder
 from stgdn.errors import InputError
 from stgdn.files import replacing
 
@@ -157,11 +157,7 @@ class ShardedStore(PreparedStore):
     def _local_metadata(self, checksums: dict[str, int]) -> Path:
         """Return the folder of the metadata; for a URL these are copied to the cache first."""
         files, root = file_system(self.location)
-        if is_local(files):
-            folder = Path(root)
-        else:
-            cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-            folder = cache / "stgdn" / f"{zlib.crc32(self.location.encode()):08x}"
+        folder = Path(root) if is_local(files) else cache_folder(self.location)
         for name, expected in checksums.items():
             if not _is_whole(folder / name, expected) and not is_local(files):
                 folder.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ A store is a folder of five files:
 
 import json
 import zlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import NoneType
@@ -27,8 +28,9 @@ from stgdn.errors import InputError
 from stgdn.skeleton import layout
 
 FORMAT = 2
+HEADER = "store.json"
 CONTENT = ("clips.npy", "coordinates.bin")
-FILES = ("store.json", *CONTENT, "skipped.tsv", "remarks.tsv", "journal.jsonl", "settings.json")
+FILES = ("store.json", *CONTENT, "skipped.tsv", "remarks.tsv", "journal.jsonl", "settings.json", "verified.json")
 PRECISIONS = ("float32", "float16")
 PREPARE_AGAIN = "prepare it again with `python src/prepare.py data=... overwrite=true`"
 
@@ -50,7 +52,7 @@ class Header:
     protocols: dict[str, dict[str, Any]] = field(default_factory=dict)  # the data set's own, the usual one first
     clips: int = 0
     rows: int = 0  # of the coordinates: bodies in frames
-    checksums: dict[str, int] = field(default_factory=dict)  # CRC-32 of the other files
+    checksums: dict[str, int] = field(default_factory=dict)  # CRC-32 of the other files, and of this content
     skipped: dict[str, int] = field(default_factory=dict)  # number of clips left out, by reason
     remarks: dict[str, int] = field(default_factory=dict)  # number of odd clips kept, by remark
     format: int = FORMAT  # version of this layout of files
@@ -65,6 +67,19 @@ class Header:
 
 def _tuple(numbers: list[int] | None) -> tuple[int, ...] | None:
     return None if numbers is None else tuple(numbers)
+
+
+def header_text(header: Header) -> str:
+    """Return the text of `store.json`, with its own checksum."""
+    content = asdict(header)
+    content["checksums"] = header.checksums | {HEADER: content_checksum(content)}
+    return json.dumps(content, indent=1)
+
+
+def content_checksum(content: Mapping[str, Any]) -> int:
+    """Return the CRC-32 of the content of `store.json` without its own."""
+    others = {name: value for name, value in content["checksums"].items() if name != HEADER}
+    return zlib.crc32(json.dumps({**content, "checksums": others}, sort_keys=True).encode())
 
 
 def checksum(path: Path) -> int:
@@ -174,22 +189,26 @@ def read_header(folder: Path) -> Header:
         version = content.get("format")
         if version == FORMAT:
             return _header(content)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise _damaged(folder, f"store.json cannot be read: {error}") from None
     raise InputError(f"the prepared store {folder} has format {version}, this version reads {FORMAT}: {PREPARE_AGAIN}")
 
 
 def _header(content: dict[str, Any]) -> Header:
-    """Return the header from the content of store.json.
+    """Return the header from the content of store.json; stores of before lack its own checksum.
 
     Raises:
         TypeError: a key is missing, unknown or of another type.
+        ValueError: the content is not what was written.
     """
     header = Header(**content)
     several = {"layout": (str, dict), "expected": (int, NoneType)}
     for key, like in asdict(Header("", "", [], 0, "")).items():
         if type(getattr(header, key)) not in several.get(key, (type(like),)):
             raise TypeError(f"'{key}' is {getattr(header, key)!r}")
+    own = header.checksums.get(HEADER)
+    if not set(header.checksums) <= {HEADER, *CONTENT} or own not in (None, content_checksum(content)):
+        raise ValueError("its checksum does not match")
     return header
 
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -16,9 +17,9 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.clip import Clip, valid_runs
+from stgdn.data.clip import Clip, ClipFile, valid_runs
 from stgdn.data.store.clip_arrays import clip_dtype
-from stgdn.data.store.store import CONTENT, FILES, PRECISIONS, Header, Store, checksum
+from stgdn.data.store.store import CONTENT, FILES, PRECISIONS, Header, Store, checksum, header_text
 from stgdn.errors import InputError, choose
 from stgdn.files import flush
 from stgdn.skeleton import layout
@@ -31,7 +32,13 @@ class StoreWriter:
     """Write a store clip by clip into `FOLDER.partial`, continuing what an interrupted run left there.
 
     Coordinates are appended before their line in the journal, so a kill at any time loses one clip at most. A partial
-    store of other settings is started anew.
+    store of other settings is started anew; where raw files have changed, what was read before the first of these is
+    kept.
+
+    Args:
+        folder: the final folder.
+        header: of the store.
+        files: the raw files as they are now.
 
     Attributes:
         stored: by name, the location from which each stored clip was read. Skipped names are not in it: another clip of
@@ -42,7 +49,7 @@ class StoreWriter:
             writing this store.
     """
 
-    def __init__(self, folder: str | Path, header: Header) -> None:
+    def __init__(self, folder: str | Path, header: Header, files: Iterable[ClipFile] = ()) -> None:
         self.folder = Path(folder)
         self.partial = self.folder.with_name(self.folder.name + ".partial")
         self.header = header
@@ -51,21 +58,23 @@ class StoreWriter:
         self.row_size = skeleton.num_joints * skeleton.channels * self.dtype.itemsize
         self._check_place()
         self.lock = self._lock()
-        self.entries = self._resume() if self._same_settings() else self._start()
+        self.entries = self._resume(files) if self._same_settings() else self._start()
         self.stored: dict[str, str] = {entry["name"]: entry.get("place", "") for entry in self.entries}
         self.journal: IO[str] = (self.partial / "journal.jsonl").open("a")
         self.coordinates: IO[bytes] = (self.partial / "coordinates.bin").open("ab")
 
-    def add(self, clip: Clip, location: str = "") -> None:
-        """Append a clip whose name is not stored yet; `location` is the file from which it was read."""
+    def add(self, clip: Clip, file: ClipFile | None = None) -> None:
+        """Append a clip whose name is not stored yet; `file` is what it was read from."""
         body_runs = list(valid_runs(clip.present[: self.header.max_bodies]))
         for joints, (start, frames) in zip(clip.joints, body_runs, strict=False):
             self.coordinates.write(np.ascontiguousarray(joints[start : start + frames], self.dtype).tobytes())
         self.coordinates.flush()
         fields = {key: int(getattr(clip, key)) for key in ("label", "subject", "camera", "setup", "replication")}
-        remark = ({"remark": clip.remark} if clip.remark else {}) | ({"place": location} if location else {})
-        self._note({"name": clip.name} | fields | {"length": clip.present.shape[1], "runs": body_runs} | remark)
-        self.stored[clip.name] = location
+        entry = {"name": clip.name} | fields | {"length": clip.present.shape[1], "runs": body_runs}
+        remark = {"remark": clip.remark} if clip.remark else {}
+        origin = {"place": file.location, "stamp": file.stamp()} if file else {}
+        self._note(entry | remark | origin)
+        self.stored[clip.name] = file.location if file else ""
 
     def skip(self, name: str, reason: str, detail: str = "") -> None:
         """Record that a clip was left out; clips are counted by reason, `detail` is about this clip only."""
@@ -102,7 +111,7 @@ class StoreWriter:
         self.header.skipped = self._list("skipped", "skipped.tsv")
         self.header.remarks = self._list("remark", "remarks.tsv")
         self.header.checksums = {name: checksum(self.partial / name) for name in CONTENT}
-        (self.partial / "store.json").write_text(json.dumps(asdict(self.header), indent=1))
+        (self.partial / "store.json").write_text(header_text(self.header))
 
     def _rename(self) -> None:
         """Move the partial store to its final folder; an older store there is removed just before."""
@@ -115,6 +124,11 @@ class StoreWriter:
         flush(self.folder.parent)
         for name in ("journal.jsonl", "settings.json"):  # until here an interrupted run can go on
             (self.folder / name).unlink()
+
+    def write_skipped(self) -> Path:
+        """Write the list of clips left out, for a preparation that is refused; returns its path."""
+        self._list("skipped", "skipped.tsv")
+        return self.partial / "skipped.tsv"
 
     def _list(self, kind: str, name: str) -> dict[str, int]:
         """Write the clips of a kind into a file; returns the number of clips by reason."""
@@ -159,8 +173,12 @@ class StoreWriter:
         (self.partial / "settings.json").write_text(json.dumps(asdict(self.header)))
         return []
 
-    def _resume(self) -> list[dict[str, Any]]:
-        """Return the journal's entries whose coordinates are complete, and truncate both files after the last one."""
+    def _resume(self, files: Iterable[ClipFile]) -> list[dict[str, Any]]:
+        """Return the journal's entries up to the first one whose coordinates are incomplete or whose file has changed.
+
+        Journal and coordinates are truncated there.
+        """
+        known = {file.location: file for file in files}
         journal, coordinates = self.partial / "journal.jsonl", self.partial / "coordinates.bin"
         available = coordinates.stat().st_size // self.row_size if coordinates.exists() else 0
         entries, rows, length = [], 0, 0
@@ -170,7 +188,7 @@ class StoreWriter:
             except ValueError:
                 break
             grown = rows + sum(frames for _, frames in entry.get("runs", ()))
-            if not line.endswith(b"\n") or grown > available:
+            if not line.endswith(b"\n") or grown > available or _has_changed(entry, known):
                 break
             if "skipped" not in entry:  # the file may have been mended meanwhile
                 entries.append(entry)
@@ -192,6 +210,14 @@ class StoreWriter:
                 clip["row"][body], clip["start"][body], clip["frames"][body] = row, start, frames
                 row += frames
         return clips[np.argsort(clips["name"])]
+
+
+def _has_changed(entry: Mapping[str, Any], files: Mapping[str, ClipFile]) -> bool:
+    """Return whether the file of a journal's entry is another one now, or gone."""
+    if "place" not in entry:
+        return False
+    file = files.get(entry["place"])
+    return file is None or file.stamp() != entry.get("stamp")
 
 
 def lock_file(path: Path, *, wait: bool) -> IO[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.conftest import RunCommand
+from tests.conftest import Outcome, RunCommand
 from tests.data.own_data import NAME, STICK, YAML, csv, folder, moving, npz, read_one
 
 from stgdn.data.clip import ClipError, Reader
@@ -309,3 +309,68 @@ def test_garbled_description_ends_the_command_in_a_sentence(tmp_path: Path, run_
     assert "unknown key 'jionts', allowed: name, layout, joints" in done.err
     assert "did you mean 'joints'?" in done.err
     assert "Traceback" not in done.err
+
+
+def prepared_stick(run_command: RunCommand, source: Path, *options: str) -> Outcome:
+    """Prepare the folder `source`."""
+    return run_command("prepare", "data=custom", "data.name=stick", f"data.source={source}", "workers=1", *options)
+
+
+def test_mended_files_are_read_again(tmp_path: Path, run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clips in millimetres are refused, and read once they are in metres."""
+    monkeypatch.setenv("STGDN_DATA", str(tmp_path / "data"))
+
+    def write(scale: float) -> Path:
+        joints = {subject: moving(5, 4, 3, seed=subject) * scale for subject in (1, 2, 3)}
+        return folder(tmp_path / "raw", {f"wave_s{subject}_r1.npz": npz(joints=j) for subject, j in joints.items()})
+
+    refused = prepared_stick(run_command, write(1000))
+    assert refused.code == 1
+    assert "people measure 0.1 to 10" in refused.err
+    mended = prepared_stick(run_command, write(1))
+    assert mended.code == 0, mended.err
+    assert "stick: 3 clips" in mended.out
+
+
+def test_a_refusal_lists_what_was_skipped(
+    tmp_path: Path, run_command: RunCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STGDN_DATA", str(tmp_path / "data"))
+    source = folder(tmp_path / "raw", {"wave_s1_r1.npz": npz(joints=moving(5, 4, 3)), "wave_s2_r1.npz": b"torn"})
+    refused = prepared_stick(run_command, source)
+    assert refused.code == 1
+    listed = tmp_path / "data" / "prepared" / "stick.partial" / "skipped.tsv"
+    assert f"check what {listed} lists" in refused.err
+    assert listed.read_text().startswith("wave_s2_r1\tis no .npz that can be read")
+
+
+def test_another_source_is_not_taken_for_the_one_prepared(
+    tmp_path: Path, run_command: RunCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STGDN_DATA", str(tmp_path / "data"))
+    files = {f"wave_s{subject}_r1.npz": npz(joints=moving(5, 4, 3, seed=subject)) for subject in (1, 2, 3)}
+    first, other = folder(tmp_path / "a", files), folder(tmp_path / "b", files)
+    assert prepared_stick(run_command, first).code == 0
+    assert prepared_stick(run_command, first).code == 0
+    for command in ("prepare", "train"):
+        refused = run_command(command, "data=custom", "data.name=stick", f"data.source={other}")
+        assert refused.code == 1
+        assert f"was made of {first}, not of {other}: name another folder with data.store, or prepare" in refused.err
+        assert "overwrite=true" in refused.err
+    assert prepared_stick(run_command, other, "overwrite=true").code == 0
+    assert Store(tmp_path / "data" / "prepared" / "stick").header.source == str(other)
+
+
+def test_a_description_that_has_changed_since_is_told(
+    tmp_path: Path, run_command: RunCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STGDN_DATA", str(tmp_path / "data"))
+    files = {f"wave_s{subject}_r1.npz": npz(joints=moving(5, 4, 3, seed=subject)) for subject in (1, 2, 3)}
+    source = folder(tmp_path / "raw", files)
+    assert prepared_stick(run_command, source).code == 0
+    folder(source, {}, {"classes": "[wave, nod]"})
+    for command in ("prepare", "train"):
+        refused = run_command(command, "data=custom", "data.name=stick", f"data.source={source}")
+        assert refused.code == 1
+        assert f"{source / 'dataset.yaml'} has changed since the store" in refused.err
+    assert prepared_stick(run_command, source, "overwrite=true").code == 0
