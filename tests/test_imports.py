@@ -9,12 +9,13 @@ from stgdn.runs import folder
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "src" / "stgdn"
-PLAIN = {"errors", "files", "skeleton"}
+PLAIN = {"errors", "files", "fonts", "skeleton"}
 # What each part may import of the others. The commands in src/ may import everything.
 MAY_IMPORT = {
     "errors": set(),
     "skeleton": {"errors"},
     "files": {"errors"},
+    "fonts": set(),
     "model": {"errors", "skeleton"},
     "data": PLAIN,
     "runs": PLAIN | {"model"},
