@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from stgdn.data.store.contents import Axis, Contents, Histogram, Joint
-from stgdn.fonts import SubFigure, use_installed_fonts
+from stgdn.fonts import use_installed_fonts
 from stgdn.reports.store_tables import split_sentence
 
 COLOURS = {"train": "#3b6fb6", "test": "#e58a2e", "all": "#3b6fb6"}
