@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "reports": PLAIN | {"data", "model", "runs", "training", "inference", "player", "wandb_tools"},
     "benchmark": PLAIN | {"data", "model", "runs"},
     "cli": PLAIN | {"runs", "inference"},
-    "slurm": {"errors"},
+    "slurm": {"errors", "files"},
     "__init__": {"data", "inference", "model", "training"},
 }
 
