@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 import stgdn
 from stgdn.cli.entry import explanation
+from stgdn.cli.notebooks import compose_config
 from tests.conftest import ROOT, TINY, RunCommand
 
 ABLATION = ("agcn", "agcn_7l", "st_gdn2", "st_gdn_t", "st_gdn_e", "st_gdcn", "st_gdn")
@@ -198,6 +199,12 @@ def test_recipes_turn_what_can_be_turned(launched: Launched, recipe: str) -> Non
     assert (list(flat.data.rotate), flat.data.align) == ([0, 0, 0], "none")
     (deep,) = launched("-m", "data=nw_ucla", f"recipe={recipe}")
     assert any(deep.data.rotate)
+
+
+@pytest.mark.parametrize("recipe", sorted(path.stem for path in (ROOT / "conf" / "recipe").glob("*.yaml")))
+@pytest.mark.parametrize("command", ["train", "prepare", "describe", "shard", "import_weights"])
+def test_every_recipe_composes_in_every_command_that_has_recipes(command: str, recipe: str) -> None:
+    assert compose_config(command, f"recipe={recipe}").recipe_name == recipe
 
 
 class TestModern:

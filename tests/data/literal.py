@@ -144,6 +144,15 @@ def literal_camera(joints: Array, random_numbers: Array, layout: Layout) -> Arra
     return moved
 
 
+def literal_mirror(joints: Array, layout: Layout) -> Array:
+    """One clip (M, T, V, C) in a mirror: what was on the left is on the right."""
+    other = dict(layout.mirrored) | {right: left for left, right in layout.mirrored}
+    mirrored = np.zeros_like(joints)
+    for v in range(joints.shape[2]):
+        mirrored[:, :, v] = joints[:, :, other.get(v, v)] * np.array([-1, *[1] * (joints.shape[3] - 1)])
+    return mirrored
+
+
 def literal_turn(pose: Array, layout: Layout, align: str, angles: Array | None) -> Array:
     """Return the matrix that columns are multiplied by: alignment by cross products, then the random rotation."""
     turn = np.eye(3)
@@ -189,6 +198,8 @@ def literal_batch(one: Clip, layout: Layout, how: ClipSettings, random_numbers: 
         for t in range(joints.shape[1]):
             if joints[m, t].any():
                 joints[m, t] = [turn @ (joint - origin) for joint in joints[m, t]]
+    if random_numbers is not None and derive_numbers(random_numbers[None], 1, Purpose.MIRROR)[0, 0] < how.mirror:
+        joints = literal_mirror(joints, layout)
     if how.moving_camera and random_numbers is not None:
         joints = literal_camera(joints, random_numbers, layout)
     if how.box:

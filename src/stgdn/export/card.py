@@ -7,7 +7,7 @@ from stgdn.data.protocols import PROTOCOLS
 from stgdn.export.metadata import TRAINING
 from stgdn.inference.load import METADATA_FILE, WEIGHTS
 
-RANDOM_SETTINGS = ("crop", "jitter", "rotate", "moving_camera")
+RANDOM_SETTINGS = ("crop", "jitter", "rotate", "mirror", "moving_camera")
 STATES = {
     True: "folded, for inference only: whitening and BatchNorm are constants of the filters",
     False: "as trained, with running statistics",

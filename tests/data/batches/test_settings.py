@@ -24,6 +24,8 @@ from stgdn.errors import InputError
         ({"crop": 1.1}, r"data\.crop=1\.1 is out of range"),
         ({"crop": math.nan}, r"data\.crop=nan is out of range"),
         ({"crop": "half"}, r"data\.crop=half is out of range"),
+        ({"mirror": 1.5}, r"data\.mirror=1\.5 is out of range: give a share from 0 to 1"),
+        ({"mirror": True}, r"data\.mirror=True is out of range"),
         ({"crop": 0.5}, r"data\.crop needs data\.sampling=resize or crop_resize"),
         ({"jitter": True}, r"data\.jitter needs data\.sampling=resize"),
         ({"jitter": True, "sampling": "crop_resize"}, r"data\.jitter needs data\.sampling=resize"),

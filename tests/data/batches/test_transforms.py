@@ -129,6 +129,8 @@ PIPELINES = [
     ClipSettings(frames=13, sampling="resize", crop=0.6, rotate=(0, 90, 0), stream="bone_motion", bodies=4),
     ClipSettings(frames=15, sampling="window", moving_camera=True, stream="joint_motion", bodies=3),
     ClipSettings(frames=6, sampling="window", moving_camera=True, box=True, bodies=1),
+    ClipSettings(frames=12, sampling="resize", mirror=0.5, rotate=(0, 30, 0), bodies=3),
+    ClipSettings(frames=14, mirror=1.0, moving_camera=True, stream="bone_motion", box=True),
     ClipSettings(frames=26, moving_camera=True, rotate=(0, 0, 30), stream="bone"),
 ]
 

@@ -22,6 +22,7 @@ class Purpose(IntEnum):
 
     JITTER = 0
     CAMERA = 1
+    MIRROR = 2
 
 
 def derive_numbers(random_numbers: RandomNumbers, count: int, purpose: Purpose) -> RandomNumbers:

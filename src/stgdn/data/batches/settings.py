@@ -26,6 +26,7 @@ class ClipSettings:
         crop: the smallest share of a clip that training keeps; 1 for all of it. Needs `resize` or `crop_resize`.
         jitter: training draws the T frame times at random instead of evenly. Needs `resize`.
         rotate: training turns clips at random by up to so many degrees about x, y and z.
+        mirror: share of clips that training mirrors: left and right joints exchanged, x reversed.
         moving_camera: training turns, scales and shifts clips in the picture plane, steadily over their T frames.
         bodies: M, the most bodies; further ones are left out.
 
@@ -41,6 +42,7 @@ class ClipSettings:
     crop: float = 1.0
     jitter: bool = False
     rotate: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    mirror: float = 0.0
     moving_camera: bool = False
     bodies: int = 2
 
@@ -56,6 +58,8 @@ class ClipSettings:
                 raise InputError(f"data.{key}={flag} must be true or false")
         if not isinstance(self.crop, int | float) or not 0 < self.crop <= 1:
             raise InputError(f"data.crop={self.crop} is out of range: give a share above 0 and up to 1")
+        if isinstance(self.mirror, bool) or not isinstance(self.mirror, int | float) or not 0 <= self.mirror <= 1:
+            raise InputError(f"data.mirror={self.mirror} is out of range: give a share from 0 to 1")
         if "resize" not in self.sampling and self.crop < 1:
             raise InputError("data.crop needs data.sampling=resize or crop_resize")
         if self.sampling != "resize" and self.jitter:

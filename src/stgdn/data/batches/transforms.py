@@ -48,6 +48,8 @@ def batch(
     turn = clip_rotations(pose, layout, settings, random_numbers)
     if turn is not None or not layout.planar:
         centre_and_rotate(poses, origin(pose, layout), turn)
+    if random_numbers is not None and settings.mirror:
+        mirror(poses, random_numbers, layout, settings.mirror)
     if camera is not None:
         move_camera(poses, camera, layout)
     if settings.box:
@@ -124,6 +126,20 @@ def centre_and_rotate(poses: Poses, origin: Float, turn: Float | None) -> None:
         poses.joints, origin = joints, (origin[:, None] @ turn)[:, 0]
     flat = poses.joints[:-1].reshape(-1, 3 * poses.joints.shape[1])
     flat -= np.tile(origin, poses.joints.shape[1]).take(poses.clip_index(), axis=0)  # numpy is slow at rows of three
+
+
+def mirror(poses: Poses, random_numbers: RandomNumbers, layout: Layout, share: float) -> None:
+    """Exchange left and right joints and reverse x in a share of the clips, drawn at random, in place.
+
+    x counts from the origin of the clip, for planar joints from the middle of the picture.
+    """
+    exchanged = np.arange(layout.num_joints)
+    for left, right in layout.mirrored:
+        exchanged[[left, right]] = right, left
+    for clip in np.flatnonzero(derive_numbers(random_numbers, 1, Purpose.MIRROR)[:, 0] < share).tolist():
+        joints = poses.of_clip(clip)
+        joints[:] = joints[:, exchanged]
+        joints[..., 0] *= -1
 
 
 def camera_path(random_numbers: RandomNumbers, frames: int) -> NDArray[np.float64]:
