@@ -16,7 +16,7 @@ from tests.reports.made_up import run as made_up_run
 # Options that train one step, and look at few clips.
 ONE_STEP = (
     *TINY,
-    *("trainer.limit_train_batches=1", "trainer.limit_test_batches=1", "callbacks.over_smoothing.clips=4"),
+    *("trainer.limit_train_batches=1", "callbacks.over_smoothing.clips=4"),
 )
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 

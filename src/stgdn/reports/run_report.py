@@ -22,6 +22,7 @@ from stgdn.runs.layer_arrays import layer_arrays
 from stgdn.runs.layers import save_layers
 from stgdn.runs.metrics import last_smoothing
 from stgdn.runs.naming import option
+from stgdn.runs.partial import is_partial
 from stgdn.runs.run import Run
 from stgdn.runs.scores import Scores
 from stgdn.training.recognizer import Recognizer
@@ -48,9 +49,15 @@ def _mapping(data: SkeletonData) -> str:
 
 
 def report_run(run: Run, trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData) -> float:
-    """Test the last epoch; write scores, pictures and summary; send them to W&B; return test top-1."""
+    """Test the last epoch; write scores, pictures and summary; send them to W&B; return test top-1.
+
+    Of a run that is no result (`runs/partial.py`) nothing is written.
+    """
     scores = score_split(trainer, recognizer, data)
     if not trainer.is_global_zero:
+        return scores.accuracy()
+    if is_partial(run.config, len(data.splits["test"]), len(scores.names)):
+        _report_partial(run, trainer, scores, data)
         return scores.accuracy()
     summary = summarise(run, scores, complexity(recognizer.network), data) | {"epochs": trainer.current_epoch}
     if smoothing := last_smoothing(run.folder / METRICS):
@@ -72,6 +79,16 @@ def report_run(run: Run, trainer: lightning.Trainer, recognizer: Recognizer, dat
     write_json(run.folder / SUMMARY, summary)  # last: it marks the run as finished
     print_end(run, summary, data)
     return scores.accuracy()
+
+
+def _report_partial(run: Run, trainer: lightning.Trainer, scores: Scores, data: SkeletonData) -> None:
+    """Say what was scored in a run for debugging, and that this is no result."""
+    (run.folder / SUMMARY).unlink(missing_ok=True)  # of a former version, which kept it
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.finish()
+    clips = f"{len(scores.names)} of {len(data.splits['test'])} test clips"
+    console.print(f"\na run for debugging: {clips} were scored, top-1 {scores.top1:.1f}, and no result is kept")
 
 
 def report_evaluation(run: Run, data: SkeletonData, scores: Scores, checkpoint: str, other: bool = False) -> float:
@@ -115,6 +132,7 @@ def summarise(run: Run, scores: Scores, cost: Complexity, data: SkeletonData) ->
         "recipe": run.config.recipe_name,
         **accuracies(scores),
         "clips": {split: len(indices) for split, indices in data.splits.items()},
+        "scored": len(scores.names),
         "parameters": cost.parameters,
         "flops": cost.flops,
         "clip_shape": list(cost.clip_shape),

@@ -24,7 +24,7 @@ from stgdn.training.callbacks.epoch_report import EpochReport
 from stgdn.training.profiling import build_profiler
 from stgdn.training.recognizer import Recognizer
 from stgdn.training.sync_norm import BatchNormOverRanks
-from stgdn.wandb_tools.logger import build_loggers
+from stgdn.wandb_tools.logger import MODES
 
 OWN_OPTIONS = ("sync_batchnorm", "progress_bar")  # of `trainer`, besides those of `lightning.Trainer`
 # Options of `lightning.Trainer` that other options decide.
@@ -87,7 +87,7 @@ def _instantiate_partial(settings: DictConfig) -> Any:  # noqa: ANN401
 def build_trainer(
     config: DictConfig, folder: str | Path | None = None, *, callbacks: Sequence[Callback] = ()
 ) -> lightning.Trainer:
-    """Build a Lightning trainer that writes into a folder.
+    """Build a Lightning trainer that writes into a folder, without loggers; nothing is written yet.
 
     Args:
         config: that the user has typed.
@@ -99,6 +99,7 @@ def build_trainer(
             callback that needs held-out subjects where there are none.
     """
     silence_lightning()
+    choose(config.logger.wandb, MODES, "logger.wandb")
     folder = Path(folder or config.folder)
     options: dict[str, Any] = instantiate(config.trainer, _convert_="all")
     _expect_free(options)
@@ -118,7 +119,7 @@ def build_trainer(
             max_epochs=config.epochs,
             callbacks=list(callbacks),
             plugins=[*plugins, WholeCheckpoints(), *slurm_plugins()],
-            logger=build_loggers(config, folder),
+            logger=False,
             use_distributed_sampler=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,

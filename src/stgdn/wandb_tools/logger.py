@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import lightning
 import wandb
 from hydra.utils import instantiate
 from lightning.fabric.utilities.rank_zero import rank_zero_only
@@ -38,6 +39,12 @@ class RunLogger(WandbLogger):
         super().finalize(status)
         if status != "success":
             self.experiment.finish(exit_code=1)
+
+
+def add_loggers(trainer: lightning.Trainer, config: DictConfig, folder: Path) -> None:
+    """Let a trainer log as the config says; `fast_dev_run`, which Lightning lets log nothing, goes without."""
+    if not trainer.fast_dev_run:  # pyright: ignore[reportAttributeAccessIssue]
+        trainer.loggers = build_loggers(config, folder)
 
 
 def build_loggers(config: DictConfig, folder: Path) -> list[Logger]:
