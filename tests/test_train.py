@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
-from tests.conftest import TINY, Outcome, RunCommand
-from tests.runs.test_lock import holder
 
 from stgdn.runs.result import collect_runs
 from stgdn.runs.run import Run
 from stgdn.runs.stored_config import read_config
+from tests.conftest import TINY, Outcome, RunCommand
+from tests.runs.test_lock import holder
 
 FOLDER = Path("outputs/demo/st_gdn/joint/demo-seed1+batch_size-16+data.frames-16+epochs-1+width-0.125")
 SMALL = (*TINY, "model=agcn_7l", "callbacks.over_smoothing=null")

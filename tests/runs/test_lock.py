@@ -201,8 +201,7 @@ def test_an_owner_whose_lock_was_taken_ends(
     monkeypatch.setattr(lock, "HEARTBEAT", 0.02)
     other = elsewhere()
     with pytest.raises(KeyboardInterrupt), locked(tmp_path):
-        write(tmp_path, other)
-        time.sleep(10)
+        time.sleep(write(tmp_path, other).exists() * 10)
     assert "has been taken over: process 12 of Slurm job 345 on node7" in capfd.readouterr().err
     assert Owner.read(tmp_path / LOCK) == other
 

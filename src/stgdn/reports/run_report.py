@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from stgdn.files import write_json
 from stgdn.model.complexity import Complexity, complexity
 from stgdn.reports.figures.confusion import adjacency_figure, confusion_figure
 from stgdn.reports.output_file import save_figure
+from stgdn.rounding import fixed
 from stgdn.runs.commands import format_command, training_command
 from stgdn.runs.folder import LAYERS, METRICS, SCORES, SUMMARY
 from stgdn.runs.layer_arrays import layer_arrays
@@ -48,10 +50,16 @@ def _mapping(data: SkeletonData) -> str:
     return f", joints of {data.layout.name} made from {data.store.layout.name}" if data.mapping else ""
 
 
-def report_run(run: Run, trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData) -> float:
+def report_run(
+    run: Run,
+    trainer: lightning.Trainer,
+    recognizer: Recognizer,
+    data: SkeletonData,
+    environment: Mapping[str, Any],
+) -> float:
     """Test the last epoch; write scores, pictures and summary; send them to W&B; return test top-1.
 
-    Of a run that is no result (`runs/partial.py`) nothing is written.
+    Of a run that is no result (`runs/partial.py`) nothing is written. `environment` is what the run began in.
     """
     scores = score_split(trainer, recognizer, data)
     if not trainer.is_global_zero:
@@ -60,12 +68,13 @@ def report_run(run: Run, trainer: lightning.Trainer, recognizer: Recognizer, dat
         _report_partial(run, trainer, scores, data)
         return scores.accuracy()
     summary = summarise(run, scores, complexity(recognizer.network), data) | {"epochs": trainer.current_epoch}
+    summary["environment"] = environment
     if smoothing := last_smoothing(run.folder / METRICS):
         summary["smoothing"] = smoothing
     scores.save(run.folder / SCORES)
     save_layers(run.folder / LAYERS, layer_arrays(recognizer.network, data.layout))
     data_name = run.config.data.name + (" (synthetic people)" if summary["synthetic"] else "")
-    title = f"{data_name}, {recognizer.network.name}, {scores.stream}: test top-1 {scores.top1:.1f}"
+    title = f"{data_name}, {recognizer.network.name}, {scores.stream}: test top-1 {fixed(scores.top1)}"
     figures = {
         "confusion": confusion_figure(scores, title),
         "adjacency": adjacency_figure(recognizer.network, data.layout.joints),
@@ -88,7 +97,7 @@ def _report_partial(run: Run, trainer: lightning.Trainer, scores: Scores, data: 
         if isinstance(logger, WandbLogger):
             logger.experiment.finish()
     clips = f"{len(scores.names)} of {len(data.splits['test'])} test clips"
-    console.print(f"\na run for debugging: {clips} were scored, top-1 {scores.top1:.1f}, and no result is kept")
+    console.print(f"\na run for debugging: {clips} were scored, top-1 {fixed(scores.top1)}, and no result is kept")
 
 
 def report_evaluation(run: Run, data: SkeletonData, scores: Scores, checkpoint: str, other: bool = False) -> float:
@@ -110,7 +119,7 @@ def report_evaluation(run: Run, data: SkeletonData, scores: Scores, checkpoint: 
     scores.save(run.folder / f"scores{suffix}.npz")
     write_json(run.folder / f"evaluation{suffix}.json", metrics)
     for name, value in accuracies(scores).items():
-        console.print(f"{name} {value:.2f}")
+        console.print(f"{name} {fixed(value, 2)}")
     console.print(f"{len(scores.names)} clips, stream {scores.stream}: {run.folder}/scores{suffix}.npz")
     return scores.accuracy()
 
@@ -143,9 +152,9 @@ def summarise(run: Run, scores: Scores, cost: Complexity, data: SkeletonData) ->
 def print_end(run: Run, summary: dict[str, Any], data: SkeletonData) -> None:
     """Print the test accuracy, the run folder and commands to try next."""
     synthetic = " on synthetic people" if summary["synthetic"] else ""
-    console.print(f"\n[bold]test top-1 {summary['test_top1']:.1f}[/bold]{synthetic} (last epoch, one seed)")
+    console.print(f"\n[bold]test top-1 {fixed(summary['test_top1'])}[/bold]{synthetic} (last epoch, one seed)")
     if summary["synthetic"]:
-        console.print(f"nearest class mean of the average pose: {100 * trivial_accuracy(data):.1f}")
+        console.print(f"nearest class mean of the average pose: {fixed(100 * trivial_accuracy(data))}")
     console.print(f"run folder {run.folder}: config, checkpoints, metrics, scores, confusion.png, adjacency.png")
     console.print("next: " + "\n      ".join(next_steps(run)))
 

@@ -222,6 +222,6 @@ def _machine() -> str:
     """Return what tells starts of machines and containers apart; the host's name where there is no /proc."""
     try:
         started = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{started}/{os.readlink('/proc/self/ns/pid')}"
+        return f"{started}/{Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return platform.node()

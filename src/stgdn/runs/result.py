@@ -228,6 +228,27 @@ def distinguish_recipes(results: list[Result]) -> list[Result]:
     return results
 
 
+def distinct_names(results: Sequence[Result]) -> list[str]:
+    """Return short names that tell runs apart: their networks, else with the options that differ, else their folders.
+
+    For runs by several recipes it is these that are named, not all that they set.
+    """
+    if len({run.model for run in results}) == len(results):
+        return [run.model for run in results]
+    one_recipe = len({run.recipe.partition("+")[0] for run in results}) == 1
+    options = [
+        {"stream": run.stream, "seed": run.seed, **(run.settings if one_recipe else {"recipe": run.recipe})}
+        for run in results
+    ]
+    shared = [key for key in options[0] if all(key in each for each in options)]
+    differing = [key for key in shared if any(each[key] != options[0][key] for each in options)]
+    names = [
+        ", ".join([run.model, *(f"{key} {each[key]}" for key in differing)])
+        for run, each in zip(results, options, strict=True)
+    ]
+    return names if len(set(names)) == len(names) else [str(run.folder) for run in results]
+
+
 def _folders(outputs: str | Path) -> Iterator[tuple[Path, set[str]]]:
     """Yield every folder with the names of its files, in order, without folders of W&B and checkpoints."""
     for folder, below, files in os.walk(outputs):

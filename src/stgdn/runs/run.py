@@ -76,7 +76,7 @@ class Run:
             self._expect_no_run_beside()
 
     def _expect_no_run_beside(self) -> None:
-        """Check that no other run of this network, on these data and with this seed, may have been meant by resume=true.
+        """Check that resume=true cannot have meant another run of this network, on these data and with this seed.
 
         Raises:
             InputError: there is one; the message names the one with the fewest differing options.

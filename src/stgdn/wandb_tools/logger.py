@@ -106,7 +106,7 @@ def start_wandb_run(wanted: str, start: Callable[[str], Any]) -> Any:  # noqa: A
 
 
 def open_wandb_run(config: DictConfig, folder: Path, mode: str) -> Any:  # noqa: ANN401
-    """Open a W&B run, grouped by experiment and data and named by network, stream and seed.
+    """Open a W&B run, grouped by experiment and data and named by network, stream and the run's folder.
 
     Its config is that of the run, nested, with `variant`, which all seeds of a network on a stream by a recipe share.
     A run that continues from a checkpoint also continues its record.
@@ -120,7 +120,7 @@ def open_wandb_run(config: DictConfig, folder: Path, mode: str) -> Any:  # noqa:
     return wandb.init(
         id=before[0].run_id if before else None,
         resume="allow" if before else None,
-        name=f"{config.model.name}/{stream}/seed{config.seed}",
+        name=f"{config.model.name}/{stream}/{Path(config.folder).name}",
         dir=folder,
         project=config.logger.project,
         group=f"{experiment}/{data}" if experiment else data,

@@ -1,5 +1,6 @@
-"""Two finished runs on the same data, and names of them and of their figure."""
+"""Two finished runs on the same data, and the name of their figure."""
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from omegaconf import ListConfig
 
 from stgdn.errors import InputError
 from stgdn.files import file_name
+from stgdn.runs.naming import MAX_NAME_LENGTH
 from stgdn.runs.result import Result, read_result
 from stgdn.runs.run import Run
 
@@ -40,18 +42,6 @@ def open_pair(folders: object, data_root: str | None = None) -> Pair:
     return pair
 
 
-def names(pair: Pair) -> list[str]:
-    """Return different short names of the runs: their networks, else with recipe and seed, else their folders."""
-    results = [result for _, result in pair]
-    for candidates in (
-        [result.model for result in results],
-        [f"{result.model} {result.recipe} seed{result.seed}" for result in results],
-    ):
-        if len(set(candidates)) == len(candidates):
-            return candidates
-    return [str(result.folder) for result in results]
-
-
 def title(pair: Pair, chosen: str) -> str:
     """Return the title of the picture of a class: data, stream, class; synthetic data are marked."""
     result = pair[0][1]
@@ -72,9 +62,16 @@ def differences(pair: Pair) -> list[str]:
 
 
 def default_path(outputs: str, pair: Pair, chosen: str, suffix: str) -> Path:
-    """Return the default path of the picture, OUTPUTS/DATA/figure2/STREAM-CLASS-RUN-RUN, and create its folder."""
-    result = pair[0][1]
-    words = [result.stream, chosen, *(f"{part.model}-seed{part.seed}" for _, part in pair)]
+    """Return the default path of the picture, OUTPUTS/DATA/figure2/STREAM-CLASS-RUN-RUN, and create its folder.
+
+    A run is named by its network and folder. Names that are too long are cut off, and have a checksum of both folders
+    then, as have runs of one name.
+    """
+    result, runs = pair[0][1], [f"{part.model}-{part.folder.name}" for _, part in pair]
+    name = re.sub(r"[^\w.+-]+", "_", "-".join([result.stream, chosen, *runs]))
+    if runs[0] == runs[1] or len(name) > MAX_NAME_LENGTH:
+        folders = "\n".join(str(part.folder.resolve()) for _, part in pair)
+        name = f"{name[: MAX_NAME_LENGTH - 9]}-{hashlib.sha1(folders.encode()).hexdigest()[:8]}"
     folder = Path(outputs) / file_name(result.data, "data") / "figure2"
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / (re.sub(r"[^\w.-]+", "_", "-".join(words)) + suffix)
+    return folder / f"{name}{suffix}"
