@@ -48,7 +48,8 @@ def main(config: DictConfig) -> float:
 def train(run: Run, trainer: "lightning.Trainer", recognizer: "Recognizer", data: "SkeletonData") -> float:
     """Train and test in a folder that no other process uses."""
     from stgdn.environment import environment
-    from stgdn.reports.run_report import print_start, report_run
+    from stgdn.reports.run_report import print_end, print_start, report_run
+    from stgdn.runs.commands import training_command
     from stgdn.training.fit import fit, interruptible, leave_process_group
     from stgdn.training.profiling import profile_summary
     from stgdn.wandb_tools.logger import add_loggers
@@ -59,9 +60,12 @@ def train(run: Run, trainer: "lightning.Trainer", recognizer: "Recognizer", data
     if trainer.is_global_zero:
         print_start(run, data, recognizer)
     begun_in = environment(trainer.strategy.root_device, data.store.header.checksums)
+    origin = {"command": training_command(), "environment": begun_in}
     with interruptible(trainer):
         fit(trainer, recognizer, data, run.checkpoints if run.resumes else [])
-        report_run(run, trainer, recognizer, data, begun_in)
+        summary = report_run(run, trainer, recognizer, data, origin)
+    if summary is not None:
+        print_end(run, summary, data)
     if run.config.trainer.profiler is not None and trainer.is_global_zero:
         print(profile_summary(run.folder, run.config.trainer.profiler))
     leave_process_group(trainer)

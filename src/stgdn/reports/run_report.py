@@ -18,7 +18,7 @@ from stgdn.model.complexity import Complexity, complexity
 from stgdn.reports.figures.confusion import adjacency_figure, confusion_figure
 from stgdn.reports.output_file import save_figure
 from stgdn.rounding import fixed
-from stgdn.runs.commands import format_command, training_command
+from stgdn.runs.commands import format_command
 from stgdn.runs.folder import LAYERS, METRICS, SCORES, SUMMARY
 from stgdn.runs.layer_arrays import layer_arrays
 from stgdn.runs.layers import save_layers
@@ -55,20 +55,27 @@ def report_run(
     trainer: lightning.Trainer,
     recognizer: Recognizer,
     data: SkeletonData,
-    environment: Mapping[str, Any],
-) -> float:
-    """Test the last epoch; write scores, pictures and summary; send them to W&B; return test top-1.
+    origin: Mapping[str, Any],
+) -> dict[str, Any] | None:
+    """Test the last epoch; write scores, pictures and summary; send them to W&B; return the summary.
 
-    Of a run that is no result (`runs/partial.py`) nothing is written. `environment` is what the run began in.
+    Of a run that is no result (`runs/partial.py`) nothing is written: None, as in all processes but the first.
+
+    Args:
+        run: that was trained.
+        trainer: that trained it.
+        recognizer: with the weights of the last epoch.
+        data: of the run.
+        origin: entries of the summary from before the training: `command` and `environment`.
     """
     scores = score_split(trainer, recognizer, data)
     if not trainer.is_global_zero:
-        return scores.accuracy()
+        return None
     if is_partial(run.config, len(data.splits["test"]), len(scores.names)):
         _report_partial(run, trainer, scores, data)
-        return scores.accuracy()
+        return None
     summary = summarise(run, scores, complexity(recognizer.network), data) | {"epochs": trainer.current_epoch}
-    summary["environment"] = environment
+    summary |= origin
     if smoothing := last_smoothing(run.folder / METRICS):
         summary["smoothing"] = smoothing
     scores.save(run.folder / SCORES)
@@ -86,8 +93,7 @@ def report_run(
         if isinstance(logger, WandbLogger):
             log_results(logger, run.folder, summary, figures)
     write_json(run.folder / SUMMARY, summary)  # last: it marks the run as finished
-    print_end(run, summary, data)
-    return scores.accuracy()
+    return summary
 
 
 def _report_partial(run: Run, trainer: lightning.Trainer, scores: Scores, data: SkeletonData) -> None:
@@ -145,7 +151,6 @@ def summarise(run: Run, scores: Scores, cost: Complexity, data: SkeletonData) ->
         "parameters": cost.parameters,
         "flops": cost.flops,
         "clip_shape": list(cost.clip_shape),
-        "command": training_command(),
     }
 
 

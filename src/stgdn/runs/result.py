@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from stgdn.errors import InputError
 from stgdn.files import name_problem
-from stgdn.runs.folder import CONFIG, FUSION, METRICS, SUMMARY
+from stgdn.runs.folder import CONFIG, FUSION, METRICS, REPRODUCED, SUMMARY
 from stgdn.runs.metrics import read_metrics
 from stgdn.runs.partial import is_partial
 from stgdn.runs.recipes import Fold, Settings, differing_options, find_fold, flatten, recipe_label, settings
@@ -250,9 +250,10 @@ def distinct_names(results: Sequence[Result]) -> list[str]:
 
 
 def _folders(outputs: str | Path) -> Iterator[tuple[Path, set[str]]]:
-    """Yield every folder with the names of its files, in order, without folders of W&B and checkpoints."""
+    """Yield every folder with the names of its files, in order, without W&B's, checkpoints and reproduced runs."""
     for folder, below, files in os.walk(outputs):
-        below[:] = sorted(name for name in below if name not in ("wandb", "checkpoints"))
+        kept = (name for name in below if name not in ("wandb", "checkpoints") and not name.endswith(REPRODUCED))
+        below[:] = sorted(kept)
         yield Path(folder), set(files)
 
 

@@ -12,7 +12,17 @@ from omegaconf import DictConfig, OmegaConf
 
 from stgdn.errors import InputError
 from stgdn.files import remove_leftovers, replacing
-from stgdn.runs.folder import CONFIG, LAYERS, METRICS, SCORES, SUMMARY, expect_run, kept_checkpoints, last_checkpoint
+from stgdn.runs.folder import (
+    CONFIG,
+    LAYERS,
+    METRICS,
+    REPRODUCED,
+    SCORES,
+    SUMMARY,
+    expect_run,
+    kept_checkpoints,
+    last_checkpoint,
+)
 from stgdn.runs.folder import checkpoint as checkpoint_of
 from stgdn.runs.lock import locked
 from stgdn.runs.metrics import read_metrics
@@ -132,6 +142,18 @@ class Run:
                     "leave data_root out, or put the store where it was"
                 ) from None
         return cls(path, config)
+
+    def reproduction(self, *, overwrite: bool = False) -> "Run":
+        """Return the run in FOLDER+reproduced that trains this one again by its stored config, without loggers.
+
+        Raises:
+            InputError: this run is not finished.
+        """
+        if not self.finished:
+            raise InputError(f"{self.folder} holds no finished run: go on with its command and resume=true, then again")
+        folder = self.folder.with_name(self.folder.name + REPRODUCED)
+        changed = {"folder": str(folder), "resume": False, "overwrite": overwrite, "logger": {"wandb": "off"}}
+        return Run(folder, OmegaConf.create({**OmegaConf.to_container(self.config), **changed}))  # pyright: ignore
 
     @property
     def last_checkpoint(self) -> Path:

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from stgdn.errors import InputError, choose
 from stgdn.runs.folder import METRICS
+from stgdn.runs.stored_config import build, plain_options
 from stgdn.training.callbacks.checkpoints import WholeCheckpoints, checkpoints
 from stgdn.training.callbacks.epoch_report import EpochReport
 from stgdn.training.profiling import build_profiler
@@ -85,7 +86,7 @@ def _instantiate_partial(settings: DictConfig) -> Any:  # noqa: ANN401
 
 
 def build_trainer(
-    config: DictConfig, folder: str | Path | None = None, *, callbacks: Sequence[Callback] = ()
+    config: DictConfig, folder: str | Path | None = None, *, callbacks: Sequence[Callback] = (), stored: bool = False
 ) -> lightning.Trainer:
     """Build a Lightning trainer that writes into a folder, without loggers; nothing is written yet.
 
@@ -93,6 +94,7 @@ def build_trainer(
         config: that the user has typed.
         folder: of the run; None for the config's.
         callbacks: further ones than those of the config.
+        stored: True for a config that was read from a file: it may name no classes but callbacks of this suite.
 
     Raises:
         InputError: devices that are not there, a batch that does not divide among them, no number of epochs, or a
@@ -101,12 +103,13 @@ def build_trainer(
     silence_lightning()
     choose(config.logger.wandb, MODES, "logger.wandb")
     folder = Path(folder or config.folder)
-    options: dict[str, Any] = instantiate(config.trainer, _convert_="all")
+    options: dict[str, Any]
+    options = plain_options(config.trainer, "trainer") if stored else instantiate(config.trainer, _convert_="all")
     _expect_free(options)
     plugins = [BatchNormOverRanks()] if options.pop("sync_batchnorm") else []
     profiler = build_profiler(options.pop("profiler"), folder)
     callbacks = [
-        *build_callbacks(config),
+        *build_callbacks(config, stored=stored),
         *callbacks,
         EpochReport(folder / METRICS, bar=options.pop("progress_bar") and os.isatty(1)),
         *checkpoints(folder / "checkpoints", config.checkpoint_every),
@@ -145,7 +148,7 @@ def _expect_free(options: dict[str, Any]) -> None:
         choose(name, sorted(allowed - DECIDED.keys()), "option of lightning.Trainer")
 
 
-def build_callbacks(config: DictConfig) -> list[Callback]:
+def build_callbacks(config: DictConfig, *, stored: bool = False) -> list[Callback]:
     """Build the callbacks of `config.callbacks`, an entry each; null is none.
 
     Raises:
@@ -155,7 +158,7 @@ def build_callbacks(config: DictConfig) -> list[Callback]:
     for name, settings in config.callbacks.items():
         if settings is None:
             continue
-        callback = instantiate(settings)
+        callback = build(settings, "callback") if stored else instantiate(settings)
         if not isinstance(callback, Callback):
             raise InputError(f"callbacks.{name} is no callback of Lightning: name its class with _target_")
         if str(getattr(callback, "monitor", None)).startswith("val/") and config.data.holdout in (None, [], ""):
