@@ -9,7 +9,7 @@ from stgdn.cli.entry import command, sweeping
 from stgdn.cli.options import positive_int
 from stgdn.runs.lock import LockedError
 from stgdn.runs.naming import run_folder
-from stgdn.runs.run import Run
+from stgdn.runs.run import Run, started_together
 
 if TYPE_CHECKING:
     import lightning
@@ -39,7 +39,7 @@ def main(config: DictConfig) -> float:
                 return found_finished(run)
             return train(run, trainer, recognizer, data)
     except LockedError as error:
-        if not sweeping():
+        if not sweeping() or (trainer.world_size > 1 and started_together()):
             raise
         print(f"passed over: {error}", flush=True)
         return math.nan

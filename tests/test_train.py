@@ -54,6 +54,13 @@ class TestPartialRuns:
         assert not run.finished
         assert math.isnan(run.objective())
 
+    @pytest.mark.usefixtures("trained")
+    def test_a_partial_run_is_not_compared_or_fused(self, run_command: RunCommand) -> None:
+        summary = json.loads((FOLDER / "summary.json").read_text())
+        (FOLDER / "summary.json").write_text(json.dumps(summary | {"scored": 31}))
+        outcome = run_command("compare", f"runs=[{FOLDER},{FOLDER}]")
+        assert f"{FOLDER} is no result: it is for debugging, or tested on a part" in sentence(outcome)
+
     @pytest.mark.usefixtures("no_pictures")
     @pytest.mark.parametrize("option", ["trainer.limit_train_batches=1", "trainer.limit_test_batches=6"])
     def test_a_run_that_scores_all_clips_is_a_result(self, run_command: RunCommand, option: str) -> None:

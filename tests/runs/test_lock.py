@@ -157,10 +157,13 @@ def test_a_requeued_job_takes_its_own(tmp_path: Path, monkeypatch: pytest.Monkey
         assert Owner.read(tmp_path / LOCK).restarts == 1  # pyright: ignore[reportOptionalMemberAccess]
 
 
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"token": 1}', json.dumps(asdict(elsewhere(process="1"))), "[" * 100_000]
+)
 @pytest.mark.parametrize("age", [0, HOUR])
-def test_a_lock_that_cannot_be_read_goes_by_its_age(tmp_path: Path, age: float) -> None:
+def test_a_lock_that_cannot_be_read_goes_by_its_age(tmp_path: Path, age: float, content: str) -> None:
     path = write(tmp_path, elsewhere())
-    path.write_text("")
+    path.write_text(content)
     os.utime(path, (time.time() - age, time.time() - age))
     if age:
         with locked(tmp_path):
@@ -168,6 +171,17 @@ def test_a_lock_that_cannot_be_read_goes_by_its_age(tmp_path: Path, age: float) 
     else:
         with pytest.raises(LockedError, match="a process that does not say its name"), locked(tmp_path):
             pass
+
+
+def test_a_planted_lock_names_no_other_file(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    write(folder, elsewhere(token="/../../planted"), HOUR)
+    with locked(folder):
+        assert {path.name for path in tmp_path.iterdir()} == {"run"}
+    write(folder, elsewhere(host="node\x1b[2J"))
+    with pytest.raises(LockedError, match="a process that does not say its name"), locked(folder):
+        pass
 
 
 def test_of_several_that_take_over_a_stale_lock_at_once_one_wins(tmp_path: Path) -> None:

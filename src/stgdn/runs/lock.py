@@ -6,6 +6,7 @@ a job that Slurm has started again takes its own. Times are compared within the 
 that the clocks of two machines do not matter.
 """
 
+import hashlib
 import json
 import os
 import platform
@@ -56,11 +57,13 @@ class Owner:
 
     @classmethod
     def read(cls, lock: Path) -> "Owner | None":
-        """Return the owner that a lock names; None if there is none, or none yet."""
+        """Return the owner that a lock names; None if there is none, none yet, or the file is damaged."""
         try:
-            return cls(**json.loads(lock.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            owner = cls(**json.loads(lock.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, RecursionError):
             return None
+        numbers = (owner.process, owner.started, owner.restarts)
+        return owner if all(type(number) is int for number in numbers) and str(owner).isprintable() else None
 
     def is_alive(self) -> bool | None:
         """Return whether the process still runs; None if it is of another machine."""
@@ -156,10 +159,10 @@ def is_stale(lock: Path, holder: Owner | None) -> bool:
 def _take_over(lock: Path, holder: Owner | None, owner: Owner) -> None:
     """Replace the lock of a holder, if no other process does so at the same time.
 
-    The right to do so is a file with the holder's name, which one process alone can create. It is removed after the
+    The right to do so is a file named by the holder, which one process alone can create. It is removed after the
     lock has been replaced: who creates it later finds another holder.
     """
-    right = lock.with_name(f".{lock.name}.{holder.token if holder else 'unnamed'}")
+    right = lock.with_name(f".{lock.name}.{hashlib.sha1(repr(holder).encode()).hexdigest()}")
     with suppress(FileNotFoundError):
         if _age(right) > STALE:  # its owner was killed within a millisecond
             right.unlink()

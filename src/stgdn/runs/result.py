@@ -130,6 +130,8 @@ def read_result(folder: Path, config: Mapping[str, Any] | None = None) -> Result
     summary = read_summary(folder)
     config = _config(folder) if config is None else config
     command, clips = summary.get("command"), _entries(summary, "clips", int)
+    if is_partial(config, clips.get("test"), summary.get("scored")):
+        raise InputError(f"{folder} is no result: it is for debugging, or tested on a part of the test clips")
     fold = find_fold(config) if clips.get("test", 0) > 0 else None  # without the number of clips there is no mean
     layers = {name: values for name, values in _entries(summary, "smoothing", list).items() if _numbers(values)}
     return Result(
@@ -226,27 +228,6 @@ def distinguish_recipes(results: list[Result]) -> list[Result]:
             named |= {run.folder: recipe + "".join(f"+{key}-{run.settings[key]}" for key in differing) for run in same}
         results = [replace(run, recipe=named[run.folder]) for run in results]
     return results
-
-
-def distinct_names(results: Sequence[Result]) -> list[str]:
-    """Return short names that tell runs apart: their networks, else with the options that differ, else their folders.
-
-    For runs by several recipes it is these that are named, not all that they set.
-    """
-    if len({run.model for run in results}) == len(results):
-        return [run.model for run in results]
-    one_recipe = len({run.recipe.partition("+")[0] for run in results}) == 1
-    options = [
-        {"stream": run.stream, "seed": run.seed, **(run.settings if one_recipe else {"recipe": run.recipe})}
-        for run in results
-    ]
-    shared = [key for key in options[0] if all(key in each for each in options)]
-    differing = [key for key in shared if any(each[key] != options[0][key] for each in options)]
-    names = [
-        ", ".join([run.model, *(f"{key} {each[key]}" for key in differing)])
-        for run, each in zip(results, options, strict=True)
-    ]
-    return names if len(set(names)) == len(names) else [str(run.folder) for run in results]
 
 
 def _folders(outputs: str | Path) -> Iterator[tuple[Path, set[str]]]:

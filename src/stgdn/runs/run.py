@@ -207,6 +207,11 @@ def rank() -> int:
     return next((int(value) for value in values if value), 0)
 
 
+def started_together() -> bool:
+    """Return whether srun or torchrun started this process, with others of its run: these wait for each other."""
+    return any(os.environ.get(name) for name in ("RANK", "SLURM_PROCID"))
+
+
 def is_requeued() -> bool:
     """Return whether Slurm has requeued the job of this process: out of time, preempted, or its node lost."""
     return int(os.environ.get("SLURM_RESTART_COUNT") or 0) > 0

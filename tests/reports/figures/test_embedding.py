@@ -32,8 +32,7 @@ from stgdn.reports.figures.embedding import (
     tsne_positions,
 )
 from stgdn.reports.figures.embedding_figure import embedding_figure, embedding_page, joint_colours
-from stgdn.reports.figures.run_pair import default_path, open_pair
-from stgdn.runs.result import distinct_names
+from stgdn.reports.figures.run_pair import default_path, distinct_names, open_pair
 from stgdn.skeleton import KINECT20, LAYOUTS
 from stgdn.training.callbacks.over_smoothing import MEASURES
 from stgdn.training.trainer import build_recognizer

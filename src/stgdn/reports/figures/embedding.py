@@ -19,9 +19,9 @@ from stgdn.data.build import stored_data
 from stgdn.errors import InputError, choose
 from stgdn.model.empty_bodies import seen_frames
 from stgdn.model.network import Network
-from stgdn.reports.figures.run_pair import Pair, differences
+from stgdn.reports.figures.run_pair import Pair, differences, distinct_names
 from stgdn.rounding import fixed
-from stgdn.runs.result import Result, distinct_names
+from stgdn.runs.result import Result
 from stgdn.runs.run import Run
 from stgdn.skeleton import Layout
 from stgdn.training.callbacks.over_smoothing import measure, sample_clips

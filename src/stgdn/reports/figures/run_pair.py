@@ -1,7 +1,8 @@
-"""Two finished runs on the same data, and the name of their figure."""
+"""Two finished runs on the same data, and names of them and of their figure."""
 
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import ListConfig
@@ -40,6 +41,27 @@ def open_pair(folders: object, data_root: str | None = None) -> Pair:
                 "give two that differ in their network only"
             )
     return pair
+
+
+def distinct_names(results: Sequence[Result]) -> list[str]:
+    """Return short names that tell runs apart: their networks, else with the options that differ, else their folders.
+
+    For runs by several recipes it is these that are named, not all that they set.
+    """
+    if len({run.model for run in results}) == len(results):
+        return [run.model for run in results]
+    one_recipe = len({run.recipe.partition("+")[0] for run in results}) == 1
+    options = [
+        {"stream": run.stream, "seed": run.seed, **(run.settings if one_recipe else {"recipe": run.recipe})}
+        for run in results
+    ]
+    shared = [key for key in options[0] if all(key in each for each in options)]
+    differing = [key for key in shared if any(each[key] != options[0][key] for each in options)]
+    names = [
+        ", ".join([run.model, *(f"{key} {each[key]}" for key in differing)])
+        for run, each in zip(results, options, strict=True)
+    ]
+    return names if len(set(names)) == len(names) else [str(run.folder) for run in results]
 
 
 def title(pair: Pair, chosen: str) -> str:

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from stgdn.errors import InputError
+from stgdn.reports.figures.run_pair import distinct_names
 from stgdn.reports.fusion.score_fusion import StreamScores, align_scores, expect_sound
 from stgdn.rounding import fixed
-from stgdn.runs.result import distinct_names
 from stgdn.runs.scores import softmax
 
 RUNS = ("A", "B")

@@ -8,9 +8,9 @@ from stgdn.errors import InputError
 from stgdn.inference.load import chosen_device, load
 from stgdn.player.page import write_page
 from stgdn.player.scenes import changed_predictions, prepared_scenes
+from stgdn.reports.figures.run_pair import distinct_names
 from stgdn.reports.fusion.disagreement import RUNS, Disagreement, disagreement_summary
 from stgdn.reports.fusion.score_fusion import StreamScores
-from stgdn.runs.result import distinct_names
 from stgdn.runs.run import Run
 
 
