@@ -9,12 +9,13 @@ from stgdn.runs import folder
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "src" / "stgdn"
-PLAIN = {"errors", "files", "rounding", "skeleton"}
+PLAIN = {"errors", "files", "fonts", "rounding", "skeleton"}
 # What each part may import of the others. The commands in src/ may import everything.
 MAY_IMPORT = {
     "errors": set(),
     "skeleton": {"errors"},
     "files": {"errors"},
+    "fonts": set(),
     "rounding": set(),
     "environment": {"data"},
     "model": {"errors", "skeleton"},
@@ -28,7 +29,7 @@ MAY_IMPORT = {
     "reports": PLAIN | {"data", "model", "runs", "training", "inference", "player", "wandb_tools"},
     "benchmark": PLAIN | {"environment", "data", "model", "runs"},
     "cli": PLAIN | {"runs", "inference"},
-    "slurm": {"errors"},
+    "slurm": {"errors", "files"},
     "__init__": {"data", "inference", "model", "training"},
 }
 

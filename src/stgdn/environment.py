@@ -1,5 +1,6 @@
 """What a result depends on besides its options: versions, code, data, processor, threads and device."""
 
+import json
 import os
 import platform
 import subprocess
@@ -7,25 +8,29 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from stgdn.data.store.store import HEADER
+
+if TYPE_CHECKING:  # what submits jobs does without PyTorch
+    import torch
 
 PACKAGES = ("torch", "lightning", "numpy", "stgdn")
 INSTRUCTION_SETS = ("avx2", "avx512", "amx")  # beginnings of the names, as Linux has them
 CPUINFO = Path("/proc/cpuinfo")
+COMMIT = "commit.json"  # the git state of a copy of the code, which is outside the checkout
 ROOT = Path(__file__).resolve().parents[2]  # of a checkout, which has src/stgdn
 
 
-def environment(device: torch.device, checksums: Mapping[str, int]) -> dict[str, Any]:
+def environment(device: "torch.device", checksums: Mapping[str, int]) -> dict[str, Any]:
     """Return what a result depends on, as plain data for `summary.json`.
 
     Args:
         device: that computes.
         checksums: of the prepared data, by file; not that of its description, which names the place of the raw files.
     """
+    import torch
+
     sets = [flag for flag in processor_flags() if flag.startswith(INSTRUCTION_SETS)]
     return {
         "versions": versions(),
@@ -48,7 +53,12 @@ def versions() -> dict[str, str]:
 
 
 def git_state(root: Path = ROOT) -> dict[str, Any] | None:
-    """Return the commit of a checkout, and whether its code and configs were as committed; None outside a checkout."""
+    """Return the commit of a checkout, and whether its code and configs were as committed; None outside a checkout.
+
+    A copy that jobs run has that of the checkout in a file.
+    """
+    if (root / COMMIT).is_file():
+        return json.loads((root / COMMIT).read_text(encoding="utf-8"))
     if not (root / ".git").exists():
         return None
     commit, changes = _git(root, "rev-parse", "HEAD"), _git(root, "status", "--porcelain", "--", "src", "conf")
