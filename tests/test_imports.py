@@ -9,23 +9,25 @@ from stgdn.runs import folder
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "src" / "stgdn"
-PLAIN = {"errors", "files", "fonts", "skeleton"}
+PLAIN = {"errors", "files", "fonts", "rounding", "skeleton"}
 # What each part may import of the others. The commands in src/ may import everything.
 MAY_IMPORT = {
     "errors": set(),
     "skeleton": {"errors"},
     "files": {"errors"},
     "fonts": set(),
+    "rounding": set(),
+    "environment": {"data"},
     "model": {"errors", "skeleton"},
     "data": PLAIN,
     "runs": PLAIN | {"model"},
-    "training": PLAIN | {"data", "model", "runs", "wandb_tools"},
+    "training": PLAIN | {"environment", "data", "model", "runs", "wandb_tools"},
     "inference": PLAIN | {"data", "model", "runs", "training"},
     "export": PLAIN | {"data", "model", "runs", "inference", "benchmark"},
     "player": PLAIN | {"data", "inference"},
     "wandb_tools": PLAIN | {"runs", "training"},
     "reports": PLAIN | {"data", "model", "runs", "training", "inference", "player", "wandb_tools"},
-    "benchmark": PLAIN | {"data", "model", "runs"},
+    "benchmark": PLAIN | {"environment", "data", "model", "runs"},
     "cli": PLAIN | {"runs", "inference"},
     "slurm": {"errors", "files"},
     "__init__": {"data", "inference", "model", "training"},

@@ -16,7 +16,7 @@ from tests.reports.made_up import run as made_up_run
 # Options that train one step, and look at few clips.
 ONE_STEP = (
     *TINY,
-    *("trainer.limit_train_batches=1", "trainer.limit_test_batches=1", "callbacks.over_smoothing.clips=4"),
+    *("trainer.limit_train_batches=1", "callbacks.over_smoothing.clips=4"),
 )
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -120,7 +120,7 @@ def test_command_runs(run_command: RunCommand, data_folder: Path, request: pytes
     if name == "export":
         run = request.getfixturevalue("make_run")(*SHALLOW, name="run")
         options = [*(f"run={run}" if option.startswith("run=") else option for option in options), "clips=8"]
-    if name in ("evaluate", "predict", "live"):
+    if name in ("evaluate", "predict", "live", "reproduce"):
         request.getfixturevalue("trained")
         (summary,) = Path("outputs").rglob("summary.json")
         options = [f"run={summary.parent}" if option.startswith("run=") else option for option in options]

@@ -22,7 +22,9 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from stgdn.cli.entry import RunError
+from stgdn.environment import COMMIT, git_state
 from stgdn.errors import InputError
+from stgdn.files import write_json
 from stgdn.runs.folder import SUMMARY
 from stgdn.runs.naming import check_names, run_folder
 from stgdn.slurm import HOPELESS, RunJob, ask, check_partition, copy_code, queue, sbatch_options
@@ -47,6 +49,8 @@ class SlurmLauncher(Launcher):
         check_partition(self.config.launcher.partition)
         queued = {job.comment: job.job for job in queue()}
         self.code = copy_code(Path(self.config.outputs))
+        if (state := git_state()) is not None:
+            write_json(self.code / COMMIT, state)
         runs = [self._start(list(overrides), initial_job_idx + i, queued) for i, overrides in enumerate(job_overrides)]
         jobs = [run for run in runs if isinstance(run, RunJob)]
         if not self.config.launcher.wait:

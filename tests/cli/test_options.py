@@ -81,6 +81,34 @@ def test_mistakes_in_options_of_own_configs(
     assert "Traceback" not in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("+foo=1", "unknown option 'foo' ("),
+        ("++foo=1", "unknown option 'foo' ("),
+        ("+epoch=3", "unknown option 'epoch'; did you mean 'epochs'?"),
+        ("+data.foo=1", "unknown option 'data.foo'"),
+        ("+data.frame=64", "unknown option 'data.frame'; did you mean 'data.frames'?"),
+        ("+data.reader.action=[1]", "unknown option 'data.reader.action'; did you mean 'data.reader.actions'?"),
+        ("+lr=0.1", "unknown option 'lr'; did you mean 'optimizer.lr'?"),
+    ],
+)
+@pytest.mark.parametrize("sweep", [False, True])
+def test_an_added_option_that_nothing_reads(run_command: RunCommand, option: str, expected: str, sweep: bool) -> None:
+    outcome = run_command("train", *TINY, option, *(["-m"] if sweep else []))
+    assert outcome.code == 1
+    assert expected in outcome.err
+    assert "Traceback" not in outcome.err
+    assert not list(Path().rglob("config.yaml"))
+
+
+def test_added_options_that_something_reads(run_command: RunCommand, folder: Path) -> None:
+    added = ["+trainer.gradient_clip_val=1", "++epochs=1", "+optimizer.maximize=false", "++data.crop_at=0.25"]
+    outcome = run_command("train", f"hydra.searchpath=[file://{folder}]", "data=my_demo", *TINY, *added)
+    assert outcome.code == 0, outcome.err
+    assert "unknown option 'trainer.a'" in run_command("report", "+trainer.a=1").err
+
+
 def test_a_choice_that_is_a_sweep_does_not_hide_a_mistake(run_command: RunCommand) -> None:
     outcome = run_command("train", "model=glob(st*)", "model.blokcs=gcn", "-m")
     assert outcome.err.startswith("error: unknown option 'model.blokcs'; did you mean 'model.blocks'?")

@@ -11,6 +11,14 @@ from stgdn.files import replacing
 from stgdn.runs.run import Run, config_differences, rank
 
 
+def claim(config: DictConfig, *, ask: bool = True) -> Run:
+    """Begin a run in its folder, if that is free."""
+    run = Run(config.folder, config)
+    run.expect_free(ask=ask)
+    run.begin()
+    return run
+
+
 def write_half(path: Path) -> None:
     with replacing(path) as temporary:
         temporary.write_text("half")
@@ -46,7 +54,7 @@ class TestClaim:
 
     @pytest.fixture
     def unfinished(self, tmp_path: Path) -> Path:
-        run = Run.claim(self.config(tmp_path))
+        run = claim(self.config(tmp_path))
         assert not run.resumes
         run.last_checkpoint.parent.mkdir()
         run.last_checkpoint.write_bytes(b"weights")
@@ -54,21 +62,21 @@ class TestClaim:
 
     def test_a_single_run_asks(self, unfinished: Path) -> None:
         with pytest.raises(InputError, match="go on with resume=true"):
-            Run.claim(self.config(unfinished))
-        assert Run.claim(self.config(unfinished, resume=True)).resumes
+            claim(self.config(unfinished))
+        assert claim(self.config(unfinished, resume=True)).resumes
 
     def test_a_sweep_goes_on(self, unfinished: Path) -> None:
-        assert Run.claim(self.config(unfinished, launcher={"name": "slurm"}), ask=False).resumes
+        assert claim(self.config(unfinished, launcher={"name": "slurm"}), ask=False).resumes
         with pytest.raises(InputError, match="epochs was 3 and is 4"):
-            Run.claim(self.config(unfinished, epochs=4), ask=False)
+            claim(self.config(unfinished, epochs=4), ask=False)
 
     def test_a_run_from_before_an_option_had_the_value_that_it_names(self, unfinished: Path) -> None:
         with pytest.raises(InputError, match=r"model.whiten was None and is node"):
-            Run.claim(self.config(unfinished, resume=True, model={"name": "st_gdn", "whiten": "node"}))
-        assert Run.claim(self.config(unfinished, resume=True, model={"name": "st_gdn", "whiten": "none"})).resumes
+            claim(self.config(unfinished, resume=True, model={"name": "st_gdn", "whiten": "node"}))
+        assert claim(self.config(unfinished, resume=True, model={"name": "st_gdn", "whiten": "none"})).resumes
 
     def test_overwriting_starts_anew(self, unfinished: Path) -> None:
-        assert not Run.claim(self.config(unfinished, overwrite=True), ask=False).resumes
+        assert not claim(self.config(unfinished, overwrite=True), ask=False).resumes
         assert not Run(unfinished, OmegaConf.create()).last_checkpoint.exists()
 
     @pytest.mark.parametrize("removed", range(7))
@@ -88,11 +96,11 @@ class TestClaim:
 
         with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
             patched.setattr(Path, "unlink", killed)
-            Run.claim(self.config(unfinished, overwrite=True))
+            claim(self.config(unfinished, overwrite=True))
         if removed == 0:
             assert (unfinished / "summary.json").exists()
             return
-        run = Run.claim(self.config(unfinished, resume=True))
+        run = claim(self.config(unfinished, resume=True))
         assert run.resumes == (removed < 4)
         assert (unfinished / "metrics.csv").exists() or not run.resumes
         if run.resumes:
@@ -108,28 +116,28 @@ class TestClaim:
         assert [path.stem for path in run.checkpoints] == ["epoch-1000", "epoch-099", "my-own"]
         assert run.checkpoint("epoch-099") == unfinished / "checkpoints" / "epoch-099.ckpt"
         with pytest.raises(InputError, match="go on with resume=true"):
-            Run.claim(self.config(unfinished))
-        assert Run.claim(self.config(unfinished, resume=True)).resumes
+            claim(self.config(unfinished))
+        assert claim(self.config(unfinished, resume=True)).resumes
 
     def test_a_job_started_again_goes_on_even_if_it_was_to_overwrite(
         self, unfinished: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
-        assert Run.claim(self.config(unfinished, overwrite=True)).resumes
-        assert Run.claim(self.config(unfinished)).resumes
+        assert claim(self.config(unfinished, overwrite=True)).resumes
+        assert claim(self.config(unfinished)).resumes
 
     def test_other_processes_of_a_run_only_look(self, unfinished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         before = (unfinished / "config.yaml").stat().st_mtime_ns
         monkeypatch.setenv("SLURM_PROCID", "1")
-        assert Run.claim(self.config(unfinished)).resumes
-        assert not Run.claim(self.config(unfinished, overwrite=True)).resumes
+        assert claim(self.config(unfinished)).resumes
+        assert not claim(self.config(unfinished, overwrite=True)).resumes
         assert (unfinished / "checkpoints" / "last.ckpt").exists()
         assert (unfinished / "config.yaml").stat().st_mtime_ns == before
 
     def test_a_finished_run_is_kept(self, unfinished: Path) -> None:
         (unfinished / "summary.json").write_text('{"test_top1": 50.0}')
         with pytest.raises(InputError, match="holds a finished run"):
-            Run.claim(self.config(unfinished), ask=False)
+            claim(self.config(unfinished), ask=False)
 
 
 @pytest.mark.parametrize("root", [{"data_root": "elsewhere"}, {}])

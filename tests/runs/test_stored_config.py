@@ -18,6 +18,7 @@ import yaml
 from hydra.utils import instantiate
 from hypothesis import given
 from hypothesis import strategies as st
+from lightning.pytorch.callbacks import Callback
 from omegaconf import OmegaConf
 from tests.conftest import ROOT, TINY, RunCommand
 from torch.optim.lr_scheduler import LRScheduler
@@ -444,6 +445,7 @@ class TestBuild:
 
     def test_the_table_names_classes_only(self) -> None:
         kinds = {"network": Network, "loss": CrossEntropy, "optimizer": torch.optim.Optimizer, "scheduler": LRScheduler}
+        kinds |= {"callback": Callback}
         assert kinds.keys() == CLASSES.keys()
         for kind, names in CLASSES.items():
             for name in names:

@@ -24,7 +24,7 @@ SMALL = (*TINY, "model=agcn_7l", "callbacks.over_smoothing=null")
 
 
 def folder(*parts: str) -> Path:
-    (found,) = Path("outputs", *parts).rglob("summary.json")
+    (found,) = Path("outputs", *parts).rglob("config.yaml")
     return found.parent
 
 

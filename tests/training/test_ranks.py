@@ -1,5 +1,6 @@
 """Two processes a run, in a sweep on one machine, and several runs at a time: the same runs as one after the other."""
 
+import json
 import os
 import subprocess
 import sys
@@ -37,6 +38,9 @@ def test_a_sweep_of_two_processes_a_run_trains_what_one_process_does(
     assert swept.stdout.count("epoch 1/1") == 2  # one process of each run prints
     ranks, ((name, alone),) = scores("ranks"), scores("alone").items()
     assert len(ranks) == 2
+    assert not list(Path("ranks").rglob("*lock*"))
+    summaries = [json.loads(path.read_text()) for path in Path("ranks").rglob("summary.json")]
+    assert [summary["scored"] for summary in summaries] == [len(alone.names)] * 2
     np.testing.assert_array_equal(ranks[name].names, alone.names)
     np.testing.assert_allclose(ranks[name].scores, alone.scores, atol=0.01 * np.abs(alone.scores).max())
 

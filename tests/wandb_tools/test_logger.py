@@ -16,7 +16,7 @@ from stgdn.wandb_tools.logger import build_loggers
 def test_a_sweep_is_grouped_by_experiment_and_data_and_named_by_what_differs(tmp_path: Path) -> None:
     folder = tmp_path / "demo" / "st_gdn" / "joint" / "letter-seed3+epochs-5"
     run = open_record(folder, experiment_name="table1", seed=3, tags=["long"]).experiment
-    assert (run.group, run.job_type, run.name) == ("table1/demo", "train", "st_gdn/joint/seed3")
+    assert (run.group, run.job_type, run.name) == ("table1/demo", "train", "st_gdn/joint/letter-seed3+epochs-5")
     assert set(run.tags) == {"demo", "st_gdn", "joint", "letter", "table1", "long"}
     assert run.config["data"]["stream"] == "joint"
     assert run.config["variant"] == "st_gdn/joint/letter+epochs-5"

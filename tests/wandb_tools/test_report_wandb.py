@@ -33,7 +33,7 @@ def records(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> dict:
 
 
 def test_leet_opens_an_offline_run_by_name(records: dict) -> None:
-    assert "st_gdn/joint/seed1" in json.dumps(records)
+    assert "st_gdn/joint/demo-seed1" in json.dumps(records)
 
 
 def test_curves_of_over_smoothing_by_layer_and_throughput(records: dict) -> None:

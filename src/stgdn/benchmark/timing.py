@@ -17,6 +17,7 @@ import torch
 from torch.utils.benchmark import Measurement, Timer, timer
 
 from stgdn.data.store.prepare import available_cores
+from stgdn.environment import processor
 
 Call = Callable[[int], object]
 Name = TypeVar("Name")
@@ -60,11 +61,9 @@ def stopwatch(call: Callable[[], object]) -> float:
 def machine(device: str = "cpu") -> str:
     """Return what results depend on: the GPU if it is measured, the day, processor, cores, memory, versions."""
     gpu = f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}; " if device == "cuda" else ""
-    cpuinfo = Path("/proc/cpuinfo")
-    model = re.search(r"^model name\s*: (.+)$", cpuinfo.read_text() if cpuinfo.exists() else "", re.MULTILINE)
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     return (
-        f"{gpu}{datetime.now(UTC):%Y-%m-%d}, {model[1] if model else platform.machine()}, {available_cores()} cores, "
+        f"{gpu}{datetime.now(UTC):%Y-%m-%d}, {processor()}, {available_cores()} cores, "
         f"{memory:.0f} GiB; Python {platform.python_version()}, numpy {np.__version__}, torch {torch.__version__}"
     )
 

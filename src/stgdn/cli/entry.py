@@ -24,7 +24,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from stgdn.cli.options import check_kinds, quoted, unknown_choice, unknown_option
+from stgdn.cli.options import check_options, quoted, unknown_choice, unknown_option
 from stgdn.errors import InputError
 from stgdn.runs import naming
 from stgdn.runs.commands import interpreter
@@ -48,7 +48,7 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
         @functools.wraps(main)
         def job(config: DictConfig) -> Any:  # noqa: ANN401
             with _sweep_errors(config, main.__code__.co_filename) if sweeping() else _user_errors():
-                check_kinds(config, config_name)
+                check_options(config, config_name)
                 naming.check_names(config)
                 return main(config)
 

@@ -1,6 +1,7 @@
 """Options as a user has typed them: unknown ones, choices that are not there, values of another type."""
 
 import argparse
+import inspect
 import shlex
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -12,6 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from stgdn.errors import InputError, choose, nearest
@@ -26,6 +28,11 @@ SYNONYMS = {
     "bs": "batch_size",
     "gpus": "devices",
 }
+# Parts of a config to which options may be added with `+`: the class or command that takes them refuses unknown ones.
+OPEN_PARTS = (
+    *("model", "optimizer", "scheduler", "loss", "callbacks", "logger", "trainer", "launcher.options"),
+    *("data.reader",),
+)
 KINDS = {
     bool: "true or false",
     int: "a whole number",
@@ -36,15 +43,33 @@ KINDS = {
 }
 
 
-def check_kinds(config: DictConfig, config_name: str) -> None:
+def check_options(config: DictConfig, config_name: str) -> None:
     """Compare every value with the default that `conf/` or a folder of `hydra.searchpath` has for it.
 
     Raises:
-        InputError: naming the option, what it was given and what it takes.
+        InputError: naming the option, what it was given and what it takes; or an option added that nothing reads.
     """
     given = HydraConfig.get()
-    choices = (word for word in given.overrides.task if option(word) in given.runtime.choices)
-    _compare(OmegaConf.to_container(config), _defaults(config_name, *_folders(given.overrides.hydra), *choices), "")
+    choices = [word for word in given.overrides.task if option(word) in given.runtime.choices]
+    default = _defaults(config_name, *_folders(given.overrides.hydra), *choices)
+    known = list(_dotted(default))
+    for word in given.overrides.task:
+        if word.startswith("+") and word not in choices and not _is_read(option(word), config, known):
+            raise InputError(_unknown(option(word), known))
+    _compare(OmegaConf.to_container(config), default, "")
+
+
+def _is_read(key: str, config: DictConfig, known: Sequence[str]) -> bool:
+    """Return whether something reads an option that was added with `+`."""
+    part = next((part for part in OPEN_PARTS if part in known and key.startswith(f"{part}.")), None)
+    if part != "data.reader":
+        return part is not None or key in known
+    try:
+        parameters = inspect.signature(get_class(config.data.reader._target_)).parameters
+    except Exception:  # who makes the reader says what is wrong with it
+        return True
+    kinds = [parameter.kind for parameter in parameters.values()]
+    return key.removeprefix("data.reader.").split(".")[0] in parameters or inspect.Parameter.VAR_KEYWORD in kinds
 
 
 @lru_cache  # the runs of a sweep ask again and again
@@ -125,7 +150,11 @@ def unknown_option(mistyped: str, folder: Path, config_name: str, words: Sequenc
             config = hydra.compose(config_name, _choices(words))
         except HydraException:  # a choice such as glob(st*), which only a sweep may have
             config = hydra.compose(config_name)
-    near = _nearest_option(mistyped, list(_dotted(OmegaConf.to_container(config))))
+    return _unknown(mistyped, list(_dotted(OmegaConf.to_container(config))))
+
+
+def _unknown(mistyped: str, options: Sequence[str]) -> str:
+    near = _nearest_option(mistyped, options)
     hint = f"; did you mean '{near}'?" if near else ""
     return f"unknown option '{mistyped}'{hint} (`--help` lists the options, `--cfg job` prints the config)"
 

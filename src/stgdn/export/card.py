@@ -6,6 +6,7 @@ from typing import Any
 from stgdn.data.protocols import PROTOCOLS
 from stgdn.export.metadata import TRAINING
 from stgdn.inference.load import METADATA_FILE, WEIGHTS
+from stgdn.rounding import fixed
 
 RANDOM_SETTINGS = ("crop", "jitter", "rotate", "mirror", "moving_camera")
 STATES = {
@@ -128,9 +129,9 @@ def _accuracy(metadata: dict[str, Any]) -> str:
     results = metadata["results"]
     if results is None:
         return "Not measured: this suite has not tested these weights."
-    top5 = f", top-5 {results['test_top5']:.1f} %" if results.get("test_top5") is not None else ""
+    top5 = f", top-5 {fixed(results['test_top5'])} %" if results.get("test_top5") is not None else ""
     return (
-        f"Top-1 {results['test_top1']:.1f} %{top5} on the test split, one run, seed {results['seed']}, last epoch"
+        f"Top-1 {fixed(results['test_top1'])} %{top5} on the test split, one run, seed {results['seed']}, last epoch"
         f"{'; of synthetic people it says nothing about real ones' if _is_synthetic(metadata) else ''}."
     )
 

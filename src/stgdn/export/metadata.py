@@ -11,6 +11,8 @@ from stgdn.inference.classifier import TrainedNetwork
 from stgdn.inference.load import WEIGHTS, read_metadata
 from stgdn.model.network import Network
 from stgdn.runs.folder import SUMMARY
+from stgdn.runs.partial import is_partial
+from stgdn.runs.result import read_counts
 
 # Entries of a run's config that describe the network and not the machine that trained it.
 TRAINING = ("loss", "optimizer", "scheduler")
@@ -54,6 +56,8 @@ def results_of(network: TrainedNetwork) -> dict[str, Any] | None:
         return read_metadata(path.parent).get("results")
     try:
         summary = json.loads((path.parent.parent / SUMMARY).read_text(encoding="utf-8"))
+        if is_partial(network.config, *read_counts(path.parent.parent)):
+            return None
         keys = ("test_top1", "test_top5", "seed", "clips", "command", "synthetic")
         return {key: summary.get(key) for key in keys} if summary["epochs"] == network.epoch else None
     except (OSError, ValueError, KeyError, TypeError):

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from stgdn.data.clip import UNKNOWN
+from stgdn.rounding import fixed
 
 if TYPE_CHECKING:  # commands check the format before they need PyTorch
     from stgdn.inference.predictions import Prediction, Predictions
@@ -45,7 +46,7 @@ def as_table(predictions: Predictions, top: int) -> str:
 
 def _cell(predictions: Predictions, clip: Prediction, number: int) -> str:
     mark = " ✓" if number == clip.label else ""
-    return f"{predictions.classes[number]}\n{100 * clip.probabilities[number]:.1f} %{mark}"
+    return f"{predictions.classes[number]}\n{fixed(100 * clip.probabilities[number])} %{mark}"
 
 
 def summary(predictions: Predictions) -> str:
@@ -53,9 +54,9 @@ def summary(predictions: Predictions) -> str:
     count, top1, top5 = predictions.labelled, predictions.accuracy(), predictions.accuracy(5)
     if top1 is None or top5 is None:
         return ""
-    more = f", top-5 {100 * top5:.1f}" if len(predictions.classes) > 5 else ""
+    more = f", top-5 {fixed(100 * top5)}" if len(predictions.classes) > 5 else ""
     clips = "1 clip" if count == 1 else f"{count:,} clips"
-    return f"top-1 {100 * top1:.1f}{more} ({clips} of a known class)\n"
+    return f"top-1 {fixed(100 * top1)}{more} ({clips} of a known class)\n"
 
 
 def as_json(predictions: Predictions, top: int) -> str:

@@ -19,6 +19,13 @@ function filled(node, attributes, children) {
   return node;
 }
 
+/** A number with so many digits after the point; halves are rounded away from zero, as in stgdn/rounding.py. */
+function fixed(value, digits = 1) {
+  const [number, exponent = "0"] = String(Math.abs(value)).split("e");
+  const rounded = Math.round(Number(`${number}e${Number(exponent) + digits}`));
+  return (value < 0 ? "-" : "") + Number(`${rounded}e-${digits}`).toFixed(digits);
+}
+
 /** A labelled list to choose from; `options` are [value, text], `act` is called with the value. */
 function choice(label, options, chosen, act) {
   const list = element(

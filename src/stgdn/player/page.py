@@ -13,6 +13,7 @@ from stgdn.files import replacing
 from stgdn.player.html_file import HtmlFile
 from stgdn.player.scenes import FPS, Explanation, Scene
 from stgdn.player.view import BODIES, CLASSES, RAMP, positions
+from stgdn.rounding import fixed
 from stgdn.skeleton import Layout
 
 PAGE = HtmlFile.read("stgdn.player", ("clip", "stage", "chart", "answers", "page"))
@@ -111,7 +112,7 @@ def _explanation_content(explanation: Explanation, label: int) -> Content:
         "shown": shown,
         "rank": rank,
         "ends": explanation.ends.tolist(),
-        "course": [[round(float(share), 3) for share in row] for row in explanation.course[:, shown].T],
+        "course": [[float(fixed(share, 3)) for share in row] for row in explanation.course[:, shown].T],
         "saliency": _text(np.rint(255 * explanation.saliency).astype(np.uint8)),
     }
 

@@ -19,6 +19,7 @@ from stgdn.fonts import missing_characters_told, use_installed_fonts
 from stgdn.player.page import write_page
 from stgdn.player.scenes import FPS, Explanation, Scene
 from stgdn.player.view import BODIES, SALIENCY, extent, positions, rotate_view
+from stgdn.rounding import fixed
 
 KINDS = (".html", ".png", ".gif", ".mp4")
 
@@ -122,7 +123,7 @@ def clip_text(scene: Scene) -> str:
 def prediction_text(scene: Scene, explanation: Explanation) -> str:
     """Return a network's likeliest class and its probability."""
     (best,) = explanation.top(1)
-    text = f"{scene.classes[best]} {100 * explanation.probabilities[best]:.0f} %"
+    text = f"{scene.classes[best]} {fixed(100 * explanation.probabilities[best], 0)} %"
     return f"{explanation.network}:\n{text}" if explanation.network else text
 
 
@@ -202,6 +203,6 @@ def _draw_bars(axes: Axes, scene: Scene, explanation: Explanation, frame: int) -
         axes.text(
             0, row - 0.3, textwrap.shorten(scene.classes[number], MAX_CLASS_WIDTH, placeholder="…") + mark, fontsize=9
         )
-        axes.text(1.02, row - 0.12, f"{100 * shares[number]:.0f} %", fontsize=9, va="center")
+        axes.text(1.02, row - 0.12, f"{fixed(100 * shares[number], 0)} %", fontsize=9, va="center")
     axes.set(xlim=(0, 1), ylim=(len(shown) - 0.5, -0.7))
     axes.axis("off")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stgdn.rounding import fixed
 from stgdn.runs.scores import Scores, softmax
 
 
@@ -19,7 +20,7 @@ class Mistake:
 
     def __str__(self) -> str:
         """Format a mistake as one line."""
-        shares = f"{100 * self.probability:.0f} % to {100 * self.true_probability:.0f} %"
+        shares = f"{fixed(100 * self.probability, 0)} % to {fixed(100 * self.true_probability, 0)} %"
         return f"{self.clip}: {self.true}, taken for {self.predicted} ({shares})"
 
 

@@ -1,5 +1,6 @@
 """Reports of a run: printed at the start and the end, written into its folder, sent to W&B."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import lightning
@@ -14,12 +15,14 @@ from stgdn.files import write_json
 from stgdn.model.complexity import Complexity, complexity
 from stgdn.reports.figures.confusion import adjacency_figure, confusion_figure
 from stgdn.reports.output_file import save_figure
-from stgdn.runs.commands import format_command, interpreter, training_command
+from stgdn.rounding import fixed
+from stgdn.runs.commands import format_command, interpreter
 from stgdn.runs.folder import LAYERS, METRICS, SCORES, SUMMARY
 from stgdn.runs.layer_arrays import layer_arrays
 from stgdn.runs.layers import save_layers
 from stgdn.runs.metrics import last_smoothing
 from stgdn.runs.naming import option
+from stgdn.runs.partial import is_partial
 from stgdn.runs.run import Run
 from stgdn.runs.scores import Scores
 from stgdn.training.recognizer import Recognizer
@@ -45,18 +48,38 @@ def _mapping(data: SkeletonData) -> str:
     return f", joints of {data.layout.name} made from {data.store.layout.name}" if data.mapping else ""
 
 
-def report_run(run: Run, trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData) -> float:
-    """Test the last epoch; write scores, pictures and summary; send them to W&B; return test top-1."""
+def report_run(
+    run: Run,
+    trainer: lightning.Trainer,
+    recognizer: Recognizer,
+    data: SkeletonData,
+    origin: Mapping[str, Any],
+) -> dict[str, Any] | None:
+    """Test the last epoch; write scores, pictures and summary; send them to W&B; return the summary.
+
+    Of a run that is no result (`runs/partial.py`) nothing is written: None, as in all processes but the first.
+
+    Args:
+        run: that was trained.
+        trainer: that trained it.
+        recognizer: with the weights of the last epoch.
+        data: of the run.
+        origin: entries of the summary from before the training: `command` and `environment`.
+    """
     scores = score_split(trainer, recognizer, data)
     if not trainer.is_global_zero:
-        return scores.accuracy()
+        return None
+    if is_partial(run.config, len(data.splits["test"]), len(scores.names)):
+        _report_partial(run, trainer, scores, data)
+        return None
     summary = summarise(run, scores, complexity(recognizer.network), data) | {"epochs": trainer.current_epoch}
+    summary |= origin
     if smoothing := last_smoothing(run.folder / METRICS):
         summary["smoothing"] = smoothing
     scores.save(run.folder / SCORES)
     save_layers(run.folder / LAYERS, layer_arrays(recognizer.network, data.layout))
     data_name = run.config.data.name + (" (synthetic people)" if summary["synthetic"] else "")
-    title = f"{data_name}, {recognizer.network.name}, {scores.stream}: test top-1 {scores.top1:.1f}"
+    title = f"{data_name}, {recognizer.network.name}, {scores.stream}: test top-1 {fixed(scores.top1)}"
     figures = {
         "confusion": confusion_figure(scores, title),
         "adjacency": adjacency_figure(recognizer.network, data.layout.joints),
@@ -68,8 +91,17 @@ def report_run(run: Run, trainer: lightning.Trainer, recognizer: Recognizer, dat
         if isinstance(logger, WandbLogger):
             log_results(logger, run.folder, summary, figures)
     write_json(run.folder / SUMMARY, summary)  # last: it marks the run as finished
-    print_end(run, summary, data)
-    return scores.accuracy()
+    return summary
+
+
+def _report_partial(run: Run, trainer: lightning.Trainer, scores: Scores, data: SkeletonData) -> None:
+    """Say what was scored in a run for debugging, and that this is no result."""
+    (run.folder / SUMMARY).unlink(missing_ok=True)  # of a former version, which kept it
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.finish()
+    clips = f"{len(scores.names)} of {len(data.splits['test'])} test clips"
+    console.print(f"\na run for debugging: {clips} were scored, top-1 {fixed(scores.top1)}, and no result is kept")
 
 
 def report_evaluation(run: Run, data: SkeletonData, scores: Scores, checkpoint: str, other: bool = False) -> float:
@@ -91,7 +123,7 @@ def report_evaluation(run: Run, data: SkeletonData, scores: Scores, checkpoint: 
     scores.save(run.folder / f"scores{suffix}.npz")
     write_json(run.folder / f"evaluation{suffix}.json", metrics)
     for name, value in accuracies(scores).items():
-        console.print(f"{name} {value:.2f}")
+        console.print(f"{name} {fixed(value, 2)}")
     console.print(f"{len(scores.names)} clips, stream {scores.stream}: {run.folder}/scores{suffix}.npz")
     return scores.accuracy()
 
@@ -113,19 +145,19 @@ def summarise(run: Run, scores: Scores, cost: Complexity, data: SkeletonData) ->
         "recipe": run.config.recipe_name,
         **accuracies(scores),
         "clips": {split: len(indices) for split, indices in data.splits.items()},
+        "scored": len(scores.names),
         "parameters": cost.parameters,
         "flops": cost.flops,
         "clip_shape": list(cost.clip_shape),
-        "command": training_command(),
     }
 
 
 def print_end(run: Run, summary: dict[str, Any], data: SkeletonData) -> None:
     """Print the test accuracy, the run folder and commands to try next."""
     synthetic = " on synthetic people" if summary["synthetic"] else ""
-    console.print(f"\n[bold]test top-1 {summary['test_top1']:.1f}[/bold]{synthetic} (last epoch, one seed)")
+    console.print(f"\n[bold]test top-1 {fixed(summary['test_top1'])}[/bold]{synthetic} (last epoch, one seed)")
     if summary["synthetic"]:
-        console.print(f"nearest class mean of the average pose: {100 * trivial_accuracy(data):.1f}")
+        console.print(f"nearest class mean of the average pose: {fixed(100 * trivial_accuracy(data))}")
     console.print(f"run folder {run.folder}: config, checkpoints, metrics, scores, confusion.png, adjacency.png")
     if HydraConfig.get().mode != RunMode.MULTIRUN:  # a sweep says it once, at its end
         console.print("next: " + "\n      ".join(next_steps(run)))

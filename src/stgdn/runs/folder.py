@@ -14,6 +14,8 @@ METRICS = "metrics.csv"  # losses and accuracies by epoch
 SCORES = "scores.npz"  # class scores of every test clip
 LAYERS = "layers.npz"  # learned graphs and running covariances
 FUSION = "fusion.json"  # in place of all but the scores, where runs were fused
+REPRODUCED = "+reproduced"  # after the name of a run's folder: where `src/reproduce.py` trains it again
+LOCK = "lock.json"  # the process that trains in the folder, see `lock.py`
 
 
 def last_checkpoint(folder: Path) -> Path:

@@ -11,8 +11,9 @@ from omegaconf import OmegaConf
 
 from stgdn.errors import InputError
 from stgdn.files import name_problem
-from stgdn.runs.folder import CONFIG, FUSION, METRICS, SUMMARY
+from stgdn.runs.folder import CONFIG, FUSION, METRICS, REPRODUCED, SUMMARY
 from stgdn.runs.metrics import read_metrics
+from stgdn.runs.partial import is_partial
 from stgdn.runs.recipes import Fold, Settings, differing_options, find_fold, flatten, recipe_label, settings
 from stgdn.runs.stored_config import read_config
 
@@ -31,6 +32,7 @@ FIELDS: dict[str, tuple[type, ...]] = {
     "clip_shape": (list,),
     "test_top5": (int, float, type(None)),
     "command": (str, type(None)),
+    "scored": (int, type(None)),
 }
 
 
@@ -55,6 +57,7 @@ class Result:
     origin: str = ""  # how a fused result was made; empty for a run
     settings: Settings = field(default_factory=dict, repr=False)  # options that affect the result, by dotted name
     clips: Mapping[str, int] = field(default_factory=dict)  # by split; empty if it was not stored
+    scored: int | None = None  # number of test clips that were scored; None if it was not stored
     smoothing: Mapping[str, tuple[float, ...]] = field(default_factory=dict, repr=False)  # by measure, of each layer
     fold: Fold | None = None  # of the clips that were tested
     parts: "tuple[Result, ...]" = field(default=(), repr=False)  # one per fold, where this is their mean
@@ -99,19 +102,26 @@ def collect_runs(outputs: str | Path) -> RunCollection:
     unusable: list[Unusable] = []
     fusions: list[Path] = []
     notes: list[str] = []
+    partial = 0
     for folder, names in _folders(outputs):
         if FUSION in names:
             fusions.append(folder)
-        elif SUMMARY in names:
+        elif names & {SUMMARY, CONFIG}:
             config = _config(folder)
-            try:
-                results.append(read_result(folder, config))
-                notes += _problems(folder, names, config)
-            except InputError as error:
-                unusable.append(_unusable(folder, config, "damaged", str(error)))
-        elif CONFIG in names:
-            reason = f"{folder} is unfinished: its command with resume=true goes on with it"
-            unusable.append(_unusable(folder, _config(folder), "unfinished", reason))
+            if is_partial(config, *read_counts(folder)):
+                partial += 1
+            elif SUMMARY not in names:
+                reason = f"{folder} is unfinished: its command with resume=true goes on with it"
+                unusable.append(_unusable(folder, config, "unfinished", reason))
+            else:
+                try:
+                    results.append(read_result(folder, config))
+                    notes += _problems(folder, names, config)
+                except InputError as error:
+                    unusable.append(_unusable(folder, config, "damaged", str(error)))
+    if partial:
+        what = "runs are" if partial > 1 else "run is"
+        notes.append(f"{partial} {what} left out: for debugging, or tested on a part of the test clips")
     return RunCollection(tuple(distinguish_recipes(results)), tuple(unusable), tuple(fusions), tuple(notes))
 
 
@@ -120,6 +130,8 @@ def read_result(folder: Path, config: Mapping[str, Any] | None = None) -> Result
     summary = read_summary(folder)
     config = _config(folder) if config is None else config
     command, clips = summary.get("command"), _entries(summary, "clips", int)
+    if is_partial(config, clips.get("test"), summary.get("scored")):
+        raise InputError(f"{folder} is no result: it is for debugging, or tested on a part of the test clips")
     fold = find_fold(config) if clips.get("test", 0) > 0 else None  # without the number of clips there is no mean
     layers = {name: values for name, values in _entries(summary, "smoothing", list).items() if _numbers(values)}
     return Result(
@@ -132,10 +144,21 @@ def read_result(folder: Path, config: Mapping[str, Any] | None = None) -> Result
         command=command,
         settings=settings(config),
         clips=clips,
+        scored=summary.get("scored"),
         smoothing={name: tuple(map(float, values)) for name, values in layers.items()},
         fold=fold,
         **{key: summary[key] for key in ("data", "synthetic", "model", "stream", "seed", "epochs", "parameters")},
     )
+
+
+def read_counts(folder: Path) -> tuple[int | None, int | None]:
+    """Return the number of test clips of a finished run, and how many of them were scored; None if it is not stored."""
+    try:
+        summary = read_json(folder / SUMMARY)
+    except InputError:
+        return None, None
+    scored = summary.get("scored")
+    return _entries(summary, "clips", int).get("test"), scored if isinstance(scored, int) else None
 
 
 def _entries(summary: Mapping[str, Any], key: str, kind: type) -> dict[str, Any]:
@@ -208,9 +231,10 @@ def distinguish_recipes(results: list[Result]) -> list[Result]:
 
 
 def _folders(outputs: str | Path) -> Iterator[tuple[Path, set[str]]]:
-    """Yield every folder with the names of its files, in order, without folders of W&B and checkpoints."""
+    """Yield every folder with the names of its files, in order, without W&B's, checkpoints and reproduced runs."""
     for folder, below, files in os.walk(outputs):
-        below[:] = sorted(name for name in below if name not in ("wandb", "checkpoints"))
+        kept = (name for name in below if name not in ("wandb", "checkpoints") and not name.endswith(REPRODUCED))
+        below[:] = sorted(kept)
         yield Path(folder), set(files)
 
 

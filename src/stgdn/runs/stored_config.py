@@ -40,6 +40,12 @@ CLASSES: Mapping[str, frozenset[str]] = {
     "loss": frozenset({"stgdn.training.loss.CrossEntropy"}),
     "optimizer": frozenset(f"torch.optim.{name}" for name in OPTIMIZERS),
     "scheduler": frozenset(f"stgdn.training.schedulers.{name}" for name in ("cosine", "step")),
+    "callback": frozenset(
+        {
+            "stgdn.training.callbacks.over_smoothing.OverSmoothing",
+            *(f"lightning.pytorch.callbacks.{name}" for name in ("EarlyStopping", "EMAWeightAveraging")),
+        }
+    ),
 }
 PARTIAL = ("optimizer", "scheduler")  # kinds that are completed with parameters later
 
@@ -182,6 +188,19 @@ def build(config: Mapping[Any, Any], kind: str, *arguments: Any) -> Any:  # noqa
     except Exception as error:  # options of another version, or made up, fail in whatever way
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{target} cannot be made as the config says, this version cannot use it: {reason}") from None
+
+
+def plain_options(config: DictConfig, kind: str) -> dict[str, Any]:
+    """Return a part of a stored config by which nothing is made by a class.
+
+    Raises:
+        InputError: it names one.
+    """
+    options = OmegaConf.to_container(config, resolve=True)
+    if key := next(_special(options), None):
+        raise InputError(f"the config of its {kind} says {key}: no part of it may name a class or a call")
+    assert isinstance(options, dict)
+    return {str(name): value for name, value in options.items()}
 
 
 def _special(content: object) -> Iterator[str]:

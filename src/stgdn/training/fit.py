@@ -16,6 +16,7 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.callbacks import Callback
 
 from stgdn.data.batches.datamodule import SkeletonData
+from stgdn.environment import CPUINFO, processor_flags
 from stgdn.errors import InputError
 from stgdn.training.recognizer import Recognizer, read_checkpoint, set_weights
 
@@ -46,11 +47,11 @@ def fit(trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData, 
     trainer.fit(recognizer, data, ckpt_path=resumed, weights_only=True)
 
 
-def advise_precision(trainer: lightning.Trainer, cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+def advise_precision(trainer: lightning.Trainer, cpuinfo: Path = CPUINFO) -> str:
     """Return a line for who trains in float32 on a processor that multiplies bfloat16 faster, else nothing."""
-    if trainer.precision != "32-true" or trainer.strategy.root_device.type != "cpu" or not cpuinfo.is_file():
+    if trainer.precision != "32-true" or trainer.strategy.root_device.type != "cpu":
         return ""
-    flags = cpuinfo.read_text(encoding="utf-8", errors="replace").split()
+    flags = processor_flags(cpuinfo)
     feature = next((feature for feature in BFLOAT16_FEATURES if feature in flags), None)
     if feature is None:
         return ""

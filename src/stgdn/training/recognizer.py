@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -221,6 +221,17 @@ def load_recognizer(config: DictConfig, path: Path) -> Recognizer:
     recognizer = Recognizer(**_network_parts(config, {}))
     set_weights(recognizer, read_checkpoint(path)["state_dict"], path)
     return recognizer
+
+
+def stored_recognizer(config: DictConfig) -> Recognizer:
+    """Return the recognizer of a stored config, untrained, with the weights that its seed gives.
+
+    Raises:
+        InputError: the config names a class that is not of this suite.
+    """
+    torch.manual_seed(config.seed)
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # pyright: ignore[reportAssignmentType]
+    return Recognizer(**_network_parts(config, {}), **_training_parts(config, {}), config=plain)
 
 
 def _network_parts(config: DictConfig, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,12 +19,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from stgdn.errors import InputError, choose
 from stgdn.runs.folder import METRICS
+from stgdn.runs.stored_config import build, plain_options
 from stgdn.training.callbacks.checkpoints import WholeCheckpoints, checkpoints
 from stgdn.training.callbacks.epoch_report import EpochReport
 from stgdn.training.profiling import build_profiler
 from stgdn.training.recognizer import Recognizer
 from stgdn.training.sync_norm import BatchNormOverRanks
-from stgdn.wandb_tools.logger import build_loggers
+from stgdn.wandb_tools.logger import MODES
 
 OWN_OPTIONS = ("sync_batchnorm", "progress_bar")  # of `trainer`, besides those of `lightning.Trainer`
 # Options of `lightning.Trainer` that other options decide.
@@ -85,27 +86,30 @@ def _instantiate_partial(settings: DictConfig) -> Any:  # noqa: ANN401
 
 
 def build_trainer(
-    config: DictConfig, folder: str | Path | None = None, *, callbacks: Sequence[Callback] = ()
+    config: DictConfig, folder: str | Path | None = None, *, callbacks: Sequence[Callback] = (), stored: bool = False
 ) -> lightning.Trainer:
-    """Build a Lightning trainer that writes into a folder.
+    """Build a Lightning trainer that writes into a folder, without loggers; nothing is written yet.
 
     Args:
         config: that the user has typed.
         folder: of the run; None for the config's.
         callbacks: further ones than those of the config.
+        stored: True for a config that was read from a file: it may name no classes but callbacks of this suite.
 
     Raises:
         InputError: devices that are not there, a batch that does not divide among them, no number of epochs, or a
             callback that needs held-out subjects where there are none.
     """
     silence_lightning()
+    choose(config.logger.wandb, MODES, "logger.wandb")
     folder = Path(folder or config.folder)
-    options: dict[str, Any] = instantiate(config.trainer, _convert_="all")
+    options: dict[str, Any]
+    options = plain_options(config.trainer, "trainer") if stored else instantiate(config.trainer, _convert_="all")
     _expect_free(options)
     plugins = [BatchNormOverRanks()] if options.pop("sync_batchnorm") else []
     profiler = build_profiler(options.pop("profiler"), folder)
     callbacks = [
-        *build_callbacks(config),
+        *build_callbacks(config, stored=stored),
         *callbacks,
         EpochReport(folder / METRICS, bar=options.pop("progress_bar") and os.isatty(1)),
         *checkpoints(folder / "checkpoints", config.checkpoint_every),
@@ -118,7 +122,7 @@ def build_trainer(
             max_epochs=config.epochs,
             callbacks=list(callbacks),
             plugins=[*plugins, WholeCheckpoints(), *slurm_plugins()],
-            logger=build_loggers(config, folder),
+            logger=False,
             use_distributed_sampler=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
@@ -144,7 +148,7 @@ def _expect_free(options: dict[str, Any]) -> None:
         choose(name, sorted(allowed - DECIDED.keys()), "option of lightning.Trainer")
 
 
-def build_callbacks(config: DictConfig) -> list[Callback]:
+def build_callbacks(config: DictConfig, *, stored: bool = False) -> list[Callback]:
     """Build the callbacks of `config.callbacks`, an entry each; null is none.
 
     Raises:
@@ -154,7 +158,7 @@ def build_callbacks(config: DictConfig) -> list[Callback]:
     for name, settings in config.callbacks.items():
         if settings is None:
             continue
-        callback = instantiate(settings)
+        callback = build(settings, "callback") if stored else instantiate(settings)
         if not isinstance(callback, Callback):
             raise InputError(f"callbacks.{name} is no callback of Lightning: name its class with _target_")
         if str(getattr(callback, "monitor", None)).startswith("val/") and config.data.holdout in (None, [], ""):

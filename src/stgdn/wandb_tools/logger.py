@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import lightning
 import wandb
 from hydra.utils import instantiate
 from lightning.fabric.utilities.rank_zero import rank_zero_only
@@ -38,6 +39,12 @@ class RunLogger(WandbLogger):
         super().finalize(status)
         if status != "success":
             self.experiment.finish(exit_code=1)
+
+
+def add_loggers(trainer: lightning.Trainer, config: DictConfig, folder: Path) -> None:
+    """Let a trainer log as the config says; `fast_dev_run`, which Lightning lets log nothing, goes without."""
+    if not trainer.fast_dev_run:  # pyright: ignore[reportAttributeAccessIssue]
+        trainer.loggers = build_loggers(config, folder)
 
 
 def build_loggers(config: DictConfig, folder: Path) -> list[Logger]:
@@ -99,7 +106,7 @@ def start_wandb_run(wanted: str, start: Callable[[str], Any]) -> Any:  # noqa: A
 
 
 def open_wandb_run(config: DictConfig, folder: Path, mode: str) -> Any:  # noqa: ANN401
-    """Open a W&B run, grouped by experiment and data and named by network, stream and seed.
+    """Open a W&B run, grouped by experiment and data and named by network, stream and the run's folder.
 
     Its config is that of the run, nested, with `variant`, which all seeds of a network on a stream by a recipe share.
     A run that continues from a checkpoint also continues its record.
@@ -113,7 +120,7 @@ def open_wandb_run(config: DictConfig, folder: Path, mode: str) -> Any:  # noqa:
     return wandb.init(
         id=before[0].run_id if before else None,
         resume="allow" if before else None,
-        name=f"{config.model.name}/{stream}/seed{config.seed}",
+        name=f"{config.model.name}/{stream}/{Path(config.folder).name}",
         dir=folder,
         project=config.logger.project,
         group=f"{experiment}/{data}" if experiment else data,

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from stgdn.reports.figures.embedding import (
     tsne_positions,
 )
 from stgdn.reports.figures.embedding_figure import embedding_figure, embedding_page, joint_colours
-from stgdn.reports.figures.run_pair import open_pair
+from stgdn.reports.figures.run_pair import default_path, distinct_names, open_pair
 from stgdn.skeleton import KINECT20, LAYOUTS
 from stgdn.training.callbacks.over_smoothing import MEASURES
 from stgdn.training.trainer import build_recognizer
@@ -189,12 +190,29 @@ def test_command_draws_both_and_prints_the_numbers(
     outcome = run_command("figure2", f"runs=[{','.join(map(str, runs))}]", "class=throw", "clips=4", "logger.wandb=off")
     assert outcome.code == 0, outcome.err
     assert outcome.err == ""
-    stem = "outputs/demo/figure2/joint-throw-st_gcn-seed1-st_gdn2-seed1"
+    first, second = (run.name for run in runs)
+    stem = f"outputs/demo/figure2/joint-throw-st_gcn-{first}-st_gdn2-{second}"
     assert f"{stem}.png\n{stem}.html" in outcome.out
     for text in (*MEASURES, "st_gcn: 6 clips", "st_gdn2: 6 clips", "measured on 4", "batch_size 32 and 16"):
         assert text in " ".join(outcome.out.split())
     assert imread(f"{stem}.png").std() > 0.01
     assert "demo (synthetic people), stream joint, class 'throw'" in Path(f"{stem}.html").read_text()
+
+
+def test_pictures_of_two_pairs_lie_in_two_files(make_run: MakeRun, tmp_path: Path) -> None:
+    runs = []
+    for rate in (0.1, 0.05, 0.2):
+        run = make_run("st_gcn", f"optimizer.lr={rate}")
+        runs.append(run.rename(run.with_name(f"demo-seed1+optimizer.lr-{rate}")))
+    moved = [tmp_path / f"elsewhere{number}" / run.name for number, run in enumerate(runs[:1] * 2)]
+    for run, other in zip(runs[:1] * 2, moved, strict=True):
+        shutil.copytree(run, other)
+    pairs = [(runs[0], runs[1]), (runs[0], runs[2]), (runs[0], moved[0]), (runs[0], moved[1])]
+    paths = [default_path("outputs", open_pair(pair), "throw", ".png") for pair in pairs]
+    assert len(set(paths)) == len(pairs)
+    assert all(len(path.name) < 255 for path in paths)
+    names = distinct_names([result for _, result in open_pair(pairs[0])])
+    assert names == ["st_gcn, optimizer.lr 0.1", "st_gcn, optimizer.lr 0.05"]
 
 
 class TestMistakes:

@@ -1,6 +1,7 @@
 """Clips on which two runs disagree, against a loop over all clips."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from tests.reports import made_up
 
 from stgdn.errors import InputError
 from stgdn.reports.fusion.disagreement import disagreement_summary, disagreements, expect_two, print_disagreements
+from stgdn.reports.fusion.fusion_files import find_sources
 from stgdn.reports.fusion.score_fusion import StreamScores
 
 
@@ -46,6 +48,18 @@ def test_every_clip_told_apart() -> None:
     assert {each.right for each in found} == {"A", "B", None}
     order = [(each.right is None, -each.margin) for each in found]
     assert order == sorted(order)
+
+
+def test_two_runs_of_one_network_are_told_apart_by_what_differs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, rate in enumerate((0.1, 0.05)):
+        made_up.run(tmp_path / str(number), config={"optimizer": {"lr": rate}, "width": 1})
+    sources = find_sources(f"{tmp_path}/*/demo/st_gdn/joint/demo-seed1")
+    print_disagreements([], expect_two(sources), 3)
+    out = capsys.readouterr().out
+    assert "demo-seed1 (st_gdn, optimizer.lr 0.1), top-1" in out
+    assert "demo-seed1 (st_gdn, optimizer.lr 0.05), top-1" in out
 
 
 def test_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,6 +56,18 @@ class TestRows:
         assert [(row.method, row.stream) for row in found] == [(m, s) for m in ABLATION for s in ("joint", "bone")]
         assert [row.status for row in found].count("not run") == 13
 
+    def test_a_table_of_the_letter_on_other_data(self, train: Train, tmp_path: Path) -> None:
+        demo: dict[str, Any] = {"data": "demo", "synthetic": True, "recipe": "demo"}
+        for model in ("agcn_7l", "st_gdn"):
+            train(**demo, model=model)
+        found = table(tmp_path, "table1", only={"data": "demo"})
+        assert found.title == "Table I, the ablation, NTU RGB+D 60 cross-subject, on demo"
+        assert [(row.method, row.stream) for row in found.rows] == [(m, s) for m in ABLATION for s in ("joint", "bone")]
+        assert [row.method for row in found.rows if row.results] == ["agcn_7l", "st_gdn"]
+        assert any("python src/train.py experiment=table1 data=demo" in note for note in found.notes)
+        with pytest.raises(InputError, match=r"unknown only\.data 'dmeo'"):
+            table(tmp_path, "table1", only={"data": "dmeo"})
+
     def test_ours_beside_published(self, train: Train, tmp_path: Path) -> None:
         train(test_top1=88.0, stream="joint+bone")
         (row,) = rows(table(tmp_path, "table2"), "st_gdn", "joint+bone")
@@ -119,7 +131,7 @@ class TestRows:
     def test_methods_that_are_not_in_this_suite(self, train: Train, tmp_path: Path) -> None:
         train()
         comparison = table(tmp_path, "table3")
-        (row,) = rows(comparison, "CTR-GCN", "4 streams", "ntu120_cset")
+        (row,) = rows(comparison, "AS-GCN", "joint", "ntu120_cset")
         assert (row.status, row.spread("top1"), row.difference("top1")) == ("published", None, None)
         assert "Of methods that are not in this suite there are published figures only." in comparison.notes
 

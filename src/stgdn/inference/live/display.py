@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from stgdn.rounding import fixed
+
 if TYPE_CHECKING:  # commands check the format before they need PyTorch
     from stgdn.inference.live.follow import StreamStatistics
     from stgdn.inference.live.window import Decision
@@ -56,7 +58,7 @@ def as_json(decision: Decision, dropped: int) -> str:
 
 def as_line(decision: Decision, dropped: int) -> str:
     """Format a decision for a terminal."""
-    text = f"{decision.label} {100 * decision.confidence:.0f} %" if decision.label else "nobody is seen"
+    text = f"{decision.label} {fixed(100 * decision.confidence, 0)} %" if decision.label else "nobody is seen"
     late = f", {dropped} decisions dropped" if dropped else ""
     return f"{decision.time:7.1f} s  {text}  ({1000 * decision.latency:.0f} ms{late})"
 

@@ -1,6 +1,6 @@
 /** A share in per cent. */
 function percent(share) {
-  return `${(100 * share).toFixed(1)} %`;
+  return `${fixed(100 * share)} %`;
 }
 
 const TALL = 190;

@@ -19,7 +19,8 @@ from stgdn.data.build import stored_data
 from stgdn.errors import InputError, choose
 from stgdn.model.empty_bodies import seen_frames
 from stgdn.model.network import Network
-from stgdn.reports.figures.run_pair import Pair, differences, names
+from stgdn.reports.figures.run_pair import Pair, differences, distinct_names
+from stgdn.rounding import fixed
 from stgdn.runs.result import Result
 from stgdn.runs.run import Run
 from stgdn.skeleton import Layout
@@ -68,7 +69,7 @@ def panels(pair: Pair, chosen: str, device: torch.device, *, clips: int, seed: i
             raise InputError(f"{option}={value} must be a whole number from {least} up")
     drawn = [
         _panel(run, result, name, chosen, device, clips, seed)
-        for (run, result), name in zip(pair, names(pair), strict=True)
+        for (run, result), name in zip(pair, distinct_names([result for _, result in pair]), strict=True)
     ]
     first, second = (set(panel.features.clips.tolist()) for panel in drawn)
     if first != second:
@@ -87,7 +88,9 @@ def _panel(run: Run, result: Result, name: str, chosen: str, device: torch.devic
     bodies, joints = features.values.shape[:2]
     print(f"{name}: {len(set(features.clips.tolist()))} clips, {bodies} bodies, {bodies * joints:,} joints to lay out")
     smoothing = measure(recognizer.network, sample_clips(data, clips, label).to(device), data.layout.bones)
-    title = f"{name}: recipe {result.recipe}, {result.epochs} epochs, seed {result.seed}, test top-1 {result.top1:.1f}"
+    title = (
+        f"{name}: recipe {result.recipe}, {result.epochs} epochs, seed {result.seed}, test top-1 {fixed(result.top1)}"
+    )
     return Panel(name, title, data.layout, features, tsne_positions(features, seed), smoothing)
 
 

@@ -1,12 +1,15 @@
 """Two finished runs on the same data, and names of them and of their figure."""
 
+import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import ListConfig
 
 from stgdn.errors import InputError
 from stgdn.files import file_name
+from stgdn.runs.naming import MAX_NAME_LENGTH
 from stgdn.runs.result import Result, read_result
 from stgdn.runs.run import Run
 
@@ -40,16 +43,25 @@ def open_pair(folders: object, data_root: str | None = None) -> Pair:
     return pair
 
 
-def names(pair: Pair) -> list[str]:
-    """Return different short names of the runs: their networks, else with recipe and seed, else their folders."""
-    results = [result for _, result in pair]
-    for candidates in (
-        [result.model for result in results],
-        [f"{result.model} {result.recipe} seed{result.seed}" for result in results],
-    ):
-        if len(set(candidates)) == len(candidates):
-            return candidates
-    return [str(result.folder) for result in results]
+def distinct_names(results: Sequence[Result]) -> list[str]:
+    """Return short names that tell runs apart: their networks, else with the options that differ, else their folders.
+
+    For runs by several recipes it is these that are named, not all that they set.
+    """
+    if len({run.model for run in results}) == len(results):
+        return [run.model for run in results]
+    one_recipe = len({run.recipe.partition("+")[0] for run in results}) == 1
+    options = [
+        {"stream": run.stream, "seed": run.seed, **(run.settings if one_recipe else {"recipe": run.recipe})}
+        for run in results
+    ]
+    shared = [key for key in options[0] if all(key in each for each in options)]
+    differing = [key for key in shared if any(each[key] != options[0][key] for each in options)]
+    names = [
+        ", ".join([run.model, *(f"{key} {each[key]}" for key in differing)])
+        for run, each in zip(results, options, strict=True)
+    ]
+    return names if len(set(names)) == len(names) else [str(run.folder) for run in results]
 
 
 def title(pair: Pair, chosen: str) -> str:
@@ -72,9 +84,16 @@ def differences(pair: Pair) -> list[str]:
 
 
 def default_path(outputs: str, pair: Pair, chosen: str, suffix: str) -> Path:
-    """Return the default path of the picture, OUTPUTS/DATA/figure2/STREAM-CLASS-RUN-RUN, and create its folder."""
-    result = pair[0][1]
-    words = [result.stream, chosen, *(f"{part.model}-seed{part.seed}" for _, part in pair)]
+    """Return the default path of the picture, OUTPUTS/DATA/figure2/STREAM-CLASS-RUN-RUN, and create its folder.
+
+    A run is named by its network and folder. Names that are too long are cut off, and have a checksum of both folders
+    then, as have runs of one name.
+    """
+    result, runs = pair[0][1], [f"{part.model}-{part.folder.name}" for _, part in pair]
+    name = re.sub(r"[^\w.+-]+", "_", "-".join([result.stream, chosen, *runs]))
+    if runs[0] == runs[1] or len(name) > MAX_NAME_LENGTH:
+        folders = "\n".join(str(part.folder.resolve()) for _, part in pair)
+        name = f"{name[: MAX_NAME_LENGTH - 9]}-{hashlib.sha1(folders.encode()).hexdigest()[:8]}"
     folder = Path(outputs) / file_name(result.data, "data") / "figure2"
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / (re.sub(r"[^\w.-]+", "_", "-".join(words)) + suffix)
+    return folder / f"{name}{suffix}"

@@ -11,6 +11,7 @@ from stgdn.reports.tables.comparison import RowKey, Runs, standard_protocol
 from stgdn.reports.tables.letter import ABLATION
 from stgdn.reports.tables.published import PublishedValue, published_values, values_of
 from stgdn.reports.tables.rows import Comparison, Row
+from stgdn.rounding import fixed
 from stgdn.runs.commands import merge_sweeps, without_neutral
 
 ALL_STREAMS = "+".join(STREAMS)
@@ -107,7 +108,7 @@ def headline_columns(table: Comparison) -> list[Column]:
         if value is None:
             return None
         method = f"{value.method} " if metric == BEST else ""
-        return f"{method}{value.value:.1f} [{letters[value.reference]}]"
+        return f"{method}{fixed(value.value)} [{letters[value.reference]}]"
 
     return [
         Column("set", lambda row: f"{row.data} (synthetic)" if row.synthetic else row.data, right=False),

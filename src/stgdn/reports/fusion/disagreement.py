@@ -8,7 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from stgdn.errors import InputError
+from stgdn.reports.figures.run_pair import distinct_names
 from stgdn.reports.fusion.score_fusion import StreamScores, align_scores, expect_sound
+from stgdn.rounding import fixed
 from stgdn.runs.scores import softmax
 
 RUNS = ("A", "B")
@@ -67,8 +69,11 @@ def print_disagreements(differing: Sequence[Disagreement], parts: tuple[StreamSc
     """Print the accuracy of each run, how often each is right, and a row for each of the first `most` clips."""
     console = Console(markup=False, emoji=False, highlight=False)
     console.width = max(console.width, 120)
+    runs = {part.place: part.run for part in parts if part.run is not None}
+    names = dict(zip(runs, distinct_names(list(runs.values())), strict=True))
     for run, part in zip(RUNS, parts, strict=True):
-        console.print(f"{run}: {part.place}, top-1 {part.scores.top1:.2f}", soft_wrap=True)
+        name = f" ({names[part.place]})" if part.place in names else ""
+        console.print(f"{run}: {part.place}{name}, top-1 {fixed(part.scores.top1, 2)}", soft_wrap=True)
     clips = len(parts[0].scores.names)
     if not differing:
         console.print(f"The runs agree on all {clips:,} clips.")
@@ -78,11 +83,11 @@ def print_disagreements(differing: Sequence[Disagreement], parts: tuple[StreamSc
     for column in (3, 5, 7):
         table.columns[column].justify = "right"
     classes = parts[0].scores.classes.tolist()
-    names = [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in classes]
+    short = [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in classes]
     for clip in differing[:most]:
-        (a, b), shares = clip.predicted, [f"{100 * probability:.1f}" for probability in clip.probabilities]
-        said = (names[clip.label], names[a], shares[0], names[b], shares[1])
-        table.add_row(clip.name, *said, clip.right or "–", f"{100 * clip.margin:.1f}")
+        (a, b), shares = clip.predicted, [fixed(100 * probability) for probability in clip.probabilities]
+        said = (short[clip.label], short[a], shares[0], short[b], shares[1])
+        table.add_row(clip.name, *said, clip.right or "–", fixed(100 * clip.margin))
     console.print(table)
     console.print("margin: by how much the probabilities of the true class differ, in per cent")
     if len(differing) > most:

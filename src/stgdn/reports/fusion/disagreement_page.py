@@ -8,6 +8,7 @@ from stgdn.errors import InputError
 from stgdn.inference.load import chosen_device, load
 from stgdn.player.page import write_page
 from stgdn.player.scenes import changed_predictions, prepared_scenes
+from stgdn.reports.figures.run_pair import distinct_names
 from stgdn.reports.fusion.disagreement import RUNS, Disagreement, disagreement_summary
 from stgdn.reports.fusion.score_fusion import StreamScores
 from stgdn.runs.run import Run
@@ -40,7 +41,8 @@ def write_disagreements(
     if len(runs) < len(sources):
         raise InputError("a page needs both networks, and a file of scores has none: give the runs' folders")
     loaded = [load(str(run.folder)).to(chosen_device(accelerator)) for run in runs]
-    networks = {f"{run}: {net.name}, {net.stream}": net for run, net in zip(RUNS, loaded, strict=True)}
+    names = distinct_names(runs)
+    networks = {f"{run}: {name}, {net.stream}": net for run, name, net in zip(RUNS, names, loaded, strict=True)}
     store = open_prepared(Run.open(str(runs[0].folder), data_root).config.data.store)
     scenes = prepared_scenes(networks, store, [clip.name for clip in found[:most]], done)
     scores = sources[0].scores

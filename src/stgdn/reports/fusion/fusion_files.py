@@ -11,6 +11,7 @@ from rich.table import Table
 from stgdn.errors import InputError
 from stgdn.files import file_name, matching, write_json
 from stgdn.reports.fusion.score_fusion import Contribution, Fusion, StreamScores
+from stgdn.rounding import fixed
 from stgdn.runs.folder import FUSION, SCORES, SUMMARY
 from stgdn.runs.result import Result, read_result
 from stgdn.runs.scores import Scores
@@ -126,7 +127,7 @@ def print_fusion(sources: Sequence[StreamScores], fusion: Fusion) -> None:
     for heading in ("weight", "top-1", "top-5", "adds"):
         table.add_column(heading, justify="right")
     for stream in fusion.contributions:
-        adds = f"{scores.top1 - stream.without:+.2f}"
+        adds = fixed(scores.top1 - stream.without, 2, "+")
         table.add_row(stream.stream, f"{stream.weight:g}", *_percents(stream), adds)
     table.add_section()
     table.add_row(scores.stream, "", *_percents(scores), "", style="bold")
@@ -150,4 +151,4 @@ def _joined(values: Iterable[str]) -> str:
 
 
 def _percents(accuracies: Scores | Contribution) -> tuple[str, str]:
-    return f"{accuracies.top1:.2f}", "" if accuracies.top5 is None else f"{accuracies.top5:.2f}"
+    return fixed(accuracies.top1, 2), "" if accuracies.top5 is None else fixed(accuracies.top5, 2)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from stgdn.reports.tables.folds import fold_text
 from stgdn.reports.tables.letter import BASELINE
 from stgdn.reports.tables.rows import Comparison, Row, Spread
+from stgdn.rounding import fixed
 from stgdn.runs.commands import merge_sweeps
 
 OTHER_RECIPE = "†"
@@ -30,7 +31,7 @@ def columns(comparison: Comparison) -> list[Column]:
 
     def published(row: Row, metric: str, sign: str = "") -> str | None:
         value = row.published.get(metric)
-        return f"{value.value:{sign}.1f} [{letters[value.reference]}]" if value else None
+        return f"{fixed(value.value, sign=sign)} [{letters[value.reference]}]" if value else None
 
     every = [
         Column("data", lambda row: f"{row.data} (synthetic)" if row.synthetic else row.data, right=False, always=True),
@@ -95,13 +96,13 @@ def spread_text(values: Spread | None, sign: str = "", digits: int = 1) -> str |
     """Return mean and standard deviation, `87.5 ± 0.4`; for one seed `87.5`."""
     if values is None:
         return None
-    deviation = "" if values.deviation is None else f" ± {values.deviation:.{digits}f}"
-    return _minus(f"{values.mean:{sign}.{digits}f}") + deviation
+    deviation = "" if values.deviation is None else f" ± {fixed(values.deviation, digits)}"
+    return _minus(fixed(values.mean, digits, sign)) + deviation
 
 
 def signed(value: float) -> str:
     """Return a difference with its sign."""
-    return _minus(f"{value:+.1f}")
+    return _minus(fixed(value, sign="+"))
 
 
 def _difference(row: Row, metric: str) -> str | None:

@@ -38,7 +38,10 @@ def compare(
     runs, notes = grouped_runs(collection)
     layouts = {layout.name: (layout, row_keys) for layout, row_keys in _layouts(runs)}
     wanted = list(layouts) if tables == "all" else [tables] if isinstance(tables, str) else tables
-    chosen = [layouts[choose(name, layouts, "table")] for name in wanted]
+    for name in wanted if tables != "all" else ():
+        choose(name, layouts, "table")
+        layouts[name] = _on_other_data(*layouts[name], runs, _values(only or {}).get("data", []))
+    chosen = [layouts[name] for name in wanted]
     comparisons = [_comparison(layout, row_keys, runs, collection) for layout, row_keys in chosen]
     kept = _kept(comparisons, _values(only or {}), missing)
     return [_annotated(comparison, layouts[comparison.name][0], collection) for comparison in kept], notes
@@ -87,6 +90,19 @@ def _layouts(runs: Runs) -> Iterator[tuple[Layout, list[RowKey]]]:
     if rest:
         layout = other_runs(tuple(dict.fromkeys(data for data, _, _ in rest)))
         yield layout, _ordered(layout, rest)
+
+
+def _on_other_data(
+    layout: Layout, row_keys: list[RowKey], runs: Runs, data: Sequence[str]
+) -> tuple[Layout, list[RowKey]]:
+    """Return one of the letter's tables for other data, if `only.data` asks for such that there are runs on."""
+    known = {row_key[0] for row_key in runs}
+    if layout not in LETTER or not data or not known.issuperset(data) or set(data) <= set(layout.data):
+        return layout, row_keys
+    there = ", ".join(data)
+    commands = f"{layout.command} data={','.join(data)}"
+    layout = replace(layout, title=f"{layout.title}, on {there}", data=tuple(data), command=commands)
+    return layout, _row_keys(layout, runs)
 
 
 def _row_keys(layout: Layout, runs: Runs) -> list[RowKey]:

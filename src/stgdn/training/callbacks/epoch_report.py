@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from stgdn.data.batches.epochs import Batch
 from stgdn.files import replacing
+from stgdn.rounding import fixed
 
 TIME_METRICS = ("train/clips_per_second", "train/waiting")
 COLUMNS = ("train/loss", "train/top1", "train/top5", "train/lr", *TIME_METRICS, "val/loss", "val/top1")
@@ -112,8 +113,8 @@ class EpochReport(Callback):
         parts = [
             f"epoch {epoch:>{len(str(epochs))}}/{epochs}",
             f"loss {metrics['train/loss']:.3f}",
-            f"train top-1 {100 * metrics['train/top1']:.1f}",
-            *([f"held-out top-1 {100 * metrics['val/top1']:.1f}"] if "val/top1" in metrics else []),
+            f"train top-1 {fixed(100 * metrics['train/top1'])}",
+            *([f"held-out top-1 {fixed(100 * metrics['val/top1'])}"] if "val/top1" in metrics else []),
             f"{metrics['train/clips_per_second']:.0f} clips/s",
             *([f"{waiting:.0%} of it waiting for data"] if (waiting := metrics["train/waiting"]) >= MIN_WAIT else []),
             f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left",

@@ -57,13 +57,13 @@ function confusionMap(run, names, counts, order) {
     order: ordered(order, counts, shares),
     colours: shareColours,
     describe,
-    figure: (share) => (share ? String(Math.round(100 * share)) : ""),
+    figure: (share) => (share ? fixed(100 * share, 0) : ""),
     largest: 34,
   });
   const caption = element(
     "figcaption",
     {},
-    `Confusion matrix, top-1 ${run.top1.toFixed(1)}`,
+    `Confusion matrix, top-1 ${fixed(run.top1)}`,
     element("small", {}, `${run.name}; row: true class, column: predicted`),
   );
   return element("figure", {}, caption, map, ramp("0", "100 % of the true class", shareColours, 0, 1));
@@ -111,7 +111,7 @@ function classTable(names, counts) {
     {
       heading: "%",
       value: ({ accuracy }) => accuracy,
-      cell: ({ accuracy }) => (accuracy === null ? "–" : (100 * accuracy).toFixed(1)),
+      cell: ({ accuracy }) => (accuracy === null ? "–" : fixed(100 * accuracy)),
       number: true,
     },
     { heading: "", cell: ({ accuracy }) => bar(accuracy ?? 0), kind: "bars" },
@@ -134,7 +134,7 @@ function pairTable(names, counts) {
     {
       heading: "% of true",
       value: ({ row, clips }) => clips / sums[row],
-      cell: ({ row, clips }) => ((100 * clips) / sums[row]).toFixed(1),
+      cell: ({ row, clips }) => fixed((100 * clips) / sums[row]),
       number: true,
     },
   ];

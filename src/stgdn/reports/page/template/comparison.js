@@ -34,8 +34,8 @@ function differences(a, b) {
 /** What both runs came to, and B minus A. */
 function figuresOf(a, b) {
   const rows = [
-    ["test top-1", a.top1, b.top1, (value) => value.toFixed(1), 1],
-    ["test top-5", a.top5, b.top5, (value) => value.toFixed(1), 1],
+    ["test top-1", a.top1, b.top1, fixed, 1],
+    ["test top-5", a.top5, b.top5, fixed, 1],
     ["parameters", a.parameters, b.parameters, (value) => value.toLocaleString("en"), 0],
     ["GFLOP a clip", a.flops, b.flops, gigaflops],
     ["clip (C, T, V, M)", a.clip_shape, b.clip_shape, String],
@@ -90,7 +90,7 @@ function changeTable(names, one, other) {
     const [a, b] = [one, other].map(({ sums, shares }) => (sums[at] ? 100 * shares[at * size + at] : null));
     return { name, a, b, change: a === null || b === null ? null : b - a };
   });
-  const percent = (value) => (value === null ? "–" : value.toFixed(1));
+  const percent = (value) => (value === null ? "–" : fixed(value));
   const columns = [
     { heading: "class", value: ({ name }) => name },
     { heading: "A", value: ({ a }) => a, cell: ({ a }) => percent(a), number: true },
@@ -125,7 +125,7 @@ function changeMap(a, b, names, change) {
       "points of the true class; row: true class, column: predicted; off the diagonal less is better",
     ),
   );
-  const text = (100 * limit).toFixed(0);
+  const text = fixed(100 * limit, 0);
   return element(
     "figure",
     {},

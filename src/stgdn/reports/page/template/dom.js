@@ -47,7 +47,8 @@ function short(value, digits = 3) {
 /** With its sign. */
 function signed(value, decimals = 1) {
   const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
-  const size = Math.abs(value).toLocaleString("en", digits);
-  if (Number(value.toFixed(decimals)) === 0) return size;
+  const rounded = Number(fixed(Math.abs(value), decimals));
+  const size = rounded.toLocaleString("en", digits);
+  if (rounded === 0) return size;
   return `${value < 0 ? "−" : "+"}${size}`;
 }

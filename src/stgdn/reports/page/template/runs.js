@@ -34,7 +34,7 @@ function showRuns(section) {
     ...["top1", "top5"].map((key) => ({
       heading: key.replace("top", "top-"),
       value: (run) => run[key],
-      cell: (run) => (run[key] === null ? "–" : run[key].toFixed(1)),
+      cell: (run) => (run[key] === null ? "–" : fixed(run[key])),
       number: true,
     })),
     {
