@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torchmetrics import MetricCollection
+from torchmetrics import MeanMetric, Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from stgdn.data.batches.datamodule import SkeletonData
@@ -28,9 +28,13 @@ from stgdn.training import schedulers
 from stgdn.training.loss import CrossEntropy
 
 CHECK_EVERY = 20  # steps
+EPOCH_METRICS = "epoch_metrics"  # key of a checkpoint that lies inside an epoch
 LR_BATCH = 64  # clips in the batches that an optimizer's learning rate is for
 
 letter_sgd = functools.partial(torch.optim.SGD, lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4, fused=True)
+
+
+MetricStates = dict[str, dict[str, Tensor]]  # by metric and state, (processes, ...)
 
 
 class Prediction(TypedDict):
@@ -81,9 +85,12 @@ class Recognizer(lightning.LightningModule):
         accuracies = {"top1": MulticlassAccuracy(num_classes, top_k=1, average="micro")}
         if num_classes > 5:
             accuracies["top5"] = MulticlassAccuracy(num_classes, top_k=5, average="micro")
-        metrics = MetricCollection(dict(accuracies))
+        # no groups: they are made by what is equal after one batch, as where nothing is right
+        metrics = MetricCollection(dict(accuracies), compute_groups=False)
         self.train_metrics, self.val_metrics = metrics.clone(prefix="train/"), metrics.clone(prefix="val/")
         self.test_metrics = metrics.clone(prefix="test/")
+        self.train_loss = MeanMetric(nan_strategy="disable")
+        self._epoch_metrics: MetricStates = {}
         self.scores: list[Prediction] = []
         self.finite = torch.tensor(True)
 
@@ -98,6 +105,18 @@ class Recognizer(lightning.LightningModule):
             labels = data.store.clips["label"][data.splits["train"]]
             self.loss.set_class_counts(np.bincount(labels, minlength=self.num_classes).tolist())
 
+    def on_train_start(self) -> None:
+        """Go on with the metrics of an epoch that a checkpoint lies inside of; of fewer processes one takes several."""
+        for name, states in self._epoch_metrics.items():
+            for key, values in states.items():
+                own = values[self.global_rank :: self.trainer.world_size]
+                setattr(self._train_metrics()[name], key, own.sum(dim=0).to(self.device))
+        self._epoch_metrics = {}
+
+    def _train_metrics(self) -> dict[str, Metric]:
+        """Return the metrics of a training epoch."""
+        return {"train/loss": self.train_loss, **dict(self.train_metrics.items())}
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Seed dropout by seed, step and rank."""
         torch.manual_seed(hash((self.seed, self.global_step, self.global_rank)))
@@ -110,7 +129,8 @@ class Recognizer(lightning.LightningModule):
         size = len(batch["labels"])
         self.train_metrics.update(scores, batch["labels"])
         self.log_dict(self.train_metrics, on_step=False, on_epoch=True, batch_size=size)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=size, sync_dist=True)
+        self.train_loss.update(loss.detach(), size)
+        self.log("train/loss", self.train_loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=size)
         self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"], batch_size=size)
         return loss
 
@@ -177,9 +197,26 @@ class Recognizer(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store the config as plain Python, and whether a callback has ended training before its last epoch."""
+        """Store the config as plain Python, whether a callback has ended training early, and the epoch's metrics so far.
+
+        A checkpoint that is written between epochs has no such metrics.
+        """
         checkpoint["config"] = dict(self.hparams)
         checkpoint["stopped"] = self.trainer.should_stop
+        epochs = self.trainer.fit_loop.epoch_progress.current
+        if epochs.processed < epochs.started:
+            checkpoint[EPOCH_METRICS] = {
+                name: {
+                    key: cast(Tensor, self.all_gather(state)).reshape(-1, *state.shape)
+                    for key, state in metric.metric_state.items()
+                    if isinstance(state, Tensor)
+                }
+                for name, metric in self._train_metrics().items()
+            }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the metrics of an epoch that is to be finished."""
+        self._epoch_metrics = checkpoint.get(EPOCH_METRICS, {})
 
     @classmethod
     def load_from_checkpoint(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -255,6 +292,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or "state_dict" not in content:
         raise InputError(f"{path} is not a checkpoint of this suite: it has no weights under 'state_dict'")
     return content
+
+
+def whole_epochs(checkpoint: Mapping[str, Any]) -> int:
+    """Return the number of epochs that were complete when a checkpoint was written; 0 if it does not know."""
+    return int(checkpoint.get("epoch", -1)) + (EPOCH_METRICS not in checkpoint)
 
 
 def set_weights(recognizer: Recognizer, state: Mapping[str, Tensor], path: Path) -> None:
