@@ -77,9 +77,8 @@ class EpochReport(Callback):
         seconds = max(self.trained - self.started, 1e-9)
         own = dict(zip(TIME_METRICS, (self.clips / seconds, self.waited / seconds), strict=True))
         pl_module.log_dict(own)
+        metrics = {key: float(value) for key, value in trainer.callback_metrics.items()} | own  # of all processes
         if trainer.is_global_zero:
-            metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
-            metrics |= own
             self._print(trainer.current_epoch + 1, trainer.max_epochs or 0, metrics)
             self._write(trainer.current_epoch + 1, metrics)
 
