@@ -89,7 +89,9 @@ class TestTraining:
     def test_clips_of_another_data_module(self) -> None:
         batches = random_batches(3)
         batches[2]["clips"][1, 0, 0, 0] = 1e30
-        with pytest.raises(InputError, match=r"clips of a batch in epoch 1 .*large: number 1 \(1e\+30\)\. The data") as error:
+        with pytest.raises(
+            InputError, match=r"clips of a batch in epoch 1 .*large: number 1 \(1e\+30\)\. The data"
+        ) as error:
             train(Recognizer(tiny_network(), 7), batches)
         assert not isinstance(error.value, DivergedError)
 
@@ -110,7 +112,7 @@ class TestTraining:
         recognizer = Recognizer(tiny_network(), 7, batch_size=4)
         weight = next(iter(recognizer.network.parameters()))
         self.spoil_step(recognizer, 1, lambda _: weight.register_hook(lambda gradient: gradient / 0))
-        with pytest.raises(DivergedError, match="the loss is finite, but the gradient of .* in epoch 1"):
+        with pytest.raises(DivergedError, match=r"the loss is finite, but the gradient of .* in epoch 1"):
             train(recognizer, random_batches(3))
         assert all(bool(weight.isfinite().all()) for weight in recognizer.parameters())
 
@@ -126,7 +128,7 @@ class TestTraining:
                 spoil(recognizer.network)
             return step(given, batch_idx)
 
-        recognizer.training_step = training_step
+        recognizer.training_step = training_step  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @pytest.fixture

@@ -246,13 +246,13 @@ class Recognizer(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store the config as plain Python, whether a callback has ended training early, and the epoch's metrics so far.
+        """Store the config as plain Python, whether a callback has ended training, and the epoch's metrics so far.
 
         A checkpoint that is written between epochs has no such metrics.
         """
         checkpoint["config"] = dict(self.hparams)
         checkpoint["stopped"] = self.trainer.should_stop
-        epochs = self.trainer.fit_loop.epoch_progress.current
+        epochs: Any = self.trainer.fit_loop.epoch_progress.current
         if epochs.processed < epochs.started:
             own = {name: metric.metric_state for name, metric in self._train_metrics().items()}
             checkpoint[EPOCH_METRICS] = self._of_all_processes(own)

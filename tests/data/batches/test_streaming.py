@@ -309,7 +309,9 @@ def test_a_run_resumed_inside_an_epoch_sees_the_rest_of_it(
     store: Store, folder: Path, tmp_path: Path, workers: int, whole: bool
 ) -> None:
     def data(workers: int = workers) -> SkeletonData:
-        return SkeletonData(store if whole else ShardedStore(folder), "ntu60_xview", AUGMENTED, batch_size=8, workers=workers)
+        return SkeletonData(
+            store if whole else ShardedStore(folder), "ntu60_xview", AUGMENTED, batch_size=8, workers=workers
+        )
 
     straight = record_epochs(data(), 2, tmp_path).seen  # the last batch3.ckpt is that of the second epoch
     resumed = record_epochs(data(), 3, tmp_path, tmp_path / "batch3.ckpt").seen

@@ -114,7 +114,9 @@ class TestImpossibleCoordinates:
 
     @pytest.mark.parametrize("layout", [NTU25, COCO17], ids=["space", "picture"])
     @pytest.mark.parametrize("precision", ["float32", "float16"])
-    @pytest.mark.parametrize(("value", "told"), [(np.nan, "nan"), (-np.inf, "-inf"), (1e30, "1e+30"), (-61440, "-61440")])
+    @pytest.mark.parametrize(
+        ("value", "told"), [(np.nan, "nan"), (-np.inf, "-inf"), (1e30, "1e+30"), (-61440, "-61440")]
+    )
     def test_one_is_told_with_clip_and_joint(
         self, tmp_path: Path, precision: str, layout: Layout, value: float, told: str
     ) -> None:

@@ -172,9 +172,9 @@ class SkeletonData(lightning.LightningDataModule):
         """Return what divides the clips of shards among processes."""
         return {"workers": max(self.workers, 1), "processes": self.trainer.world_size if self.trainer else 1}
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Take the state of the run that goes on."""
-        self._streams_before = state
+        self._streams_before = state_dict
 
     def _seen(self) -> int:
         """Return the number of batches of this epoch that were trained on before the trainer was resumed.

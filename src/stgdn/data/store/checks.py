@@ -1,4 +1,4 @@
-"""Checks of clips of any source, before they are stored and when a store is opened: finite joints, metres, and so on."""
+"""Checks of clips of any source, stored or about to be: shapes, finite joints, labels, unbroken runs, metres."""
 
 import numpy as np
 from numpy.typing import NDArray

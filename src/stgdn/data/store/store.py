@@ -178,7 +178,7 @@ class Store(PreparedStore):
         found, impossible = 0, None
         for first in range(0, self.header.rows, CHUNK):
             rows = self.coordinates[first : first + CHUNK]
-            found = zlib.crc32(rows, found)
+            found = zlib.crc32(rows.data, found)
             if impossible is None and (at := first_impossible(rows)) is not None:
                 impossible = first * rows[0].size + at
         if found != self.header.checksums.get("coordinates.bin"):

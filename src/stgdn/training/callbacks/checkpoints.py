@@ -53,7 +53,7 @@ class Checkpoint(ModelCheckpoint):
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any, **__: Any) -> None:  # noqa: ANN401
         """Write a checkpoint if it is time for one and the step is complete; the first process decides."""
-        if self.minutes is None:
+        if self.minutes is None or self._should_skip_saving_checkpoint(trainer):
             return
         due = time.monotonic() - self.written >= 60 * self.minutes
         if trainer.strategy.broadcast(due) and _between_steps(trainer):
@@ -80,7 +80,7 @@ def _between_steps(trainer: lightning.Trainer) -> bool:
     done, validation = loop.batch_progress.current.ready, trainer.val_check_batch
     last = loop.batch_progress.is_last_batch or done == trainer.num_training_batches
     validates = validation is not None and done % validation == 0
-    return not (last or validates or done % trainer.accumulate_grad_batches or trainer.fast_dev_run)
+    return not (last or validates or done % trainer.accumulate_grad_batches)
 
 
 class WholeCheckpoints(TorchCheckpointIO):

@@ -40,16 +40,19 @@ class EpochReport(Callback):
         self.clips = self.steps = 0
         self.seconds: list[float] = []
 
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401
-        """Begin as at the start of an epoch, which Lightning does not announce to a run that is resumed inside one."""
-        self.on_train_epoch_start(trainer, pl_module)
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401, ARG002
+        """Start the clock of a run that is resumed inside an epoch: Lightning does not begin that epoch again."""
+        if (loop := trainer.fit_loop.epoch_loop).restarting:
+            self._start(trainer, loop.batch_progress.current.ready)
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401, ARG002
         """Start the clock and the progress bar."""
+        self._start(trainer)
+
+    def _start(self, trainer: lightning.Trainer, seen: int = 0) -> None:
+        """Start clock and bar of an epoch of which some batches have been seen."""
         self.started = self.trained = time.perf_counter()
         self.clips, self.steps, self.waited = 0, 0, 0.0
-        loop = trainer.fit_loop.epoch_loop
-        seen = loop.batch_progress.current.ready if loop.restarting else 0
         self._begin(f"epoch {trainer.current_epoch + 1}", trainer.num_training_batches, seen)
 
     def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
@@ -99,7 +102,6 @@ class EpochReport(Callback):
         self._end()
 
     def _begin(self, what: str, batches: float, seen: int = 0) -> None:
-        self._end()
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self.progress = Progress(*columns, console=self.console, transient=True, disable=not self.bar)
         self.progress.add_task(what, total=batches, completed=seen)
