@@ -217,6 +217,8 @@ def test_started_again_a_sweep_does_only_what_is_missing(run_command: RunCommand
     assert "optimizer.lr-1e+30+width-0.125: the loss is" in first.err
     assert "error: not every run of the sweep has finished" in first.err
     assert "Traceback" not in first.err
+    assert "Error executing job" not in first.err  # Hydra's line beside our sentence
+    assert "next:" not in first.out
     (summary,) = Path("outputs").rglob("summary.json")  # of the one after the diverging run
     again = run_command("train", *options)
     assert again.code == 1
@@ -234,7 +236,10 @@ def test_started_again_a_sweep_does_only_what_is_missing(run_command: RunCommand
 
 def test_a_finished_run_of_other_settings_is_not_taken_for_done(run_command: RunCommand) -> None:
     options = ("-m", *TINY, "callbacks.over_smoothing=null", "model=agcn_7l")
-    assert run_command("train", *options).code == 0
+    first = run_command("train", *options)
+    assert first.code == 0
+    assert first.out.count("next:") == 1
+    assert first.out.rstrip().endswith("make watch")
     (summary,) = Path("outputs").rglob("summary.json")
     config = summary.with_name("config.yaml")
     config.write_text(config.read_text().replace("lr: 0.1", "lr: 0.5"))

@@ -14,7 +14,7 @@ import pytest
 
 from stgdn import files
 from stgdn.errors import InputError
-from stgdn.files import insert, remove_leftovers, replacing, replacing_folder
+from stgdn.files import insert, matching, remove_leftovers, replacing, replacing_folder
 
 HOST = "".join(letter if letter.isalnum() or letter == "_" else "-" for letter in platform.node())[:40]
 
@@ -168,3 +168,13 @@ def test_a_page_without_the_lines_is_left_alone(tmp_path: Path, content: str | N
     with pytest.raises(InputError, match="has no lines <!-- feeding --> and <!-- end of feeding -->"):
         insert(page, "feeding", "new")
     assert content == (page.read_text() if page.exists() else None)
+
+
+@pytest.mark.parametrize("name", ["clip[1].npz", "a*b.npz", "what?.npz"])
+def test_a_file_that_is_there_is_no_pattern(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    assert matching(tmp_path / name) == [tmp_path / name]
+    assert matching(tmp_path / "nowhere") == [tmp_path / "nowhere"]
+    (tmp_path / "clip1.npz").touch()
+    assert matching(tmp_path / "clip[1-3].npz") == [tmp_path / "clip1.npz"]
+    assert matching(tmp_path / "no*") == []

@@ -17,7 +17,7 @@ import submitit
 
 from stgdn.errors import InputError
 from stgdn.runs.scores import Scores
-from stgdn.slurm import RunJob, ask, minutes, queue, reason
+from stgdn.slurm import RunJob, ask, copy_code, minutes, queue, reason
 from stgdn.training.callbacks.epoch_report import EpochReport
 from stgdn.training.recognizer import read_checkpoint
 from tests.conftest import ROOT, TINY, RunCommand, cancel_jobs
@@ -155,6 +155,16 @@ def slurm() -> None:
         pytest.skip("Slurm does not answer: `.ci/slurm start FOLDER`, then export SLURM_CONF=FOLDER/slurm.conf")
 
 
+def test_a_copy_of_the_code_is_named_by_its_content(tmp_path: Path) -> None:
+    copy = copy_code(tmp_path)
+    assert copy_code(tmp_path) == copy
+    assert copy.parent == tmp_path / ".code"
+    for name in ("src/train.py", "src/stgdn/slurm.py", "src/hydra_plugins/stgdn_slurm.py", "conf/model/st_gdn.yaml"):
+        assert (copy / name).read_bytes() == (ROOT / name).read_bytes()
+    assert not list(copy.rglob("__pycache__"))
+    assert len(list(copy.rglob("*"))) < 600
+
+
 class Work:
     """Commands started in a folder, all at once, so that their jobs share the time."""
 
@@ -164,10 +174,12 @@ class Work:
         self.started: dict[str, subprocess.Popen[str]] = {}
         self.ended: dict[str, tuple[int, str, str]] = {}
 
-    def start(self, name: str, *options: str) -> None:
-        command = [sys.executable, str(ROOT / "src" / "train.py"), *options, f"outputs={name}"]
+    def start(self, name: str, *options: str, script: Path = ROOT / "src") -> None:
+        """Start `train.py` of a folder `src`."""
+        command = [sys.executable, str(script / "train.py"), *options, f"outputs={name}"]
         pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        self.started[name] = subprocess.Popen(command, cwd=self.folder, env=self.environment, **pipes)
+        environment = self.environment | {"PYTHONPATH": str(script)}
+        self.started[name] = subprocess.Popen(command, cwd=self.folder, env=environment, **pipes)
 
     def end(self, name: str) -> tuple[int, str, str]:
         """Exit code, output and errors of a command."""
@@ -193,10 +205,12 @@ class Work:
 def work(slurm: None, tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> Iterator[Work]:  # noqa: ARG001
     """The commands of this file's tests, under way; their jobs end with them."""
     work = Work(tmp_path_factory.mktemp("slurm"), tiny_data)
+    copied = copy_code(work.folder)  # a checkout that may be changed
     work.start("endless", *ENDLESS, *CLUSTER, "launcher.time=2", "launcher.notice=10", "launcher.wait=false")
     if "spare" in ask("sinfo", "--noheader", "--format=%R").split():
         work.start("spare", *LONG, *CLUSTER, "epochs=30", "launcher.partition=spare", f"+launcher.options.{SEAT}")
     work.start("sweep", *SMALL, *CLUSTER, "optimizer.lr=0.01,1e30")
+    work.start("changed", *SMALL, *CLUSTER, "launcher.wait=false", "+launcher.options.hold=true", script=copied / "src")
     work.start("ranks", *SMALL, *CLUSTER, "trainer=ddp", "trainer.devices=2", "optimizer.lr=0.01")
     yield work
     for process in work.started.values():
@@ -232,6 +246,18 @@ def test_a_preempted_job_is_queued_again_and_goes_on(work: Work) -> None:
     assert second[0] in goes_on(first)
     assert second[-1] == 30
     assert work.path("spare", "summary.json")
+
+
+def test_a_job_runs_the_code_that_was_submitted(work: Work) -> None:
+    code, out, err = work.end("changed")
+    assert code == 0, out + err
+    (job,) = re.findall(r"^job (\d+): ", out, re.MULTILINE)
+    (checkout,) = (work.folder / ".code").iterdir()
+    for path in (*checkout.glob("src/stgdn/**/*.py"), *checkout.glob("conf/**/*.yaml")):
+        path.write_text("this is no code: [")
+    subprocess.run(["scontrol", "release", job], check=True)
+    until(lambda: bool(work.path("changed", "summary.json")), 280, lambda: work.log("changed"))
+    assert "epoch 1/1" in work.log("changed")
 
 
 class TestSweep:

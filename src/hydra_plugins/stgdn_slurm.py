@@ -5,12 +5,15 @@ and one folder; here a job is called after its run, its log lies in the run's fo
 already is not submitted again, and a job that fails does not keep the others from being waited for.
 """
 
+import shlex
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra._internal.config_repository import ConfigRepository
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
@@ -22,7 +25,7 @@ from stgdn.cli.entry import RunError
 from stgdn.errors import InputError
 from stgdn.runs.folder import SUMMARY
 from stgdn.runs.naming import check_names, run_folder
-from stgdn.slurm import HOPELESS, RunJob, ask, check_partition, queue, sbatch_options
+from stgdn.slurm import HOPELESS, RunJob, ask, check_partition, copy_code, queue, sbatch_options
 
 PATIENCE = 20  # seconds in which a job's result may come after the job has left the queue
 
@@ -43,6 +46,7 @@ class SlurmLauncher(Launcher):
         """
         check_partition(self.config.launcher.partition)
         queued = {job.comment: job.job for job in queue()}
+        self.code = copy_code(Path(self.config.outputs))
         runs = [self._start(list(overrides), initial_job_idx + i, queued) for i, overrides in enumerate(job_overrides)]
         jobs = [run for run in runs if isinstance(run, RunJob)]
         if not self.config.launcher.wait:
@@ -67,6 +71,7 @@ class SlurmLauncher(Launcher):
             return self.run(overrides, number)  # it says that it is finished
         name = f"{config.data.name}/{config.model.name}/{config.data.stream}/seed{config.seed}"
         options = sbatch_options(config.launcher, config.trainer) | {"comment": str(folder)}
+        options["setup"] = [f"export PYTHONPATH={shlex.quote(str(self.code / 'src'))}", *options.get("setup", [])]
         if str(folder) in queued:
             job = RunJob(name, folder / "slurm", queued[str(folder)])
             print(f"job {job.number} (queued before): {name}", flush=True)
@@ -90,9 +95,18 @@ class SlurmLauncher(Launcher):
         """In the job: run it; a run that failed fails the job, so that Slurm says so too."""
         Singleton.set_state(singletons)
         setup_globals()
+        self._use_copied_configs()
         returned = self.run(overrides, number)
         _ = returned.return_value  # raises what the run raised
         return returned
+
+    def _use_copied_configs(self) -> None:
+        """In the job: take the suite's configs from the copy too, where the code is from."""
+        for loader in (self.context.config_loader, GlobalHydra.instance().config_loader()):
+            for element in loader.get_search_path().get_path():  # folders of the user's own stay
+                if element.provider == "main":
+                    element.path = f"file://{self.code / 'conf'}"
+            loader.repository = ConfigRepository(loader.get_search_path())  # pyright: ignore[reportAttributeAccessIssue]
 
     def checkpoint(self, *arguments: Any) -> Any:  # noqa: ANN401
         """In a job that has to end: return what it does when Slurm starts it again, which is the same."""

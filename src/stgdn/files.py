@@ -1,6 +1,7 @@
 """Atomic writing of files, and the errors that damaged files raise."""
 
 import errno
+import glob
 import itertools
 import json
 import os
@@ -76,6 +77,17 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(before, ignore_errors=True)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def matching(given: str | Path) -> list[Path]:
+    """Return the path itself if it is there or has no `*`, `?` or `[`, else what the pattern matches, in order.
+
+    A file or folder whose name has such a character is thus found by its name.
+    """
+    path = Path(given).expanduser()
+    if path.exists() or not glob.has_magic(str(path)):
+        return [path]
+    return sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207 (Path.glob takes no absolute patterns)
 
 
 def flush(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Slurm: queries by its own commands, values in its formats, and jobs by submitit."""
 
 import contextlib
+import hashlib
 import io
 import re
 import shutil
@@ -12,8 +13,10 @@ from typing import Any, NamedTuple
 from omegaconf import DictConfig
 
 from stgdn.errors import InputError, choose
+from stgdn.files import replacing_folder
 
 DAY = 24 * 60  # minutes
+MADE = ("__pycache__", ".egg-info")  # endings of folders that Python makes
 RULE = 22 * "-"  # around the traceback in the message of submitit's FailedJobError
 
 # Why a job waits that no free node would let start. Many clusters queue such jobs instead of refusing them.
@@ -140,6 +143,27 @@ def sbatch_options(launcher: DictConfig, trainer: DictConfig) -> dict[str, Any]:
         "additional_parameters": {"requeue": True, **launcher.options},
     }
     return {key: value for key, value in options.items() if value}
+
+
+def copy_code(outputs: Path) -> Path:
+    """Copy `src/` and `conf/` of this suite below a folder, for jobs that start later; returns the copy.
+
+    A copy is named by its content, so that sweeps of the same code share one.
+    """
+    root = Path(__file__).resolve().parents[2]
+    found = (path for part in ("src", "conf") for path in (root / part).rglob("*") if path.is_file())
+    paths = sorted(path for path in found if not any(part.endswith(MADE) for part in path.parts))
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.relative_to(root)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    copy = outputs.absolute() / ".code" / digest.hexdigest()[:12]
+    if not copy.exists():
+        with replacing_folder(copy) as temporary:
+            for path in paths:
+                place = temporary / path.relative_to(root)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, place)
+    return copy
 
 
 class RunJob:

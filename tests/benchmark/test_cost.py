@@ -3,7 +3,7 @@
 import pytest
 import torch
 from tests.model.networks import network
-from torch import nn
+from torch import Tensor, nn
 
 from stgdn.benchmark import cost
 from stgdn.benchmark.candidates import Candidate
@@ -32,6 +32,28 @@ def test_views_and_fresh_memory_are_no_traffic() -> None:
 def test_a_clip_as_the_models_table_counts_it(name: str) -> None:
     net = network(name).float().train()
     assert clip_flops(net, torch.randn(1, *net.clip_shape)) == pytest.approx(complexity(net).flops, rel=1e-6)
+
+
+class Inner(nn.Module):
+    def forward(self, x: Tensor, weight: Tensor) -> Tensor:
+        return x.flatten(1) @ weight
+
+
+class Outer(nn.Module):
+    """Hands its parameter to a submodule, as CTR-GCN does with its graph."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight, self.inner = nn.Parameter(torch.ones(24, 5)), Inner()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x, self.weight)
+
+
+def test_a_parameter_may_be_handed_to_a_submodule() -> None:
+    net = Outer()
+    assert clip_flops(net, torch.ones(1, 3, 2, 2, 2)) == 2 * 24 * 5
+    assert net.weight.requires_grad
 
 
 def test_limits_are_a_product_and_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:

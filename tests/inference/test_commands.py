@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.conftest import RunCommand
+from tests.conftest import ROOT, RunCommand
 from tests.inference.conftest import MakeRun
 
 import stgdn
@@ -238,3 +239,15 @@ class TestLive:
         assert outcome.code == 1
         assert told in last_line(outcome.err)
         assert len(outcome.err.strip().splitlines()) == 1
+
+
+def test_the_weights_that_come_along_know_synthetic_people(run_command: RunCommand, tiny_data: Path) -> None:
+    """Subjects 3 and 6 are new to them."""
+    weights = ROOT / "weights" / "demo_st_gdn"
+    assert sum(file.stat().st_size for file in weights.iterdir()) < 2.5e6
+    for subject in (3, 6):
+        outcome = run_command("predict", f"run={weights}", f"clips={tiny_data}/raw/demo/*P00{subject}*")
+        assert outcome.code == 0, outcome.err
+        top1 = re.search(r"top-1 ([\d.]+)", outcome.out)
+        assert top1 is not None
+        assert float(top1[1]) > 80

@@ -24,11 +24,11 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.benchmark import set_torch_threads
-from torch.utils.flop_counter import FlopCounterMode
 
 from stgdn.benchmark.candidates import Candidate
 from stgdn.benchmark.timing import Call, proc_bytes
 from stgdn.benchmark.workload import PRECISIONS, Batch, Workload, timed_call
+from stgdn.model.complexity import count_operations
 
 PRODUCT = {"cpu": 2048, "cuda": 8192}  # rows and columns of the square matrices that are multiplied
 COPY = {"cpu": 2**28, "cuda": 2**30}  # bytes that are copied: more than caches hold
@@ -62,11 +62,10 @@ def operations_and_bytes(call: Callable[[], object]) -> tuple[int, int]:
 
     A multiply-add counts as two operations; convolutions and matrix products count, element-wise work does not.
     """
-    with FlopCounterMode(display=False) as operations:
-        call()
+    operations = count_operations(call)
     with TrafficCounter() as traffic:
         call()
-    return operations.get_total_flops(), traffic.bytes
+    return operations, traffic.bytes
 
 
 def clip_flops(module: nn.Module, clip: Tensor) -> int:

@@ -28,7 +28,7 @@ from stgdn.benchmark.workload import MEASURES, PRECISIONS, Workload
 from stgdn.data.store.prepare import available_cores
 from stgdn.data.store.store import PRECISIONS as STORE_PRECISIONS
 from stgdn.errors import InputError, choose
-from stgdn.files import DAMAGE, around, file_name, write_json
+from stgdn.files import DAMAGE, around, file_name, matching, write_json
 from stgdn.skeleton import layout
 
 ROUNDS = {"feeding": 50, "scale": 50, "networks": 9, "scaling": 3, "report": 1}
@@ -179,7 +179,7 @@ def read(places: Sequence[str]) -> list[Record]:
     Raises:
         InputError: no such file, or one that is no record.
     """
-    paths = [path for place in places for path in sorted(Path(place).parent.glob(Path(place).name))]
+    paths = [path for place in places for path in matching(place) if path.exists()]
     networks = []
     for path in (path for path in paths if not path.name.startswith(".")):  # a dot: written at this moment
         try:

@@ -17,7 +17,9 @@ from typing import Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -25,6 +27,7 @@ from omegaconf.errors import OmegaConfBaseException
 from stgdn.cli.options import check_kinds, quoted, unknown_choice, unknown_option
 from stgdn.errors import DivergedError, InputError
 from stgdn.runs import naming
+from stgdn.runs.commands import interpreter
 
 UNWRITABLE = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT, errno.EFBIG)
 NO_PLACE = (errno.ENOENT, errno.ENOTDIR)  # for a new folder
@@ -79,6 +82,24 @@ def _renamed(argument: str) -> str:
 
 class RunError(InputError):
     """A run of a sweep failed: the reason has been printed, the other runs of the sweep continue."""
+
+
+class EndOfSweep(Callback):
+    """Say once what to do after a sweep, see `hydra.callbacks` in conf/train.yaml."""
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
+        """Print commands to try next; Hydra calls this when every run has ended without an error."""
+        print(f"\nnext: {interpreter()} src/report.py missing=false\n      make watch", flush=True)
+
+
+def _returned(job: JobReturn) -> Any:  # noqa: ANN401
+    """Return or raise what a job of a sweep did, without the line that Hydra prints beside our sentence."""
+    if job.status is JobStatus.COMPLETED:
+        return job._return_value
+    raise job._return_value
+
+
+JobReturn.return_value = JobReturn.return_value.getter(_returned)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def sweeping() -> bool:

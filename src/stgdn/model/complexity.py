@@ -1,6 +1,7 @@
 """Count the parameters of a network, and its floating-point operations for a stated clip shape."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -34,7 +35,28 @@ def complexity(network: Network) -> Complexity:
     """Count parameters, and operations on a clip of the shape that `network` was built for, with all bodies seen."""
     copied = copy.deepcopy(network).cpu().float().eval()
     derive_transforms(copied)  # computed once, so not counted for a clip
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        copied(torch.ones(1, *network.clip_shape))
+    with torch.no_grad():
+        operations = count_operations(lambda: copied(torch.ones(1, *network.clip_shape)))
     parameters = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
-    return Complexity(parameters, counter.get_total_flops(), network.clip_shape)
+    return Complexity(parameters, operations, network.clip_shape)
+
+
+class _Everything:
+    """Count for the whole call: PyTorch's counter by module fails where a parameter is handed to a submodule."""
+
+    parents = ("Global",)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def count_operations(call: Callable[[], object]) -> int:
+    """Return the operations of convolutions and matrix products in a call, a multiply-add counted as two."""
+    counter = FlopCounterMode(display=False)
+    counter.mod_tracker = _Everything()  # pyright: ignore[reportAttributeAccessIssue]
+    with counter:
+        call()
+    return counter.get_total_flops()

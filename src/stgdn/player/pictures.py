@@ -1,7 +1,6 @@
 """Scenes as files: a page that plays them, a film, or a sheet of frames side by side for papers."""
 
 import textwrap
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from stgdn.errors import InputError, choose
 from stgdn.files import replacing
+from stgdn.fonts import missing_characters_told, use_installed_fonts
 from stgdn.player.page import write_page
 from stgdn.player.scenes import FPS, Explanation, Scene
 from stgdn.player.view import BODIES, SALIENCY, extent, positions, rotate_view
@@ -66,8 +66,7 @@ def write_scenes(scenes: Sequence[Scene], path: Path) -> None:
 @contextmanager
 def _picture(path: Path) -> Iterator[Path]:
     """Return a temporary path for a picture that is written whole or not at all."""
-    with replacing(path) as temporary, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a name in a script that the font lacks: boxes in the picture
+    with replacing(path) as temporary, missing_characters_told(str(path)):
         yield temporary
 
 
@@ -131,6 +130,7 @@ def sheet(scenes: Sequence[Scene], frames: int = FRAMES) -> Figure:
     """Draw a figure with a row of frames for every clip and network."""
     rows = [(scene, explanation) for scene in scenes for explanation in scene.explanations]
     width, height = TEXT + frames * CELL, len(rows) * HEIGHT + LEGEND
+    use_installed_fonts()
     figure = Figure((width, height), facecolor="white")
     for number, (scene, explanation) in enumerate(rows):
         bottom = (LEGEND + (len(rows) - 1 - number) * HEIGHT) / height
@@ -168,6 +168,7 @@ def _write_film(scenes: Sequence[Scene], path: Path) -> None:
     step = GIF_STEP if gif else 1
     fps = FPS // step
     writer = animation.PillowWriter(fps=fps) if gif else animation.FFMpegWriter(fps=fps, codec="libx264")
+    use_installed_fonts()
     figure = Figure(SIZE, facecolor="white")
     with _picture(path) as temporary, writer.saving(figure, str(temporary), FILM_DPI):
         for drawing in (Drawing(scene, explanation) for scene in scenes for explanation in scene.explanations):

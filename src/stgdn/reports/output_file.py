@@ -1,11 +1,11 @@
 """Output files named by options, checked before a long computation starts."""
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stgdn.errors import InputError
 from stgdn.files import replacing
+from stgdn.fonts import missing_characters_told
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,6 +46,5 @@ def save_text(text: str, path: Path) -> None:
 
 def save_figure(figure: "Figure", path: Path) -> None:
     """Write a figure in the format of the suffix; a failed write leaves no file."""
-    with replacing(path) as temporary, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a name in a script that the font lacks: boxes in the picture
+    with replacing(path) as temporary, missing_characters_told(str(path)):
         figure.savefig(temporary, dpi=DPI)

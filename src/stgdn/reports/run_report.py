@@ -1,12 +1,10 @@
 """Reports of a run: printed at the start and the end, written into its folder, sent to W&B."""
 
-import shutil
-import sys
-from pathlib import Path
 from typing import Any
 
 import lightning
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from lightning.pytorch.loggers import WandbLogger
 from rich.console import Console
 
@@ -16,7 +14,7 @@ from stgdn.files import write_json
 from stgdn.model.complexity import Complexity, complexity
 from stgdn.reports.figures.confusion import adjacency_figure, confusion_figure
 from stgdn.reports.output_file import save_figure
-from stgdn.runs.commands import format_command, training_command
+from stgdn.runs.commands import format_command, interpreter, training_command
 from stgdn.runs.folder import LAYERS, METRICS, SCORES, SUMMARY
 from stgdn.runs.layer_arrays import layer_arrays
 from stgdn.runs.layers import save_layers
@@ -129,7 +127,8 @@ def print_end(run: Run, summary: dict[str, Any], data: SkeletonData) -> None:
     if summary["synthetic"]:
         console.print(f"nearest class mean of the average pose: {100 * trivial_accuracy(data):.1f}")
     console.print(f"run folder {run.folder}: config, checkpoints, metrics, scores, confusion.png, adjacency.png")
-    console.print("next: " + "\n      ".join(next_steps(run)))
+    if HydraConfig.get().mode != RunMode.MULTIRUN:  # a sweep says it once, at its end
+        console.print("next: " + "\n      ".join(next_steps(run)))
 
 
 def next_steps(run: Run) -> list[str]:
@@ -148,12 +147,3 @@ def next_steps(run: Run) -> list[str]:
         *(command.replace("python", interpreter(), 1) for command in commands),
         "make watch",
     ]
-
-
-def interpreter() -> str:
-    """Return the command of this Python: `python` if that is the same one, else its path."""
-    python = shutil.which("python")
-    if python is not None and Path(python).absolute() == Path(sys.executable).absolute():
-        return "python"
-    executable = Path(sys.executable)
-    return str(executable.relative_to(Path.cwd()) if executable.is_relative_to(Path.cwd()) else executable)

@@ -2,7 +2,10 @@
 
 import re
 import shlex
+import shutil
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 
@@ -68,3 +71,12 @@ def quote_value(value: str) -> str:
         return value
     escaped = re.sub(r"(\\+)('|$)", r"\1\1\2", value).replace("'", "\\'")
     return f"'{escaped}'"
+
+
+def interpreter() -> str:
+    """Return the command of this Python: `python` if that is the same one, else its path."""
+    python = shutil.which("python")
+    if python is not None and Path(python).absolute() == Path(sys.executable).absolute():
+        return "python"
+    executable = Path(sys.executable)
+    return str(executable.relative_to(Path.cwd()) if executable.is_relative_to(Path.cwd()) else executable)

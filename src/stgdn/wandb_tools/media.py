@@ -9,6 +9,7 @@ import wandb
 from lightning.pytorch.loggers import WandbLogger
 from matplotlib.figure import Figure
 
+from stgdn.fonts import missing_characters_told, use_installed_fonts
 from stgdn.runs.folder import METRICS
 from stgdn.runs.metrics import Metrics, read_metrics
 from stgdn.wandb_tools.logger import start_wandb_run
@@ -26,7 +27,8 @@ def log_results(
         figures: by name; None for a missing one.
     """
     shown = {**figures, "curves": curves_figure(read_metrics(folder / METRICS))}
-    media = {name: wandb.Image(figure) for name, figure in shown.items() if figure is not None}
+    with missing_characters_told(f"{folder}/wandb"):
+        media = {name: wandb.Image(figure) for name, figure in shown.items() if figure is not None}
     logger.experiment.log(media)
     logger.experiment.summary.update(sortable_summary(summary))
     logger.experiment.finish()
@@ -54,7 +56,8 @@ def record_picture(figure: Figure, path: Path, data: str, wanted: str, project: 
         )
 
     run = start_wandb_run(wanted, start)
-    run.log({"figure2": wandb.Image(figure)})
+    with missing_characters_told(f"{folder}/wandb"):
+        run.log({"figure2": wandb.Image(figure)})
     run.finish()
 
 
@@ -80,6 +83,7 @@ def curves_figure(metrics: Metrics) -> Figure:
         "clips/s": ["train/clips_per_second"],
         **({"MAD between joints, by layer": layers} if layers else {}),
     }
+    use_installed_fonts()
     figure = Figure(figsize=(4 * len(panels), 3.2), layout="constrained")
     for axes, (title, keys) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
         for key in keys:

@@ -197,7 +197,7 @@ class TestMistakes:
     def test_nothing_there(self, tmp_path: Path) -> None:
         for place, told in (
             (tmp_path / "nothing", "is not there"),
-            (tmp_path / "*.skeleton", "nothing is called"),
+            (tmp_path / "*.skeleton", "is not there"),
             (tmp_path, "no clip in .*: looked for files that end in"),
         ):
             with pytest.raises(InputError, match=told):

@@ -101,6 +101,15 @@ def test_every_section_shows_something(opened: Opener) -> None:
         assert len(paint(page, canvas)) > 5
 
 
+@pytest.mark.parametrize("width", [390, 768, 1400])
+def test_it_does_not_scroll_sideways(opened: Opener, width: int) -> None:
+    page = opened(viewport={"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    if width == 1400:
+        sizes = page.locator("#runs .wide").evaluate_all("all => all.map((one) => [one.scrollWidth, one.clientWidth])")
+        assert all(needed == shown for needed, shown in sizes)  # the table of runs is not cut
+
+
 def test_names_that_are_markup_are_text(opened: Opener) -> None:
     page = opened()
     page.locator("#classes select").first.select_option(label="nw_ucla, st_gdn, joint")

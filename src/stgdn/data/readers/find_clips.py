@@ -1,6 +1,5 @@
 """Find raw clips by path or pattern, in any format that `src/prepare.py` reads, with their readers."""
 
-import glob
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from stgdn.data.readers.bodies import drop_empty_frames
 from stgdn.data.readers.detect import FORMATS, Expected, Source, is_sbu, kind_of, suffixes
 from stgdn.data.store.checks import expect_usable
 from stgdn.errors import InputError, choose
+from stgdn.files import matching
 
 ASIDE = re.compile(r"clips\.csv|.*_label\.(json|pkl)|__MACOSX|\..*")  # files and folders beside clips
 MOST_FOLDERS = 4  # how deep clips may lie below a folder
@@ -107,17 +107,10 @@ def _are_numbered(classes: tuple[str, ...]) -> bool:
 
 def _clip_paths(given: str, reader: str) -> Iterator[Path]:
     """Yield the files of a path or pattern, and folders that are one source as a whole."""
-    path = Path(given).expanduser()
-    if path.exists() or not glob.has_magic(given):
-        if not path.exists():
-            raise InputError(f"{given} is not there: give a file, a folder, or a pattern in quotes")
-        found = [path]
-    else:
-        found = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207 (absolute patterns)
-        if not found:
-            raise InputError(f"nothing is called {given}: give a file, a folder, or a pattern in quotes")
-        found = [path for path in found if not ASIDE.fullmatch(path.name)]
-    for path in found:
+    found = matching(given)
+    if not any(path.exists() for path in found):
+        raise InputError(f"{given} is not there: give a file, a folder, or a pattern in quotes")
+    for path in found if len(found) == 1 else [path for path in found if not ASIDE.fullmatch(path.name)]:
         if path.is_file() or kind_of(path) == reader or (reader == "auto" and kind_of(path)):
             yield path
         else:

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip
+from stgdn.fonts import use_installed_fonts
 from stgdn.player.view import BODIES, extent, positions
 from stgdn.skeleton import Layout
 
@@ -20,6 +21,7 @@ def clip_figure(clip: Clip, layout: Layout, title: str, frames: int = 8) -> Figu
     chosen = np.unique(np.linspace(0, joints.shape[1] - 1, frames).round().astype(np.int64))
     low, high = (edge[:2] for edge in extent(joints[:, chosen]))
     room = ROOM * float((high - low).max())
+    use_installed_fonts()
     figure = Figure(figsize=(CELL * len(chosen), HEIGHT), layout="constrained")
     for axes, frame in zip(figure.subplots(1, len(chosen), squeeze=False)[0], chosen.tolist(), strict=True):
         _draw(axes, joints[:, frame], layout)

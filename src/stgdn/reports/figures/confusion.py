@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from stgdn.fonts import use_installed_fonts
 from stgdn.model.network import Network
 from stgdn.runs.layer_arrays import learned_graphs
 from stgdn.runs.scores import Scores
@@ -19,6 +20,7 @@ def confusion_figure(scores: Scores, title: str) -> Figure:
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = len(scores.classes)
     edge = min(max(4.5, 0.32 * size + 2.5), 24)
+    use_installed_fonts()
     figure = Figure(figsize=(edge + 1, edge), layout="constrained")
     axes = figure.add_subplot()
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
@@ -46,6 +48,7 @@ def adjacency_figure(network: Network, joints: tuple[str, ...]) -> Figure | None
     if not learned:
         return None
     height = 3 * len(learned) + 0.4  # inches; laid out by hand, every run draws this and an engine is slow
+    use_installed_fonts()
     figure = Figure(figsize=(10.5, height))
     figure.subplots_adjust(left=0.12, right=1.08, top=1 - 0.7 / height, bottom=0.3 / height, hspace=0.2)
     for axes, (number, adjacency) in zip(figure.subplots(len(learned), squeeze=False).flat, learned, strict=True):

@@ -17,6 +17,7 @@ from matplotlib.patheffects import withStroke
 from rich.console import Console
 from rich.table import Table
 
+from stgdn.fonts import use_installed_fonts
 from stgdn.reports.figures.embedding import Panel
 from stgdn.reports.page.poses import depth_first
 from stgdn.skeleton import Layout
@@ -42,6 +43,7 @@ def embedding_figure(panels: Sequence[Panel], title: str) -> Figure:
     colours = joint_colours(layout)
     columns = 5
     rows = -(-layout.num_joints // columns)
+    use_installed_fonts()
     figure = Figure(figsize=(7 * len(panels), 7.4 + 0.22 * rows), layout="constrained")
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         _draw(axes, panel, colours)

@@ -10,6 +10,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
 
 from stgdn.data.store.contents import Axis, Contents, Histogram, Joint
+from stgdn.fonts import use_installed_fonts
 from stgdn.reports.store_tables import split_sentence
 
 COLOURS = {"train": "#3b6fb6", "test": "#e58a2e", "all": "#3b6fb6"}
@@ -29,6 +30,7 @@ def contents_figure(contents: Contents) -> Figure:
     parts = np.array_split(np.arange(size), -(-size // STRIP))
     strips = [range(part[0], part[-1] + 1) for part in parts]
     heights = [6.6, *(_height(contents, strip) for strip in strips)]
+    use_installed_fonts()
     figure = Figure(figsize=(16, sum(heights) + 0.7), layout="constrained")
     upper, *lower = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights).flat
     _draw_upper(upper, contents)

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from stgdn.fonts import use_installed_fonts
 from stgdn.reports.findings.remedies import NAMES, Grid
 from stgdn.reports.findings.variants import MEASURES, REMEDIES, label, remedy, spread, value_of
 from stgdn.runs.result import Result
@@ -61,6 +62,7 @@ def _measured(results: Sequence[Result], measure: str) -> bool:
 def _panels(measures: Sequence[str], names: int) -> tuple[Figure, list[Axes]]:
     """Return a white figure, so that it can be read on a dark page too, with a panel for each measure."""
     size = 2.25 * len(measures) + 0.3, 3.0 + 0.2 * ceil(names / len(measures))
+    use_installed_fonts()
     figure = Figure(figsize=size, layout="constrained", facecolor="white")
     return figure, list(figure.subplots(1, len(measures), squeeze=False)[0])
 

@@ -1,6 +1,5 @@
 """Files of a fusion: source runs, found by name or pattern, and the output folder."""
 
-import glob
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stgdn.errors import InputError
-from stgdn.files import file_name, write_json
+from stgdn.files import file_name, matching, write_json
 from stgdn.reports.fusion.score_fusion import Contribution, Fusion, StreamScores
 from stgdn.runs.folder import FUSION, SCORES, SUMMARY
 from stgdn.runs.result import Result, read_result
@@ -31,10 +30,10 @@ def find_sources(runs: str | Sequence[str]) -> list[StreamScores]:
 
 def _find(given: str) -> list[Path]:
     """Return the folders and files of a name or pattern."""
-    if not glob.has_magic(given):
-        return [Path(given)]
-    matching = sorted(map(Path, glob.glob(given)))  # noqa: PTH207 (Path.glob takes no absolute patterns)
-    sources = [path for path in matching if not (path / FUSION).exists()]
+    found = matching(given)
+    if len(found) == 1:
+        return found
+    sources = [path for path in found if not (path / FUSION).exists()]
     if not sources:
         raise InputError(f"nothing is called {given}: run folders are outputs/DATA/MODEL/STREAM/RECIPE-seedN")
     return sources

@@ -157,3 +157,10 @@ def test_any_bytes_are_read_or_refused(content: bytes, tmp_path_factory: pytest.
     except InputError as error:
         said = str(error)
     assert said.isprintable()
+
+
+@pytest.mark.parametrize("name", ["dataset.yml", "Dataset.yaml", "DATASET.YML"])
+def test_a_file_of_nearly_this_name_is_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("classes: [a, b]")
+    with pytest.raises(InputError, match=rf"there is no '.*dataset\.yaml': call '{name}' beside it dataset\.yaml"):
+        read_dataset(tmp_path)

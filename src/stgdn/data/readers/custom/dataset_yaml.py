@@ -80,6 +80,8 @@ def read_dataset(folder: Path) -> Dataset:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
+        if other := near_file(path):
+            raise InputError(f"there is no '{path}': call '{other}' beside it {path.name}") from error
         raise InputError(
             f"'{path}' cannot be read ({error.strerror or error}): data.source=FOLDER names the folder that has it "
             "beside the clips, docs/own-data.md says what it must hold"
@@ -90,6 +92,13 @@ def read_dataset(folder: Path) -> Dataset:
         return _dataset(plain_yaml(content))
     except InputError as error:
         raise InputError(f"'{path}': {error}") from error
+
+
+def near_file(path: Path) -> str | None:
+    """Return the name of a file beside `path` that differs in letters' case alone, or ends in `.yml`."""
+    names = (path.name, path.with_suffix(".yml").name)
+    found = path.parent.iterdir() if path.parent.is_dir() else ()
+    return next((file.name for file in found if file.name.casefold() in names), None)
 
 
 def plain_yaml(content: bytes) -> Any:  # noqa: ANN401
