@@ -48,7 +48,8 @@ SLOW_FIXTURES = {"run_command", "browser"}
 SLOW_FILES = (
     *("benchmark/test_scale", "cli/test_entry", "data/batches/test_streaming", "export/test_exporting", "gpu"),
     *("inference/test_entrances", "model/test_distributed", "model/test_network", "model/test_precision"),
-    *("model/test_processors", "test_extending", "test_limits", "training/test_sync_norm", "wandb_tools"),
+    *("model/test_processors", "test_extending", "test_limits", "training/test_degenerate", "training/test_sync_norm"),
+    "wandb_tools",
 )
 
 

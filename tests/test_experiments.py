@@ -269,6 +269,20 @@ def test_a_search_goes_by_held_out_subjects(run_command: RunCommand) -> None:
     assert best["best_value"] == pytest.approx(max(held_out))
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_search_goes_on_after_runs_that_diverge(run_command: RunCommand) -> None:
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="pip install -e '.[search]'")
+    options = ("data=demo", "data.holdout=[2]", "model=agcn_7l", "callbacks.over_smoothing=null")
+    lr = "optimizer.lr=choice(1e30,0.01)"
+    outcome = run_command("train", "experiment=search", "hydra.sweeper.n_trials=4", *TINY, *options, lr)
+    assert outcome.code == 0, outcome.err
+    assert 1 <= outcome.err.count("diverged: outputs/") <= 3
+    (results,) = Path("outputs").glob("optimization_results.yaml")
+    best = yaml.safe_load(results.read_text())
+    assert best["best_params"]["optimizer.lr"] == 0.01
+    assert best["best_value"] > 0
+
+
 def test_a_search_without_optuna_says_how_to_get_it() -> None:
     missing = MissingConfigException("", "hydra/sweeper/optuna", ["basic"])
     assert "pip install -e '.[search]'" in str(explanation(missing))

@@ -11,6 +11,10 @@ class InputError(Exception):
     """
 
 
+class DivergedError(InputError):
+    """A training that has diverged: a result of its options, the worst one, where a search chooses these."""
+
+
 def choose(value: str, allowed: Iterable[str], what: str) -> str:
     """Return `value` if it is one of `allowed`.
 

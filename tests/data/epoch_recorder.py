@@ -1,6 +1,7 @@
 """A module that learns nothing and records the batches of every epoch, trained by Lightning."""
 
 from pathlib import Path
+from typing import Any
 
 import lightning
 import torch
@@ -21,6 +22,9 @@ class EpochRecorder(lightning.LightningModule):
     def training_step(self, batch: Batch) -> Tensor:
         self.seen.setdefault(self.current_epoch, []).append(batch)
         return self.weight.sum()
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:  # noqa: ANN401, ARG002
+        self.trainer.save_checkpoint(Path(self.trainer.default_root_dir) / f"batch{batch_idx}.ckpt")
 
     def on_train_epoch_end(self) -> None:  # when runs write theirs
         self.trainer.save_checkpoint(Path(self.trainer.default_root_dir) / "last.ckpt")

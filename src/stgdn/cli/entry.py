@@ -25,7 +25,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from stgdn.cli.options import check_options, quoted, unknown_choice, unknown_option
-from stgdn.errors import InputError
+from stgdn.errors import DivergedError, InputError
 from stgdn.runs import naming
 from stgdn.runs.commands import interpreter
 
@@ -34,6 +34,7 @@ NO_PLACE = (errno.ENOENT, errno.ENOTDIR)  # for a new folder
 MISTYPED = re.compile(r"[Cc]ould not override '([\w.]+)'")  # in Hydra's message
 UNLOCATED = re.compile(r"Error locating target '([^']*)'")  # as above
 SUITE = ("stgdn", "__main__")  # packages of this suite's code
+WORST = 0.0  # top-1 that a search notes for options with which training diverges
 PLUMBING = {"hydra", "omegaconf", *sys.stdlib_module_names}  # packages that only call what a config names
 
 naming.register()
@@ -50,7 +51,13 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
             with _sweep_errors(config, main.__code__.co_filename) if sweeping() else _user_errors():
                 check_options(config, config_name)
                 naming.check_names(config)
-                return main(config)
+                try:
+                    return main(config)
+                except DivergedError as error:
+                    if not _searching():
+                        raise
+                    print(f"diverged: {config.folder}: {error}", file=sys.stderr, flush=True)
+                    return WORST
 
         @functools.wraps(main)
         def program() -> None:
@@ -98,6 +105,11 @@ JobReturn.return_value = JobReturn.return_value.getter(_returned)  # pyright: ig
 def sweeping() -> bool:
     """Return whether this is a job of a sweep, or of a launcher that makes every run a job."""
     return HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+def _searching() -> bool:
+    """Return whether a sweeper goes by what the runs of this sweep return: Optuna's has a direction."""
+    return sweeping() and "direction" in HydraConfig.get().sweeper
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from stgdn.model.fold import fold
 from stgdn.runs.folder import FUSION, expect_run
 from stgdn.runs.folder import checkpoint as checkpoint_of
 from stgdn.runs.stored_config import stored_config
-from stgdn.training.recognizer import Recognizer, read_checkpoint, set_weights, stored_network
+from stgdn.training.recognizer import Recognizer, read_checkpoint, set_weights, stored_network, whole_epochs
 
 WEIGHTS, METADATA_FILE = "model.safetensors", "config.json"  # of a folder with exported weights
 
@@ -95,7 +95,7 @@ def _assembled(content: dict[str, Any], path: Path) -> TrainedNetwork:
     if content.get("folded"):
         recognizer.network = fold(network)
     set_weights(recognizer, content["state_dict"], path)
-    epochs, stopped = int(content.get("epoch", -1)) + 1, bool(content.get("stopped", False))
+    epochs, stopped = whole_epochs(content), bool(content.get("stopped", False))
     network, classes = recognizer.network.eval(), class_names(config.data)
     return TrainedNetwork(network, classes, preprocessing, config, path, epochs, stopped)
 

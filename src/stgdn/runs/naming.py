@@ -17,8 +17,8 @@ MAX_NAME_LENGTH = 200  # characters of a folder's name; file systems take 255
 
 # Options, with all below them, that do not change the result of a run.
 NEUTRAL_OPTIONS = (
-    "resume", "overwrite", "workers", "checkpoint_every", "outputs", "folder", "experiment", "experiment_name",
-    "launcher", "logger", "tags", "callbacks.over_smoothing", "oversmoothing",
+    "resume", "overwrite", "workers", "checkpoint_every", "checkpoint_minutes", "outputs", "folder",
+    "experiment", "experiment_name", "launcher", "logger", "tags", "callbacks.over_smoothing", "oversmoothing",
     "compile", "model.compile", "model.checkpointing",
     "data_root", "data.source", "data.store", "data.verify", "data.reader.source", "data.classes", "data.median_frames",
     "data.obtain", "data.licence",

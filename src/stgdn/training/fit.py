@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from lightning.pytorch.callbacks import Callback
 from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.environment import CPUINFO, processor_flags
 from stgdn.errors import InputError
-from stgdn.training.recognizer import Recognizer, read_checkpoint, set_weights
+from stgdn.training.recognizer import Recognizer, read_checkpoint, set_weights, whole_epochs
 
 STARTED_BY = "STGDN_STARTED_BY"  # variable with the id of the process that started this one
 # Variables that Lightning and this module leave in the environment of the process that started the others.
@@ -39,12 +39,21 @@ def fit(trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData, 
         resumed, content, damaged = first_readable(checkpoints)
         set_weights(recognizer, content["state_dict"], resumed)
         if trainer.is_global_zero:
-            done = f"epoch {content['epoch'] + 1} of {trainer.max_epochs}"
+            done = f"epoch {whole_epochs(content)} of {trainer.max_epochs}"
+            if inside := batches_inside(content):
+                done += f" and {inside} batches of the next one"
             instead = f"; {', '.join(path.name for path in damaged)} cannot be read" if damaged else ""
             print(f"resuming {resumed}, after {done}{instead}", flush=True)
     if trainer.is_global_zero and (advice := advise_precision(trainer)):
         print(advice, flush=True)
     trainer.fit(recognizer, data, ckpt_path=resumed, weights_only=True)
+
+
+def batches_inside(checkpoint: Mapping[str, Any]) -> int:
+    """Return the number of batches after the last whole epoch of a checkpoint."""
+    if checkpoint["epoch"] < whole_epochs(checkpoint):
+        return 0
+    return checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]["ready"]
 
 
 def advise_precision(trainer: lightning.Trainer, cpuinfo: Path = CPUINFO) -> str:

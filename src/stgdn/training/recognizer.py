@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -15,22 +15,27 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torchmetrics import MetricCollection
+from torchmetrics import MeanMetric, Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.data.batches.epochs import Batch
-from stgdn.errors import InputError
+from stgdn.data.store.store import PREPARE_AGAIN
+from stgdn.errors import DivergedError, InputError
 from stgdn.model.network import Network
 from stgdn.runs.stored_config import build, stored_config
 from stgdn.runs.weights_file import read_weights
 from stgdn.training import schedulers
+from stgdn.training.divergence import NAMED, find_divergence, finite_gradients, unusable_clips, usable
 from stgdn.training.loss import CrossEntropy
 
-CHECK_EVERY = 20  # steps
+EPOCH_METRICS = "epoch_metrics"  # key of a checkpoint that lies inside an epoch
 LR_BATCH = 64  # clips in the batches that an optimizer's learning rate is for
 
 letter_sgd = functools.partial(torch.optim.SGD, lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4, fused=True)
+
+
+MetricStates = dict[str, dict[str, Tensor]]  # by metric and name of the state
 
 
 class Prediction(TypedDict):
@@ -84,8 +89,11 @@ class Recognizer(lightning.LightningModule):
         metrics = MetricCollection(dict(accuracies))
         self.train_metrics, self.val_metrics = metrics.clone(prefix="train/"), metrics.clone(prefix="val/")
         self.test_metrics = metrics.clone(prefix="test/")
+        self.train_loss = MeanMetric(nan_strategy="disable")
+        self._epoch_metrics: list[MetricStates] = []
         self.scores: list[Prediction] = []
         self.finite = torch.tensor(True)
+        self._last_batch: Batch | None = None
 
     def forward(self, clips: Tensor) -> Tensor:
         """Return class scores (N, classes)."""
@@ -98,42 +106,103 @@ class Recognizer(lightning.LightningModule):
             labels = data.store.clips["label"][data.splits["train"]]
             self.loss.set_class_counts(np.bincount(labels, minlength=self.num_classes).tolist())
 
+    def on_train_start(self) -> None:
+        """Go on with the metrics of an epoch that a checkpoint lies inside of; of fewer processes one takes several."""
+        own = self._epoch_metrics[self.global_rank :: self.trainer.world_size]
+        for name, metric in self._train_metrics().items() if own else ():
+            for key in metric.metric_state:
+                setattr(metric, key, sum(states[name][key].to(self.device) for states in own))
+        self._epoch_metrics = []
+
+    def _train_metrics(self) -> dict[str, Metric]:
+        """Return the metrics of a training epoch."""
+        return {"train/loss": self.train_loss, **dict(self.train_metrics.items())}
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Seed dropout by seed, step and rank."""
         torch.manual_seed(hash((self.seed, self.global_step, self.global_rank)))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
-        """Return the loss of one batch."""
+        """Return the loss of one batch.
+
+        Before that, the batch and the step before are checked. This waits for a GPU to have finished that step, as a
+        network does next to pack the bodies.
+        """
+        self.finite = self.finite.to(batch["clips"].device) & usable(batch["clips"])
+        self.expect_finite(batch)
+        self._last_batch = batch
         scores = self(batch["clips"])
         loss = self.loss(scores, batch["labels"])
-        self.finite = self.finite.to(loss.device) & loss.detach().isfinite()
+        self.finite = self.finite & loss.detach().isfinite()
         size = len(batch["labels"])
         self.train_metrics.update(scores, batch["labels"])
         self.log_dict(self.train_metrics, on_step=False, on_epoch=True, batch_size=size)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=size, sync_dist=True)
+        self.train_loss.update(loss.detach(), size)
+        self.log("train/loss", self.train_loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=size)
         self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"], batch_size=size)
         return loss
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:  # noqa: ANN401, ARG002
-        """Check the losses every `CHECK_EVERY` steps: each check waits for the GPU."""
-        if batch_idx % CHECK_EVERY == 0:
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Check the gradients, and keep the weights as they are if a number is not finite, so that its layer is found.
+
+        One process on a CPU checks at once. Else nothing waits here: a fused optimizer takes `found_inf` as from
+        mixed precision's `GradScaler`, which itself skips such steps and lowers its scale.
+        """
+        if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
+            return
+        self.finite = self.finite & finite_gradients(self.parameters())
+        if self._checks_at_once():
             self.expect_finite()
+        elif getattr(optimizer, "_step_supports_amp_scaling", False):
+            optimizer.found_inf = (~self.finite).float()  # pyright: ignore[reportAttributeAccessIssue]
+
+    def _checks_at_once(self) -> bool:
+        """Return whether a number is read without waiting for a GPU or for other processes."""
+        return self.finite.device.type == "cpu" and self.trainer.world_size == 1
 
     def on_train_epoch_end(self) -> None:
-        """Check the losses before a checkpoint is written."""
+        """Check the last step before a checkpoint is written."""
         self.expect_finite()
+        self._last_batch = None
 
-    def expect_finite(self) -> None:
-        """Check that all losses since the start were finite.
+    def expect_finite(self, batch: Batch | None = None) -> None:
+        """Check the numbers of the step before and of a batch to be trained on; all processes raise together.
 
         Raises:
-            InputError: one was not.
+            InputError: clips hold values that are not finite or absurd; the message names them.
+            DivergedError: a loss or gradient was not finite; the message says which layer's output was the first.
         """
-        if not bool(self.finite):
+        if self.trainer.strategy.reduce_boolean_decision(bool(self.finite)):
+            return
+        batches = [given for given in (self._last_batch, batch) if given is not None]
+        clips = [name for given in batches for name in unusable_clips(given["clips"], self._names(given))]
+        if found := [name for of_process in self._of_all_processes(clips) for name in of_process]:
             raise InputError(
-                f"the loss is no finite number in epoch {self.current_epoch + 1}: training has diverged; lower "
-                "optimizer.lr or raise model.whitening.eps, and start again with overwrite=true"
+                f"clips of a batch in epoch {self.current_epoch + 1} hold values that are not finite or absurdly "
+                f"large: {', '.join(found[:NAMED])}{f' and {more} more' if (more := len(found) - NAMED) > 0 else ''}. "
+                f"The data are wrong, training has not diverged: look at the source of these clips, and {PREPARE_AGAIN}"
             )
+        assert self._last_batch is not None
+        with self.trainer.precision_plugin.forward_context():
+            origin = find_divergence(self.network, self._last_batch["clips"])
+        raise DivergedError(
+            f"{self._of_all_processes(origin)[0]} in epoch {self.current_epoch + 1}: training has diverged on clips "
+            "that are finite; lower optimizer.lr or raise model.whitening.eps, and start again with overwrite=true"
+        )
+
+    def _names(self, batch: Batch) -> Sequence[str]:
+        """Return the names of the clips of a batch."""
+        data = getattr(self.trainer, "datamodule", None)
+        if isinstance(data, SkeletonData):
+            return data.store.clips["name"][batch["indices"].cpu().numpy()].tolist()
+        return [f"number {number}" for number in range(len(batch["clips"]))]
+
+    def _of_all_processes(self, value: Any) -> list[Any]:  # noqa: ANN401
+        """Return a value of every process."""
+        values = [value] * self.trainer.world_size
+        if len(values) > 1:
+            torch.distributed.all_gather_object(values, value)
+        return values
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Update loss and accuracy on the held-out subjects."""
@@ -177,9 +246,20 @@ class Recognizer(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store the config as plain Python, and whether a callback has ended training before its last epoch."""
+        """Store the config as plain Python, whether a callback has ended training, and the epoch's metrics so far.
+
+        A checkpoint that is written between epochs has no such metrics.
+        """
         checkpoint["config"] = dict(self.hparams)
         checkpoint["stopped"] = self.trainer.should_stop
+        epochs: Any = self.trainer.fit_loop.epoch_progress.current
+        if epochs.processed < epochs.started:
+            own = {name: metric.metric_state for name, metric in self._train_metrics().items()}
+            checkpoint[EPOCH_METRICS] = self._of_all_processes(own)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the metrics of an epoch that is to be finished."""
+        self._epoch_metrics = checkpoint.get(EPOCH_METRICS, [])
 
     @classmethod
     def load_from_checkpoint(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -266,6 +346,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or "state_dict" not in content:
         raise InputError(f"{path} is not a checkpoint of this suite: it has no weights under 'state_dict'")
     return content
+
+
+def whole_epochs(checkpoint: Mapping[str, Any]) -> int:
+    """Return the number of epochs that were complete when a checkpoint was written; 0 if it does not know."""
+    return int(checkpoint.get("epoch", -1)) + (EPOCH_METRICS not in checkpoint)
 
 
 def set_weights(recognizer: Recognizer, state: Mapping[str, Tensor], path: Path) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import torch
 
 from stgdn.data.batches.datamodule import SkeletonData
-from stgdn.errors import InputError, choose
+from stgdn.errors import DivergedError, choose
 from stgdn.runs.scores import Scores
 from stgdn.training.recognizer import Recognizer
 
@@ -29,7 +29,7 @@ def score_split(trainer: lightning.Trainer, recognizer: Recognizer, data: Skelet
     clips = data.store.clips[indices[order]]
     scores = torch.cat([piece["scores"] for piece in collected]).numpy()[order]
     if not np.isfinite(scores).all():
-        raise InputError("the network's scores are not finite: it has diverged; train it with a lower optimizer.lr")
+        raise DivergedError("the network's scores are not finite: it has diverged; train it with a lower optimizer.lr")
     return Scores(
         clips["name"],
         clips["label"].astype(np.int64),

@@ -112,7 +112,7 @@ def build_trainer(
         *build_callbacks(config, stored=stored),
         *callbacks,
         EpochReport(folder / METRICS, bar=options.pop("progress_bar") and os.isatty(1)),
-        *checkpoints(folder / "checkpoints", config.checkpoint_every),
+        *checkpoints(folder / "checkpoints", config.checkpoint_every, config.checkpoint_minutes),
     ]
     try:
         trainer = lightning.Trainer(

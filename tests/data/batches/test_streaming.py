@@ -300,3 +300,31 @@ def test_a_resumed_run_sees_what_an_uninterrupted_one_sees(folder: Path, tmp_pat
         assert {each["epoch"] for each in seen} == {epoch}
         for one, other in zip(seen, whole[epoch], strict=True):
             torch.testing.assert_close(one["clips"], other["clips"], rtol=0, atol=0)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore:.*treespec, LeafSpec")  # Lightning's advice
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_run_resumed_inside_an_epoch_sees_the_rest_of_it(
+    store: Store, folder: Path, tmp_path: Path, workers: int, whole: bool
+) -> None:
+    def data(workers: int = workers) -> SkeletonData:
+        return SkeletonData(
+            store if whole else ShardedStore(folder), "ntu60_xview", AUGMENTED, batch_size=8, workers=workers
+        )
+
+    straight = record_epochs(data(), 2, tmp_path).seen  # the last batch3.ckpt is that of the second epoch
+    resumed = record_epochs(data(), 3, tmp_path, tmp_path / "batch3.ckpt").seen
+    assert list(resumed) == [1, 2]
+    assert len(straight[1]) == len(resumed[2]) == 7
+    assert order(resumed[1]) == order(straight[1][4:])
+    for one, other in zip(resumed[1], straight[1][4:], strict=True):
+        torch.testing.assert_close(one["clips"], other["clips"], rtol=0, atol=0)
+    record_epochs(data(), 2, tmp_path)
+    if whole:
+        assert order(record_epochs(data(1), 2, tmp_path, tmp_path / "batch3.ckpt").seen[1]) == order(straight[1][4:])
+    else:
+        with pytest.raises(InputError, match=rf"inside an epoch that workers={max(workers, 1)} on 1 processes.*resume"):
+            record_epochs(data(3), 2, tmp_path, tmp_path / "batch3.ckpt")
+    loader = data().train_dataloader()
+    assert len(of_epoch(loader, 0)) == 7

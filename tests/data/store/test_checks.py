@@ -121,7 +121,9 @@ class TestMetres:
         expect_metres(poses, NTU25, 1.0)
 
     def test_in_a_picture_anything_passes(self) -> None:
-        expect_metres(np.full((2, 17, 3), 1e5) * np.arange(17.0)[:, None], COCO17, 1.0)
+        poses = np.full((2, 17, 3), 1e5) * np.arange(17.0)[:, None]
+        poses[..., 2] = 100  # a percentage
+        expect_metres(poses, COCO17, 1.0)
 
     def test_of_bodies_without_extent(self) -> None:
         with pytest.raises(InputError, match="the median body is 0 metres"):

@@ -155,3 +155,9 @@ def test_what_is_kept_of_five_epochs(run_command: RunCommand, every: int | None,
 def test_no_number_of_epochs(every: object) -> None:
     with pytest.raises(InputError, match=rf"checkpoint_every={every} is no number of epochs: give .* 0 for the last"):
         checkpoints(Path("nowhere"), every)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("minutes", [0, -1.5, "ten", True, float("nan")])
+def test_no_minutes(minutes: object) -> None:
+    with pytest.raises(InputError, match=rf"checkpoint_minutes={minutes} is no time: give minutes above 0, or null"):
+        checkpoints(Path("nowhere"), 10, minutes)  # pyright: ignore[reportArgumentType]

@@ -75,6 +75,7 @@ class SkeletonData(lightning.LightningDataModule):
         self._store = store if isinstance(store, PreparedStore) else None
         self.location = store.location if isinstance(store, PreparedStore) else store
         self._splits: dict[str, NDArray[np.int64]] | None = None
+        self._streams_before: dict[str, int] | None = None
         missing = prepare is not None and not is_prepared(self.location)
         if self._store is not None or not (missing or is_sharded(self.location)):
             self._expect_fitting()
@@ -140,7 +141,11 @@ class SkeletonData(lightning.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return the training clips, shuffled and augmented; with `overfit_batches` the same batches in every epoch."""
-        return self._loader("train", self.seed)
+        loader = self._loader("train", self.seed)
+        if self.trainer:
+            assert isinstance(loader.sampler, EpochBatches)
+            loader.sampler.seen = self._seen
+        return loader
 
     def val_dataloader(self) -> DataLoader[Batch] | list:
         """Return the clips of the held-out subjects, if there are any."""
@@ -162,6 +167,30 @@ class SkeletonData(lightning.LightningDataModule):
         if trainer and trainer.training and not self._overfits and batch["epoch"] != trainer.current_epoch:
             raise RuntimeError(f"a batch of epoch {batch['epoch']} came in epoch {trainer.current_epoch}")
         return batch
+
+    def state_dict(self) -> dict[str, int]:
+        """Return what divides the clips of shards among processes."""
+        return {"workers": max(self.workers, 1), "processes": self.trainer.world_size if self.trainer else 1}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Take the state of the run that goes on."""
+        self._streams_before = state_dict
+
+    def _seen(self) -> int:
+        """Return the number of batches of this epoch that were trained on before the trainer was resumed.
+
+        Raises:
+            InputError: shards were divided among other processes before, so that clips would be seen twice or never.
+        """
+        assert self.trainer is not None
+        loop, before = self.trainer.fit_loop.epoch_loop, self._streams_before
+        seen = loop.batch_progress.current.ready if loop.restarting else 0
+        if seen and before not in (None, self.state_dict()) and isinstance(self.store, ShardedStore):
+            raise InputError(
+                f"the checkpoint lies inside an epoch that workers={before['workers']} on {before['processes']} "
+                "processes (trainer.devices) read from shards: resume with the same numbers"
+            )
+        return seen
 
     @property
     def _overfits(self) -> bool:

@@ -1,7 +1,8 @@
 """The batches of an epoch of a store in one piece: their order, their clips, and how Lightning iterates over them."""
 
-from collections.abc import Iterator
-from typing import TypedDict
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -42,12 +43,14 @@ class EpochBatches(DistributedSampler, SequentialSampler):
 
     Attributes:
         repeats: every epoch has the batches of the first one.
+        seen: returns the number of batches of this epoch that a resumed run has trained on before; they are left out.
 
     Raises:
         InputError: fewer clips than ranks.
     """
 
     repeats = False
+    seen: Callable[[], int] = staticmethod(lambda: 0)
 
     def __init__(self, size: int, batch_size: int, seed: int | None = None, rank: int = 0, ranks: int = 1) -> None:
         if size < ranks:
@@ -67,7 +70,11 @@ class EpochBatches(DistributedSampler, SequentialSampler):
         return min(-(-self.size // self.batch_size), self.size // self.ranks)  # a clip for every rank in every batch
 
     def __iter__(self) -> Iterator[tuple[int, list[int]]]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Yield the batches of this epoch."""
+        """Yield the batches of this epoch that have not been seen."""
+        return islice(self.all_batches(), self.seen(), None)
+
+    def all_batches(self) -> Iterator[tuple[int, list[int]]]:
+        """Yield the batches of this epoch, also those seen before."""
         epoch, order = self.epoch, np.arange(self.size)
         if self.seed is not None:
             order = np.random.default_rng([self.seed, epoch]).permutation(self.size)[: len(self) * self.batch_size]
@@ -121,9 +128,19 @@ class EpochLoader(DataLoader[Batch]):
     """Begin an epoch when its first batch is requested, and not when the iterator is made.
 
     Worker processes fetch ahead as soon as they start. Lightning makes the first iterator before it has restored the
-    progress of a resumed run, so that the workers would make batches of another epoch.
+    progress of a resumed run, so that the workers would make batches of another epoch, or such as were seen before.
+
+    Of a run that is resumed inside an epoch Lightning asks whether loaders can be; this one has no state of its own, as
+    the trainer's progress says where it is.
     """
 
     def __iter__(self) -> Iterator[Batch]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Yield the batches of the sampler's epoch."""
         yield from super().__iter__()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return an empty state."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take an empty state."""

@@ -45,8 +45,8 @@ class EpochStreams(EpochBatches):
         super().__init__(size, batch_size, seed, rank, ranks)
         self.streams = streams
 
-    def __iter__(self) -> Iterator[tuple[int, list[int]]]:
-        """Yield the batches of this epoch."""
+    def all_batches(self) -> Iterator[tuple[int, list[int]]]:
+        """Yield the batches of this epoch, also those seen before."""
         epoch = self.epoch
         for step in range(len(self)):
             yield epoch, [step % self.streams, step // self.streams]

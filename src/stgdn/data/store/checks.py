@@ -1,4 +1,4 @@
-"""Checks of clips of any source before they are stored: shapes, finite joints, labels, unbroken runs, metres."""
+"""Checks of clips of any source, stored or about to be: shapes, finite joints, labels, unbroken runs, metres."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from stgdn.skeleton import Layout
 MAX_BONE = 3.0  # metres
 SMALLEST, LARGEST = 0.1, 10.0  # metres from end to end
 FARTHEST = 60_000.0  # the range of float16; larger than any coordinate in any unit
+LARGEST_CONFIDENCE = 1000.0  # of half of the joints in pictures; a share, at most a detector's score or a percentage
 
 
 def check(clip: Clip, reader: Reader) -> None:
@@ -54,6 +55,18 @@ def check_bodies(clip: Clip, layout: Layout, max_bodies: int) -> None:
         raise ClipError(f"a coordinate beyond {FARTHEST:,.0f}")
 
 
+def first_impossible(coordinates: NDArray[np.floating]) -> int | None:
+    """Return the index in flat coordinates of the first that is not finite or beyond `FARTHEST`; None if none is.
+
+    Without their sign, floating-point numbers are in the order of their bits, infinity and NaN last. So one maximum of
+    integers is enough, also for float16, which numpy compares slowly.
+    """
+    kind = np.dtype(f"u{coordinates.dtype.itemsize}")
+    magnitudes = coordinates.reshape(-1).view(kind) & kind.type(np.iinfo(kind).max >> 1)
+    largest = np.array(FARTHEST, coordinates.dtype).view(kind)
+    return None if magnitudes.max(initial=0) <= largest else int((magnitudes > largest).argmax())
+
+
 def remark(joints: NDArray[np.float32], layout: Layout) -> str:
     """Return a remark about odd joints (M, T, V, 3) of a clip, in metres; '' if nothing is odd.
 
@@ -68,10 +81,18 @@ def remark(joints: NDArray[np.float32], layout: Layout) -> str:
 def expect_metres(poses: NDArray[np.floating], layout: Layout, scale: float) -> None:
     """Check that poses (n, V, 3) have the size of people: half of them measure 0.1 to 10 m from end to end.
 
+    Of planar layouts, for which a picture may be of any size, check the confidences.
+
     Raises:
         InputError: the median size is out of range; the sentence says what to type for another unit.
     """
     if layout.planar:
+        confidence = float(np.median(poses[..., 2].astype(np.float64)))
+        if confidence > LARGEST_CONFIDENCE:
+            raise InputError(
+                f"the median confidence of a joint is {confidence:,.3g}: it is a share from 0 to 1, and x and y are "
+                "shares of the picture, so that the source is in another unit"
+            )
         return
     size = float(np.median(np.linalg.norm(np.ptp(poses.astype(np.float64), axis=1), axis=-1)))
     if not SMALLEST <= size <= LARGEST:

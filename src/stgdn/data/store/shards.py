@@ -19,6 +19,7 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from stgdn.data.store.checks import first_impossible
 from stgdn.data.store.storage import StorageError, as_storage_error, file_system, is_local, read_file
 from stgdn.data.store.store import PreparedStore, Store, checksum
 from stgdn.data.store.verification import cache_folder
@@ -110,11 +111,14 @@ class ShardedStore(PreparedStore):
         """Return the bytes of a clip as an array (rows, V, C).
 
         Raises:
-            StorageError: the bytes are not those that were written.
+            StorageError: the bytes are not those that were written, or hold coordinates that cannot be.
         """
         if zlib.crc32(content) != self.locations["crc"][index]:
             raise self.damaged(self.locations["shard"][index], f"the clip {self.clips['name'][index]} has changed")
         flat = np.frombuffer(content, self.header.precision)
+        if (at := first_impossible(flat)) is not None:
+            what = f"the clip {self.clips['name'][index]} has a coordinate of {flat[at]:g}"
+            raise self.damaged(self.locations["shard"][index], what)
         return flat.reshape(-1, self.layout.num_joints, self.layout.channels)
 
     def damaged(self, shard: int, what: str) -> StorageError:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.protocols import Protocol, Split, split_clips
+from stgdn.data.store.checks import FARTHEST, expect_metres, first_impossible
 from stgdn.data.store.clip_arrays import Clips, clip_dtype, rows_of
 from stgdn.errors import InputError
 from stgdn.skeleton import layout
@@ -32,6 +33,8 @@ HEADER = "store.json"
 CONTENT = ("clips.npy", "coordinates.bin")
 FILES = ("store.json", *CONTENT, "skipped.tsv", "remarks.tsv", "journal.jsonl", "settings.json", "verified.json")
 PRECISIONS = ("float32", "float16")
+CHUNK = 1 << 13  # rows read at a time, a few megabytes
+SAMPLED = 1000  # clips whose first pose is measured
 PREPARE_AGAIN = "prepare it again with `python src/prepare.py data=... overwrite=true`"
 
 
@@ -165,14 +168,37 @@ class Store(PreparedStore):
         return rows_of(self, index)
 
     def verify(self) -> None:
-        """Compare the files with their checksums.
+        """Compare the files with their checksums, and check that coordinates are finite and of a possible size.
 
         Raises:
-            InputError: a file has changed since it was written.
+            InputError: a file has changed since it was written, or a coordinate cannot be; the message names its clip.
         """
-        for name in CONTENT:
-            if checksum(self.folder / name) != self.header.checksums.get(name):
-                raise self.corrupted(f"the checksum of {name} does not match")
+        if checksum(self.folder / "clips.npy") != self.header.checksums.get("clips.npy"):
+            raise self.corrupted("the checksum of clips.npy does not match")
+        found, impossible = 0, None
+        for first in range(0, self.header.rows, CHUNK):
+            rows = self.coordinates[first : first + CHUNK]
+            found = zlib.crc32(rows.data, found)
+            if impossible is None and (at := first_impossible(rows)) is not None:
+                impossible = first * rows[0].size + at
+        if found != self.header.checksums.get("coordinates.bin"):
+            raise self.corrupted("the checksum of coordinates.bin does not match")
+        if impossible is not None:
+            raise self._impossible(*np.unravel_index(impossible, self.coordinates.shape))
+        firsts = self.clips["row"][np.linspace(0, len(self) - 1, min(SAMPLED, len(self))).astype(np.int64), 0]
+        try:
+            expect_metres(self.coordinates[firsts], self.layout, self.header.scale)
+        except InputError as error:
+            raise InputError(f"{self.location} cannot be trained on: {error}") from None
+
+    def _impossible(self, row: Any, joint: Any, axis: Any) -> InputError:  # noqa: ANN401
+        """Return the error for a coordinate that is not finite, or too large."""
+        clip = ((self.clips["row"] <= row) & (row < self.clips["row"] + self.clips["frames"])).any(axis=1).argmax()
+        return InputError(
+            f"the clip {self.clips['name'][clip]} of {self.location} has a coordinate of "
+            f"{self.coordinates[row, joint, axis]:g} (joint {self.layout.joints[joint]}), it must be finite and not "
+            f"beyond {FARTHEST:,.0f}: look at its source and {PREPARE_AGAIN}"
+        )
 
 
 def read_header(folder: Path) -> Header:

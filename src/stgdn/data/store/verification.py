@@ -1,4 +1,4 @@
-"""Compare a store's coordinates with their checksum, once on every machine."""
+"""Check a store's coordinates, their checksum and their size, once on every machine."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from stgdn.data.store.store import PreparedStore, Store
 from stgdn.files import HOST, write_json
 
 VERIFIED = "verified.json"  # beside the coordinates: by machine, the version of the file that was compared
+CHECKS = 2  # version of what is checked: a store is checked again where there was less
 SLOW = 1 << 30  # bytes from which a line says what is being waited for
 
 
@@ -21,7 +22,7 @@ def verify_once(store: PreparedStore) -> None:
     are verified clip by clip as they are read.
 
     Raises:
-        InputError: the coordinates are not those that were written.
+        InputError: the coordinates are not those that were written, or cannot be coordinates.
     """
     if not isinstance(store, Store):
         return
@@ -46,7 +47,7 @@ def cache_folder(location: str) -> Path:
 
 def _version(store: Store) -> list[int]:
     state = (store.folder / "coordinates.bin").stat()
-    return [state.st_size, state.st_mtime_ns, store.header.checksums.get("coordinates.bin", 0)]
+    return [state.st_size, state.st_mtime_ns, store.header.checksums.get("coordinates.bin", 0), CHECKS]
 
 
 def _read(place: Path) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class EpochReport(Callback):
 
     `train/waiting` there is the share of training in which no batch was ready.
 
-    A resumed run keeps the rows of the epochs before it.
+    A resumed run keeps the rows of the epochs before it. Inside an epoch, throughput is that of the rest of it.
 
     Args:
         path: of `metrics.csv`.
@@ -38,14 +38,23 @@ class EpochReport(Callback):
         self.console = Console(soft_wrap=True, highlight=False)
         self.progress: Progress | None = None
         self.started = self.trained = self.waited = 0.0
-        self.clips = 0
+        self.clips = self.steps = 0
         self.seconds: list[float] = []
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401, ARG002
+        """Start the clock of a run that is resumed inside an epoch: Lightning does not begin that epoch again."""
+        if (loop := trainer.fit_loop.epoch_loop).restarting:
+            self._start(trainer, loop.batch_progress.current.ready)
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401, ARG002
         """Start the clock and the progress bar."""
+        self._start(trainer)
+
+    def _start(self, trainer: lightning.Trainer, seen: int = 0) -> None:
+        """Start clock and bar of an epoch of which some batches have been seen."""
         self.started = self.trained = time.perf_counter()
-        self.clips, self.waited = 0, 0.0
-        self._begin(f"epoch {trainer.current_epoch + 1}", trainer.num_training_batches)
+        self.clips, self.steps, self.waited = 0, 0, 0.0
+        self._begin(f"epoch {trainer.current_epoch + 1}", trainer.num_training_batches, seen)
 
     def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
         """Count the time since the last step: the batch was not ready."""
@@ -61,19 +70,19 @@ class EpochReport(Callback):
     ) -> None:
         """Count clips and advance the progress bar."""
         self.clips += len(batch["labels"]) * trainer.world_size
+        self.steps += 1
         self.trained = time.perf_counter()
         self._advance()
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ANN401
         """Log the throughput of training (validation not included), print the line, write the row."""
         self._end()
-        self.seconds.append(time.perf_counter() - self.started)
+        self.seconds.append((time.perf_counter() - self.started) * trainer.num_training_batches / max(self.steps, 1))
         seconds = max(self.trained - self.started, 1e-9)
         own = dict(zip(TIME_METRICS, (self.clips / seconds, self.waited / seconds), strict=True))
         pl_module.log_dict(own)
+        metrics = {key: float(value) for key, value in trainer.callback_metrics.items()} | own  # of all processes
         if trainer.is_global_zero:
-            metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
-            metrics |= own
             self._print(trainer.current_epoch + 1, trainer.max_epochs or 0, metrics)
             self._write(trainer.current_epoch + 1, metrics)
 
@@ -93,10 +102,10 @@ class EpochReport(Callback):
         """Remove the progress bar."""
         self._end()
 
-    def _begin(self, what: str, batches: float) -> None:
+    def _begin(self, what: str, batches: float, seen: int = 0) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self.progress = Progress(*columns, console=self.console, transient=True, disable=not self.bar)
-        self.progress.add_task(what, total=batches)
+        self.progress.add_task(what, total=batches, completed=seen)
         self.progress.start()
 
     def _advance(self) -> None:
