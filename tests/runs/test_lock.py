@@ -158,7 +158,9 @@ def test_a_requeued_job_takes_its_own(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", '{"token": 1}', json.dumps(asdict(elsewhere(process="1"))), "[" * 100_000]
+    "content",
+    ["", "[]", '{"token": 1}', json.dumps(asdict(elsewhere(process="1"))), "[" * 100_000],
+    ids=["empty", "list", "little", "word", "deep"],
 )
 @pytest.mark.parametrize("age", [0, HOUR])
 def test_a_lock_that_cannot_be_read_goes_by_its_age(tmp_path: Path, age: float, content: str) -> None:
