@@ -70,12 +70,12 @@ class TestConfigs:
     def test_every_setting_comes_from_the_config(self) -> None:
         options = {
             **{"stream": "bone", "frames": 17, "sampling": "resize", "align": "turn", "box": "true", "crop": 0.5},
-            **{"jitter": "true", "rotate": "[1,2,3]", "bodies": 4, "moving_camera": "true"},
+            **{"jitter": "true", "rotate": "[1,2,3]", "mirror": 0.25, "bodies": 4, "moving_camera": "true"},
         }
         config = composed("data=ntu60_xsub", *(f"data.{key}={value}" for key, value in options.items()))
         flags = {"box": True, "jitter": True, "moving_camera": True}
         assert clip_settings(config.data) == ClipSettings(
-            "bone", 17, "resize", "turn", crop=0.5, rotate=(1, 2, 3), bodies=4, **flags
+            "bone", 17, "resize", "turn", crop=0.5, rotate=(1, 2, 3), mirror=0.25, bodies=4, **flags
         )
         assert options.keys() == ClipSettings.__dataclass_fields__.keys()
 

@@ -40,7 +40,9 @@ def test_it_is_the_network_of_the_row_with_the_weights(name: str, word: str, mon
     )
     for training in (True, True, False):
         torch.testing.assert_close(ours.train(training)(clips(4)), row.train(training)(clips(4)), atol=1e-12, rtol=0)
-    torch.testing.assert_close(stgdn.fold(ours)(clips()), row(clips()), atol=1e-12, rtol=0)
+    expected = row(clips())
+    scale = max(1, float(expected.detach().abs().max()) / 10)  # scores of ctr_gcn with such weights are large
+    torch.testing.assert_close(stgdn.fold(ours)(clips()), expected, atol=scale * 1e-12, rtol=0)
     assert all(torch.equal(value, before[key]) for key, value in plain.state_dict().items())
     assert not parts(plain, Whitening)
 

@@ -50,7 +50,7 @@ def test_scores_are_those_of_evaluation(case: str) -> None:
     assert float(expected.detach().std()) > 1e-2
     scale = max(1, float(expected.detach().abs().max()) / 10)  # scores of ctr_gcn with such weights are large
     torch.testing.assert_close(folded(x), expected, atol=scale * 1e-12, rtol=0)
-    torch.testing.assert_close(fold(net.float())(x.float()).double(), expected, atol=scale * 1e-5, rtol=0)
+    torch.testing.assert_close(fold(net.float())(x.float()).double(), expected, atol=scale * 3e-5, rtol=0)
 
 
 @pytest.mark.parametrize("case", CASES)
