@@ -142,11 +142,16 @@ def _is_written(path: Path, host: str, process: int) -> bool:
         return False
     if process == os.getpid():  # or of a process that had its number, as in a container that was started again
         return path.name in WRITING
+    return process_exists(process)
+
+
+def process_exists(process: int) -> bool:
+    """Return whether this machine has a process of that number, of any user; not for Windows."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # a process of another user
+    except PermissionError:  # of another user
         pass
     return True
 

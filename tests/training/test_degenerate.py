@@ -1,7 +1,7 @@
 """Clips without variance, of one moving joint or of tiny coordinates: training stays finite.
 
 `STGDN_STEPS=500` in the environment trains for longer than is usual. Clips in another unit are refused, see
-tests/data/store/test_verification.py.
+tests/data/store/test_verified.py.
 """
 
 import os

@@ -15,7 +15,7 @@ from stgdn.data.store.description import summary
 from stgdn.data.store.prepare import available_cores, prepare
 from stgdn.data.store.shards import is_prepared, open_prepared
 from stgdn.data.store.store import PreparedStore, Store, checksum
-from stgdn.data.store.verification import verify_once
+from stgdn.data.store.verified import verify_once
 from stgdn.data.store.writer import lock_file
 from stgdn.data.synthetic.demo_set import write_demo
 from stgdn.errors import InputError

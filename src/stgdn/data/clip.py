@@ -1,7 +1,7 @@
 """A clip as readers return it: valid bodies and frames, in the units of the source."""
 
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -92,6 +92,18 @@ class Survey:
     protocols: Mapping[str, Protocol] = field(default_factory=dict)
     described: Mapping[str, str | int] = field(default_factory=dict)
     synthetic: bool = False
+
+    @classmethod
+    def of(cls, files: Iterable[ClipFile], outside: Callable[[str], str], official: int) -> "Survey":
+        """Return the survey of files, by the reason for which a name is `outside` of the set, '' for one that is not.
+
+        `expected` is the `official` number of clips if nearly all of them are there, see `expect`.
+        """
+        survey = cls([])
+        for file in files:
+            survey.add(file, outside(file.name))
+        survey.expect(official)
+        return survey
 
     def add(self, file: ClipFile, reason: str = "") -> None:
         """Add a clip to `files`, or to `skipped` if there is a reason why it is unusable."""

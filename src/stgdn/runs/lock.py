@@ -23,7 +23,7 @@ from pathlib import Path
 from signal import SIGINT
 
 from stgdn.errors import InputError
-from stgdn.files import write_json
+from stgdn.files import process_exists, write_json
 from stgdn.runs.folder import LOCK
 
 HEARTBEAT = 60.0  # seconds after which a lock is renewed
@@ -69,7 +69,7 @@ class Owner:
         """Return whether the process still runs; None if it is of another machine."""
         if self.machine != _machine() or sys.platform == "win32":
             return None
-        return start_time(self.process) == self.started and _exists(self.process)
+        return start_time(self.process) == self.started and process_exists(self.process)
 
     def continued_by(self, other: "Owner") -> bool:
         """Return whether another owner is the same process, or its job started again."""
@@ -209,16 +209,6 @@ def start_time(process: int) -> int:
     except OSError:
         return 0
     return 0 if fields[0] == "Z" else int(fields[19])
-
-
-def _exists(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # of another user
-        pass
-    return True
 
 
 def _machine() -> str:

@@ -57,11 +57,7 @@ class NWUCLAReader:
                 "https://github.com/Uason-Chen/CTR-GCN links it), put it for example into data/raw, and type "
                 "`python src/prepare.py data=nw_ucla data.source=PATH` with the path of the zip or the unpacked folder"
             )
-        survey = Survey([])
-        for file in found:
-            survey.add(file, _outside(file.name))
-        survey.expect(CLIPS)
-        return survey
+        return Survey.of(found, _outside, CLIPS)
 
     def read(self, file: ClipFile) -> Clip:
         """Parse one clip, leave out frames without a body and fill in missing joints, see `seen_joints`."""

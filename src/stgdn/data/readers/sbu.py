@@ -69,11 +69,7 @@ class SBUReader:
                 "Interaction dataset (Yun et al. 2012, Stony Brook University), put its zips into a folder, and type "
                 "`python src/prepare.py data=sbu data.source=PATH` with the path of a zip or the folder"
             )
-        survey = Survey([])
-        for file in found:
-            survey.add(file, _outside(file.name))
-        survey.expect(CLIPS)
-        return survey
+        return Survey.of(found, _outside, CLIPS)
 
     def read(self, file: ClipFile) -> Clip:
         """Parse one clip, leave out frames without a body and fill in missing joints, see `complete_tracks`."""

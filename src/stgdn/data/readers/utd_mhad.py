@@ -61,11 +61,7 @@ class UTDMHADReader:
                 "type `python src/prepare.py data=utd_mhad data.source=PATH` with the path of the zip or the unpacked "
                 "folder"
             )
-        survey = Survey([])
-        for file in found:
-            survey.add(file, _outside(file.name))
-        survey.expect(CLIPS)
-        return survey
+        return Survey.of(found, _outside, CLIPS)
 
     def read(self, file: ClipFile) -> Clip:
         """Parse one clip, leave out frames without a body and fill in missing joints, see `complete_tracks`."""

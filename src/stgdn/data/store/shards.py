@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from stgdn.data.store.checks import first_impossible
 from stgdn.data.store.storage import StorageError, as_storage_error, file_system, is_local, read_file
 from stgdn.data.store.store import PreparedStore, Store, checksum
-from stgdn.data.store.verification import cache_folder
+from stgdn.data.store.verified import cache_folder
 from stgdn.errors import InputError
 from stgdn.files import replacing
 

@@ -10,7 +10,7 @@ import pytest
 from tests.data.clips import clips, header
 
 from stgdn.data.store.store import Store, checksum, header_text
-from stgdn.data.store.verification import verify_once
+from stgdn.data.store.verified import verify_once
 from stgdn.data.store.writer import StoreWriter
 from stgdn.errors import InputError
 from stgdn.files import HOST
@@ -47,7 +47,7 @@ def test_once_a_machine(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     verify_once(Store(store))
     verify_once(Store(store))
     assert len(read) == 1
-    monkeypatch.setattr("stgdn.data.store.verification.HOST", "other")
+    monkeypatch.setattr("stgdn.data.store.verified.HOST", "other")
     verify_once(Store(store))
     verify_once(Store(store))
     assert len(read) == 2
@@ -72,7 +72,7 @@ def test_where_the_store_cannot_be_written_to(store: Path, monkeypatch: pytest.M
             raise PermissionError
         path.write_text(json.dumps(content))
 
-    monkeypatch.setattr("stgdn.data.store.verification.write_json", refuse)
+    monkeypatch.setattr("stgdn.data.store.verified.write_json", refuse)
     verify_once(Store(store))
     verify_once(Store(store))
     assert len(read) == 1
