@@ -1,0 +1,152 @@
+"""GCN-NAS (Peng et al., AAAI 2020): the network that the search has found, which the search itself is no part of.
+
+2s-AGCN's ten layers, where every layer has a choice of its own of what is summed to its graph. Shapes: x is (B, C, T, V)
+with B = N·M bodies, K = 3 subsets of the graph, c = C_out / 4 embedded channels. Which terms a layer has, their formulas
+and the number of parameters are those of the published code (xiaoiker/GCN-NAS, model/agcn3.py).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from stgdn.model.graph import adjacency
+from stgdn.model.norm import BatchNorm
+from stgdn.model.temporal import FrameConvolution
+from stgdn.skeleton import layout as joint_layout
+
+
+class Choice(NamedTuple):
+    """Describe a layer: its channels and stride, and what is summed to its graph besides a learned matrix."""
+
+    channels: int
+    stride: int
+    fixed: tuple[str, ...]
+    similarities: tuple[str, ...]
+
+
+# Kernels along frames of φ_k and ψ_k, by kind of similarity. Of `both` the published code makes six pairs and uses the
+# first three; the others are kept, so that the network has the published number of parameters.
+KERNELS = {"joints": (1, 1, 1), "frames": (9, 9, 9), "both": (1, 9, 1, 9, 1, 9)}
+ALL = ("joints", "frames", "both")
+LAYERS = (
+    Choice(64, 1, ("order_2",), ALL),
+    Choice(64, 1, ("order_2",), ALL),
+    Choice(64, 1, (), ALL),
+    Choice(64, 1, (), ALL),
+    Choice(128, 2, ("order_2",), ("joints", "frames")),
+    Choice(128, 1, ("order_2",), ("frames",)),
+    Choice(128, 1, ("order_2", "order_4"), ALL),
+    Choice(256, 2, ("order_2",), ("frames",)),
+    Choice(256, 1, ("order_2",), ("frames",)),
+    Choice(256, 1, (), ("frames",)),
+)
+
+
+def polynomial(A: Tensor, name: str) -> Tensor:
+    """Return a polynomial of the graph A (K, V, V); powers are those of its entries, as in the published code."""
+    identity = torch.eye(A.shape[-1])
+    if name == "order_2":
+        return 4 * A**2 - A - 2 * identity
+    return ((8 * A**4 - 4 * A**2 - 4 * A + identity) / A.shape[-1]).softmax(dim=-2)
+
+
+class Similarity(nn.Module):
+    """Compute softmax_i(φ_k(x_i)·ψ_k(x_j) / cT) for every subset k, φ_k and ψ_k convolutions along frames."""
+
+    def __init__(self, in_channels: int, channels: int, kernels: Sequence[int], subsets: int) -> None:
+        super().__init__()
+        self.subsets = subsets
+        self.phi, self.psi = (
+            nn.ModuleList(FrameConvolution(in_channels, channels, kernel) for kernel in kernels) for _ in range(2)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the graphs (B, K, V, V) of x."""
+        pairs = zip(self.phi[: self.subsets], self.psi[: self.subsets], strict=True)
+        embedded = [(phi(x), rearrange(psi(x), "b c t v -> b (c t) v")) for phi, psi in pairs]
+        products = [rearrange(phi, "b c t v -> b v (c t)") @ psi / psi.shape[1] for phi, psi in embedded]
+        return torch.stack(products, dim=1).softmax(dim=-2)
+
+
+class Layer(nn.Module):
+    """Compute 2s-AGCN's layer, Σ_k θ_k (x A_k) and a convolution of nine frames, on the graph that was chosen for it."""
+
+    fixed: Tensor
+
+    def __init__(self, in_channels: int, choice: Choice, A: Tensor, *, residual: bool) -> None:
+        super().__init__()
+        channels, stride, names, kinds = choice
+        fixed = sum((polynomial(A, name) for name in names), torch.zeros_like(A))
+        self.register_buffer("fixed", fixed, persistent=False)
+        self.learned = nn.Parameter(torch.full_like(A, 1e-6))
+        self.similarities = nn.ModuleList(
+            Similarity(in_channels, channels // 4, KERNELS[kind], len(A)) for kind in kinds
+        )
+        self.theta = nn.ModuleList(nn.Conv2d(in_channels, channels, 1) for _ in A)
+        self.temporal = FrameConvolution(channels, channels, 9, stride)
+        self.spatial_norm, self.temporal_norm = BatchNorm(channels), BatchNorm(channels)
+        same = in_channels == channels
+        self.down = nn.Identity() if same else projection(in_channels, channels)
+        self.residual = None
+        if residual:
+            self.residual = nn.Identity() if same and stride == 1 else projection(in_channels, channels, stride)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+                nn.init.zeros_(module.bias)  # pyright: ignore[reportArgumentType]
+        for theta in self.theta:
+            nn.init.normal_(theta.weight, std=math.sqrt(2 / (theta.weight.numel() * len(self.theta))))  # pyright: ignore
+        nn.init.constant_(self.spatial_norm.weight, 1e-6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the features (B, C_out, T/stride, V) of x."""
+        graphs = self.fixed + self.learned + sum(similarity(x) for similarity in self.similarities)
+        filtered = [theta(x @ graph[:, None]) for theta, graph in zip(self.theta, graphs.unbind(dim=1), strict=True)]
+        y = F.relu(self.spatial_norm(torch.stack(filtered).sum(dim=0)) + self.down(x))
+        y = self.temporal_norm(self.temporal(y))
+        return F.relu(y if self.residual is None else y + self.residual(x))
+
+
+def projection(in_channels: int, out_channels: int, stride: int = 1) -> nn.Module:
+    """Return a 1×1 convolution of every `stride`-th frame, and BatchNorm."""
+    return nn.Sequential(FrameConvolution(in_channels, out_channels, stride=stride), BatchNorm(out_channels))
+
+
+class GCNNAS(nn.Module):
+    """Map clips (N, C, T, V, M) to scores (N, classes) by the searched network of GCN-NAS.
+
+    Args:
+        num_classes: number of scores.
+        layout: name of the joint layout, or its definition, see `stgdn.skeleton.define`.
+        bodies: M.
+        in_channels: C.
+    """
+
+    def __init__(
+        self, num_classes: int, layout: str | Mapping[str, Any] = "ntu25", bodies: int = 2, in_channels: int = 3
+    ) -> None:
+        super().__init__()
+        joints = joint_layout(layout)
+        A = adjacency(joints)
+        self.input_norm = BatchNorm(bodies * joints.num_joints * in_channels)
+        widths = [in_channels, *(choice.channels for choice in LAYERS)]
+        self.layers = nn.Sequential(
+            *(Layer(width, choice, A, residual=n > 0) for n, (width, choice) in enumerate(zip(widths, LAYERS)))
+        )
+        self.classifier = nn.Linear(widths[-1], num_classes)
+        nn.init.normal_(self.classifier.weight, std=math.sqrt(2 / num_classes))
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Return class scores (N, classes) of clips (N, C, T, V, M)."""
+        V, M = clips.shape[3:]
+        x = self.input_norm(rearrange(clips, "n c t v m -> n (m v c) t"))
+        x = self.layers(rearrange(x, "n (m v c) t -> (n m) c t v", m=M, v=V))
+        return self.classifier(rearrange(x, "(n m) c t v -> n (m t v) c", m=M).mean(dim=1))
