@@ -1,0 +1,251 @@
+"""AS-GCN (Li et al., CVPR 2019): structural links, joints a few hops apart, and actional links that are inferred.
+
+Shapes: clips (N, C, T, V, M); inside, B = N·M bodies; E = V (V − 1) ordered pairs of joints, S frames that links are
+inferred from, h = 128 features. Formulas and numbers of parameters are those of the published code
+(limaosen0/AS-GCN, net/as_gcn.py and net/utils/adj_learn.py). Kept is what classifies, with 4,797,267 parameters for 60
+classes, and the inference module with 417,798. What differs:
+
+- The second head, which predicts ten more frames, and its loss (weight 0.01) are left out. So is a second call of the
+  second layer on the same features, which changes no score; in training it moves the layer's BatchNorm once more.
+- Links are inferred from S = 50 frames, evenly taken from the clip as the network gets it; published are frames at
+  random offsets of the clip without its padding and its last ten frames.
+- In evaluation a pair of joints has its likeliest type of link; the published code draws one in tests, too.
+- One optimizer trains both parts; published is Adam with a rate of 5e-4 for the inference module, whose loss is
+  therefore multiplied by twice its variance here, so that both losses are about 1.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from stgdn.model.graph import normalise_columns
+from stgdn.model.norm import BatchNorm
+from stgdn.model.temporal import FrameConvolution
+from stgdn.skeleton import Layout
+from stgdn.skeleton import layout as joint_layout
+
+LAYERS = ((64, 1), (64, 1), (64, 1), (128, 2), (128, 1), (128, 1), (256, 2), (256, 1), (256, 1))  # channels, stride
+PRIOR = (0.95, 0.025, 0.025)  # of the types of a link; the first is none
+VARIANCE = 5e-4  # of a predicted coordinate
+SHARE = 0.1  # factor of the inferred links
+TEMPERATURE = 0.5  # of Gumbel's softmax
+
+
+def structural_links(layout: Layout, hops: int) -> Tensor:
+    """Return the graphs (2 · hops + 1, V, V): itself, then for 1 to `hops` hops those not nearer to the root, and nearer.
+
+    Columns of their sum add up to one. Joints more than `hops` from the root count as equally far from it.
+    """
+    V = layout.num_joints
+    linked = torch.eye(V)
+    for child, parent in layout.bones:
+        linked[child, parent] = linked[parent, child] = 1
+    reached = [torch.linalg.matrix_power(linked, number) > 0 for number in range(hops + 1)]
+    distance = torch.full((V, V), torch.inf)
+    for number in range(hops, -1, -1):
+        distance[reached[number]] = number
+    weights = normalise_columns(reached[hops].float())
+    nearer = distance[:, layout.root, None] < distance[layout.root]  # the source is nearer to the root than the target
+    graphs = [weights * (distance == 0)]
+    for number in range(1, hops + 1):
+        graphs += [weights * ((distance == number) & ~nearer), weights * ((distance == number) & nearer)]
+    return torch.stack(graphs)
+
+
+class MLP(nn.Module):
+    """Compute BatchNorm(ELU(linear(ELU(linear(x))))) with dropout between the two, x (B, rows, features)."""
+
+    def __init__(self, features: int, hidden: int) -> None:
+        super().__init__()
+        self.first, self.second, self.norm = nn.Linear(features, hidden), nn.Linear(hidden, hidden), BatchNorm(hidden)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, rows, h) features of x."""
+        x = F.dropout(F.elu(self.first(x)), 0.5, self.training)
+        return self.norm(F.elu(self.second(x)).flatten(0, 1)).unflatten(0, x.shape[:2])
+
+
+class Inference(nn.Module):
+    """Infer the type of the link between every two joints of a body, as an autoencoder of its motion.
+
+    The encoder finds the types, the decoder predicts every frame from the one before, with messages along the links.
+    """
+
+    sources: Tensor
+    targets: Tensor
+
+    def __init__(self, num_joints: int, in_channels: int, frames: int, hidden: int = 128) -> None:
+        super().__init__()
+        sources, targets = (1 - torch.eye(num_joints)).nonzero().T
+        self.register_buffer("sources", sources, persistent=False)
+        self.register_buffer("targets", targets, persistent=False)
+        self.num_joints, types = num_joints, len(PRIOR)
+        self.nodes, self.pairs = MLP(frames * in_channels, hidden), MLP(2 * hidden, hidden)
+        self.nodes_again, self.pairs_again = MLP(hidden, hidden), MLP(3 * hidden, hidden)
+        self.types = nn.Linear(hidden, types)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_normal_(module.weight)
+                nn.init.constant_(module.bias, 0.1)
+        # The first type is no link and sends no message; its weights are there in the published code, too.
+        self.messages = nn.ModuleList(nn.Linear(2 * hidden, hidden) for _ in range(types))
+        self.messages_again = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(types))
+        self.gates = nn.Linear(in_channels, 3 * hidden)  # reset, update and new state, of a joint
+        self.message_gates = nn.Linear(hidden, 3 * hidden, bias=False)  # the same, of its messages
+        self.head = nn.ModuleList((nn.Linear(hidden, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, in_channels)))
+
+    def ends(self, x: Tensor) -> Tensor:
+        """Return features of the two joints of every pair, (B, E, 2h), the target's first, for joints (B, V, h)."""
+        return torch.cat([x[:, self.targets], x[:, self.sources]], dim=2)
+
+    def sum_at_targets(self, x: Tensor) -> Tensor:
+        """Return the sums (B, V, h) of features (B, E, h) of pairs at their targets."""
+        return x.new_zeros(len(x), self.num_joints, x.shape[2]).index_add(1, self.targets, x)
+
+    def logits(self, frames: Tensor) -> Tensor:
+        """Return scores (B, E, types) of the types of all links, for bodies (B, V, S, C)."""
+        pairs = self.pairs(self.ends(self.nodes(frames.flatten(2))))
+        nodes = self.nodes_again(self.sum_at_targets(pairs) / self.num_joints)
+        return self.types(self.pairs_again(torch.cat([self.ends(nodes), pairs], dim=2)))
+
+    def draw(self, logits: Tensor) -> Tensor:
+        """Return one type for every link, one-hot; drawn in training, with gradients of Gumbel's softmax."""
+        if self.training:
+            return F.gumbel_softmax(logits, TEMPERATURE, hard=True)
+        return F.one_hot(logits.argmax(dim=2), logits.shape[2]).to(logits.dtype)
+
+    def links(self, types: Tensor) -> Tensor:
+        """Return the graphs (B, types − 1, V, V) of types (B, E, types): with the joint itself, columns sum to SHARE."""
+        V = self.num_joints
+        graphs = types.new_zeros(len(types), types.shape[2] - 1, V, V)
+        graphs[:, :, self.sources, self.targets] = types[:, :, 1:].mT
+        return SHARE * normalise_columns(graphs + torch.eye(V, device=types.device))
+
+    def predict(self, frames: Tensor, types: Tensor) -> Tensor:
+        """Return every frame but the first, (B, V, S − 1, C), predicted from those before; arguments as elsewhere."""
+        hidden = frames.new_zeros(*frames.shape[:2], self.message_gates.in_features)
+        predicted = []
+        for x in frames[:, :, :-1].unbind(dim=2):
+            ends, sent = self.ends(hidden), []
+            for kind in range(1, types.shape[2]):
+                message = F.dropout(torch.tanh(self.messages[kind](ends)), 0.5, self.training)
+                sent.append(torch.tanh(self.messages_again[kind](message)) * types[:, :, kind, None])
+            received = self.sum_at_targets(torch.stack(sent).mean(dim=0)) / frames.shape[3]
+            hidden = self._step(x, received, hidden)
+            predicted.append(x + self._head(hidden))
+        return torch.stack(predicted, dim=2)
+
+    def _step(self, x: Tensor, received: Tensor, hidden: Tensor) -> Tensor:
+        """Return the next state (B, V, h) of a gated recurrent unit that sees the state through the messages only."""
+        own, others = self.gates(x).chunk(3, dim=2), self.message_gates(received).chunk(3, dim=2)
+        reset, update = (torch.sigmoid(a + b) for a, b in zip(own[:2], others[:2], strict=True))
+        return (1 - update) * torch.tanh(own[2] + reset * others[2]) + update * hidden
+
+    def _head(self, x: Tensor) -> Tensor:
+        first, second, last = self.head
+        for layer in (first, second):
+            x = F.dropout(F.relu(layer(x)), 0.5, self.training)
+        return last(x)
+
+    def loss(self, frames: Tensor) -> Tensor:
+        """Return the negative log-likelihood of the frames, and the divergence of the types from PRIOR, times 2 VARIANCE."""
+        logits = self.logits(frames)
+        predicted = self.predict(frames, self.draw(logits))
+        squares = (predicted - frames[:, :, 1:]).square().sum() / (len(frames) * self.num_joints)
+        divergence = (logits.softmax(dim=2) * (logits.log_softmax(dim=2) - logits.new_tensor(PRIOR).log())).sum()
+        return squares + 2 * VARIANCE * divergence / (len(frames) * self.num_joints)
+
+
+class Layer(nn.Module):
+    """Compute Σ_k (θ_k x) A_k over structural and inferred links, then BatchNorm, ReLU and nine frames, as ST-GCN does."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int, graphs: int, dropout: float, first: bool) -> None:
+        super().__init__()
+        self.theta = nn.Conv2d(in_channels, graphs * out_channels, 1)
+        self.temporal = FrameConvolution(out_channels, out_channels, 9, stride)
+        self.spatial_norm, self.temporal_norm = BatchNorm(out_channels), BatchNorm(out_channels)
+        self.dropout, self.first = dropout, first
+        self.residual = nn.Identity()
+        if not first and (in_channels, 1) != (out_channels, stride):
+            convolution = FrameConvolution(in_channels, out_channels, stride=stride)
+            self.residual = nn.Sequential(convolution, BatchNorm(out_channels))
+
+    def forward(self, x: Tensor, graphs: Tensor) -> Tensor:
+        """Return features (B, C_out, T/stride, V) of x (B, C, T, V), with graphs (B, K, V, V)."""
+        parts = rearrange(self.theta(x), "b (k c) t v -> b k c t v", k=graphs.shape[1])
+        y = F.relu(self.spatial_norm((parts @ graphs[:, :, None]).sum(dim=1)))
+        y = F.dropout(self.temporal_norm(self.temporal(y)), self.dropout, self.training)
+        return F.relu(y if self.first else y + self.residual(x))
+
+
+class ASGCN(nn.Module):
+    """Map clips (N, C, T, V, M) to scores (N, classes) by AS-GCN's recognition branch and inference module.
+
+    Args:
+        num_classes: number of scores.
+        layout: name of the joint layout, or its definition, see `stgdn.skeleton.define`.
+        in_channels: C.
+        hops: longest path of a structural link, in bones.
+        weight: factor of the inferred links, λ.
+        dropout: share of features dropped behind the temporal convolutions.
+        inference_epochs: epochs at the beginning in which only the inference module is trained.
+        inference_frames: S.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        layout: str | Mapping[str, Any] = "ntu25",
+        in_channels: int = 3,
+        hops: int = 4,
+        weight: float = 0.5,
+        dropout: float = 0.5,
+        inference_epochs: int = 10,
+        inference_frames: int = 50,
+    ) -> None:
+        super().__init__()
+        joints = joint_layout(layout)
+        structural = structural_links(joints, hops)
+        self.register_buffer("structural", structural, persistent=False)
+        self.weight, self.inference_epochs, self.inference_frames = weight, inference_epochs, inference_frames
+        self.input_norm = BatchNorm(joints.num_joints * in_channels)
+        self.edge_masks = nn.ParameterList(torch.ones_like(structural) for _ in LAYERS)
+        widths = [in_channels, *(channels for channels, _ in LAYERS)]
+        graphs = len(structural) + len(PRIOR) - 1
+        self.layers = nn.ModuleList(
+            Layer(width, channels, stride, graphs, dropout, first=number == 0)
+            for number, (width, (channels, stride)) in enumerate(zip(widths, LAYERS))
+        )
+        self.classifier = nn.Conv2d(widths[-1], num_classes, 1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | BatchNorm):
+                nn.init.normal_(module.weight, float(isinstance(module, BatchNorm)), 0.02)
+                nn.init.zeros_(module.bias)  # pyright: ignore[reportArgumentType]
+        self.inference = Inference(joints.num_joints, in_channels, inference_frames)
+
+    def frames(self, clips: Tensor) -> Tensor:
+        """Return the frames (B, V, S, C) that links are inferred from."""
+        S, T = self.inference_frames, clips.shape[2]
+        chosen = torch.arange(S, device=clips.device) * T // S
+        return rearrange(clips[:, :, chosen], "n c s v m -> (n m) v s c")
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Return class scores (N, classes) of clips (N, C, T, V, M)."""
+        V, M = clips.shape[3:]
+        with torch.no_grad():  # the inference module is trained by its own loss alone
+            inferred = self.weight * self.inference.links(self.inference.draw(self.inference.logits(self.frames(clips))))
+        x = self.input_norm(rearrange(clips, "n c t v m -> (n m) (v c) t"))
+        x = rearrange(x, "b (v c) t -> b c t v", v=V)
+        for layer, mask in zip(self.layers, self.edge_masks, strict=True):
+            structural = (self.structural * mask).expand(len(x), -1, -1, -1)
+            x = layer(x, torch.cat([structural, inferred.to(structural.dtype)], dim=1))
+        pooled = rearrange(x.mean(dim=(2, 3)), "(n m) c -> n m c", m=M).mean(dim=1)
+        return self.classifier(pooled[:, :, None, None])[:, :, 0, 0]
+
+    def training_loss(self, clips: Tensor, loss: Tensor, epoch: int) -> Tensor:
+        """Return what a step makes smaller: first the inference module's loss, then the classifier's, `loss`."""
+        return self.inference.loss(self.frames(clips)) if epoch < self.inference_epochs else loss
