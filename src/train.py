@@ -29,10 +29,11 @@ def main(config: DictConfig) -> float:
     from stgdn.data.build import build_data
 
     data = build_data(config)
-    from stgdn.training.trainer import build_recognizer, build_trainer
+    from stgdn.training.trainer import build_recognizer, build_trainer, try_network
 
     recognizer = build_recognizer(config)
     trainer = build_trainer(config, run.folder)
+    try_network(recognizer, config, data.clip_shape, trainer.strategy.root_device)
     try:
         with run.lock():
             if (sweeping() or config.resume) and run.done:

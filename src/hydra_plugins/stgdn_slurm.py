@@ -75,7 +75,8 @@ class SlurmLauncher(Launcher):
             return self.run(overrides, number)  # it says that it is finished
         name = f"{config.data.name}/{config.model.name}/{config.data.stream}/seed{config.seed}"
         options = sbatch_options(config.launcher, config.trainer) | {"comment": str(folder)}
-        options["setup"] = [f"export PYTHONPATH={shlex.quote(str(self.code / 'src'))}", *options.get("setup", [])]
+        path = f"export PYTHONPATH={shlex.quote(str(self.code / 'src'))}${{PYTHONPATH:+:$PYTHONPATH}}"
+        options["setup"] = [path, *options.get("setup", [])]
         if str(folder) in queued:
             job = RunJob(name, folder / "slurm", queued[str(folder)])
             print(f"job {job.number} (queued before): {name}", flush=True)

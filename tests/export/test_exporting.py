@@ -225,6 +225,8 @@ def test_an_exported_graph_computes_every_body(make_run: MakeRun) -> None:
     run = make_run(*SHALLOW)
     network, clips = stgdn.load(run), first_clips(run)
     with torch.no_grad():
-        expected = Backbone.forward(folded_network(network), clips)
+        folded = folded_network(network)
+        assert isinstance(folded, Backbone)
+        expected = Backbone.forward(folded, clips)
         torch.testing.assert_close(trace(network).module()(clips), expected, atol=1e-5, rtol=0)
         np.testing.assert_allclose(expected, scores_of(run, clips), atol=1e-4)

@@ -9,7 +9,6 @@ import hydra
 import torch
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from torch import nn
@@ -19,6 +18,7 @@ from stgdn.benchmark.unwhitened import without_whitening
 from stgdn.errors import InputError, choose
 from stgdn.model.literal_weights import literal_network
 from stgdn.model.network import Network
+from stgdn.runs.own_classes import make_network
 from stgdn.skeleton import layout
 
 SEED = 1
@@ -51,10 +51,12 @@ class Candidate:
         torch.manual_seed(SEED)
         if self.kind == "module":
             return user_module.load(**self.config)
-        network = instantiate(dict(self.config))
+        network = make_network(self.config)
+        if self.kind != "variant" and not isinstance(network, Network):
+            raise InputError(f"{self.name}: only the suite's own networks have such a form; give others as variants")
         if self.kind == "literal":
-            return published_form(network, self.config["layout"])
-        return without_whitening(network) if self.kind == "unwhitened" else network
+            return published_form(network, self.config["layout"])  # pyright: ignore[reportArgumentType]
+        return without_whitening(network) if self.kind == "unwhitened" else network  # pyright: ignore
 
     def with_config(self, **changed: Any) -> "Candidate":  # noqa: ANN401
         """Return the candidate with other values in its config."""

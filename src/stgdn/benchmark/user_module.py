@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from stgdn.errors import InputError, choose
+from stgdn.model.clip_check import expect_scores, summarise
 
 
 def split(place: str) -> tuple[Path, str]:
@@ -41,7 +41,7 @@ def load(place: str, options: Mapping[str, Any]) -> nn.Module:
         except Exception as error:
             signature = inspect.signature(kind.__init__).replace(return_annotation=inspect.Signature.empty)
             raise InputError(
-                f"{name} of {path} cannot be made with module_options={dict(options)}: {_reason(error)}; it takes "
+                f"{name} of {path} cannot be made with module_options={dict(options)}: {summarise(error)}; it takes "
                 f"{name}{signature}"
             ) from None
 
@@ -54,7 +54,7 @@ def _network_class(path: Path, name: str) -> type[nn.Module]:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise InputError(f"{path} cannot be imported: {_reason(error)}") from None
+        raise InputError(f"{path} cannot be imported: {summarise(error)}") from None
     kinds = {key: kind for key, kind in vars(module).items() if isinstance(kind, type) and issubclass(kind, nn.Module)}
     return kinds[choose(name, kinds, f"network class of {path}")]
 
@@ -75,26 +75,8 @@ def _importing_from(*folders: Path) -> Iterator[None]:
 
 
 def check(module: nn.Module, name: str, clips: Tensor, classes: int) -> None:
-    """Check that a network maps clips (N, C, T, V, M) to scores (N, classes).
-
-    Raises:
-        InputError: it fails, or gives something else.
-    """
-    try:
-        with torch.no_grad():
-            scores = module.eval()(clips)
-    except Exception as error:
-        raise InputError(
-            f"{name} fails on clips (N, C, T, V, M) = {tuple(clips.shape)}: {_reason(error)}; build it for them with "
-            "module_options, or set frames and overrides as it needs them"
-        ) from None
-    found = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
-    if found != (len(clips), classes):
-        raise InputError(
-            f"{name} gives {found} for {len(clips)} clips where (N, classes) = {(len(clips), classes)} is needed: "
-            f"build it for {classes} classes with module_options, or wrap it in a class that returns the scores alone"
-        )
-
-
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0].removesuffix(": ")
+    """Check that a network maps clips (N, C, T, V, M) to scores (N, classes), see `expect_scores`."""
+    advice = (
+        f"build it for them and {classes} classes with module_options, or set frames and overrides as it needs them"
+    )
+    expect_scores(module, name, clips, classes, advice)

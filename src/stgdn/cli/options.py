@@ -115,7 +115,11 @@ def compose_choices(config_name: str, group: str) -> list[DictConfig]:
     folders = _folders(given.hydra)
     names = GlobalHydra.instance().config_loader().get_group_options(group, overrides=folders)
     words = [*folders, *given.task]
-    return [hydra.compose(config_name, [*words, f"{group}={name}"]) for name in names]
+    configs = {name: hydra.compose(config_name, [*words, f"{group}={name}"]) for name in names}
+    for name, config in configs.items():
+        if OmegaConf.is_interpolation(config[group], "name"):  # it is that of the command's own choice
+            config[group].name = name
+    return list(configs.values())
 
 
 def _folders(words: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import torch
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from stgdn.errors import InputError, choose
@@ -21,6 +21,7 @@ from stgdn.export.card import model_card
 from stgdn.export.metadata import metadata_of
 from stgdn.inference.classifier import TrainedNetwork
 from stgdn.inference.load import METADATA_FILE, WEIGHTS, load
+from stgdn.model.clip_check import summarise
 from stgdn.model.fold import fold
 from stgdn.model.network import Network
 from stgdn.model.norm import Affine
@@ -68,19 +69,34 @@ def chosen_format(name: str, *, folded: bool | None) -> Format:
     return chosen
 
 
-def folded_network(network: TrainedNetwork) -> Network:
-    """Return the network folded, on a CPU; a folded one is returned unchanged."""
+def can_fold(network: TrainedNetwork) -> bool:
+    """Return whether a network is one of this suite's own, which can be folded."""
+    return isinstance(network.network, Network)
+
+
+def folded_network(network: TrainedNetwork) -> nn.Module:
+    """Return the network folded, on a CPU; a folded one, or one that cannot be folded, is returned unchanged."""
     inner = network.network
-    assert isinstance(inner, Network)
-    return inner if isinstance(inner.input_norm, Affine) else fold(inner).cpu()
+    folded = not isinstance(inner, Network) or isinstance(inner.input_norm, Affine)
+    return inner.cpu() if folded else fold(inner).cpu()
 
 
 def trace(network: TrainedNetwork) -> ExportedProgram:
-    """Return a network, folded, as one graph for batches of any size, in which every body is computed."""
-    module = folded_network(network).eval()
-    with torch.no_grad(), quiet():
-        example = torch.zeros(2, *module.clip_shape)
-        return torch.export.export(module, (example,), dynamic_shapes={"clips": {0: Dim("batch")}})
+    """Return a network, folded if it can be, as one graph for batches of any size, in which every body is computed.
+
+    Raises:
+        InputError: a network that is not the suite's, which PyTorch cannot export.
+    """
+    module, example = folded_network(network).eval(), torch.zeros(2, *network.clip_shape)
+    try:
+        with torch.no_grad(), quiet():
+            return torch.export.export(module, (example,), dynamic_shapes=({0: Dim("batch")},))
+    except Exception as error:
+        if can_fold(network):
+            raise
+        raise InputError(
+            f"torch.export cannot export {network.name}: {summarise(error)}; format=safetensors writes its weights"
+        ) from error
 
 
 @contextmanager
@@ -103,7 +119,7 @@ def write_onnx(network: TrainedNetwork, path: Path) -> None:
     with quiet():
         exported = torch.onnx.export(program, dynamo=True, opset_version=OPSET, verbose=False, **names)
     assert exported is not None
-    for key, value in metadata_of(network, folded=True).items():
+    for key, value in metadata_of(network, folded=can_fold(network)).items():
         exported.model.metadata_props[key] = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     path.write_bytes(exported.model_proto.SerializeToString())
 
@@ -122,7 +138,9 @@ def write_torch(network: TrainedNetwork, path: Path) -> None:
     """Write a graph that PyTorch runs without this package; metadata is its extra file config.json."""
     content = io.BytesIO()  # so that Python writes the file and reports a full disk
     with quiet():
-        torch.export.save(trace(network), content, extra_files={METADATA_FILE: metadata_text(network, folded=True)})
+        torch.export.save(
+            trace(network), content, extra_files={METADATA_FILE: metadata_text(network, folded=can_fold(network))}
+        )
     path.write_bytes(content.getvalue())
 
 
@@ -137,6 +155,10 @@ def write_folder(network: TrainedNetwork, folder: Path, *, folded: bool) -> None
 
     With `folded` the weights are for inference, else they are as trained and can be trained further.
     """
+    if folded and not can_fold(network):
+        raise InputError(
+            f"{network.name} is not one of this suite's own networks, which can be folded: leave out folded"
+        )
     inner = folded_network(network) if folded else network.network
     weights = {name: tensor.cpu().contiguous() for name, tensor in inner.state_dict().items()}
     (folder / WEIGHTS).write_bytes(save(weights, metadata={"format": "pt"}))

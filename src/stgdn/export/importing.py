@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
@@ -20,6 +19,7 @@ from stgdn.inference.load import class_names
 from stgdn.inference.preprocessing import Preprocessing
 from stgdn.model.network import Network
 from stgdn.model.spatial import MaskedGCN
+from stgdn.runs.own_classes import make_network
 from stgdn.runs.weights_file import read_weights
 
 MAX_LISTED = 6  # names in a message
@@ -38,7 +38,9 @@ def import_weights(path: Path, config: DictConfig) -> TrainedNetwork:
     if config.data.num_classes is None:
         complete(config.data, open_prepared(config.data.store))
     plain: Any = OmegaConf.to_container(config, resolve=True)
-    network: Network = instantiate(plain["model"])
+    network = make_network(plain["model"])
+    if not isinstance(network, Network):
+        raise InputError(f"model={config.model.name} has no published file of weights that is known here")
     origin = origin_for(network)
     network.load_state_dict(to_state_dict(read_published(path), network, origin, path.name))
     with path.open("rb") as file:

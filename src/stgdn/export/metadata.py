@@ -9,7 +9,6 @@ from omegaconf import OmegaConf
 
 from stgdn.inference.classifier import TrainedNetwork
 from stgdn.inference.load import WEIGHTS, read_metadata
-from stgdn.model.network import Network
 from stgdn.runs.folder import SUMMARY
 from stgdn.runs.partial import is_partial
 from stgdn.runs.result import read_counts
@@ -27,19 +26,17 @@ def metadata_of(network: TrainedNetwork, *, folded: bool) -> dict[str, Any]:
     bones that the network sees), `data_layout` (those of the run's data), `preprocessing` (`ClipSettings`), `folded`,
     `parameters`, `epoch`, `results` (null if this checkpoint was not tested), `config` (of the run) and `made_with`.
     """
-    inner = network.network
-    assert isinstance(inner, Network)
     return {
         "made_with": f"stgdn {version('stgdn')}",
         "network": network.name,
         "stream": network.stream,
-        "clip_shape": dict(zip("CTVM", inner.clip_shape, strict=True)),
+        "clip_shape": dict(zip("CTVM", network.clip_shape, strict=True)),
         "classes": list(network.classes),
         "layout": asdict(network.preprocessing.input_layout),
         "data_layout": asdict(network.layout),
         "preprocessing": asdict(network.preprocessing.settings),
         "folded": folded,
-        "parameters": sum(parameter.numel() for parameter in inner.parameters()),
+        "parameters": sum(parameter.numel() for parameter in network.network.parameters()),
         "epoch": network.epoch,
         "results": results_of(network),
         "config": _config(network),

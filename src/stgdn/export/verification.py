@@ -13,7 +13,6 @@ from stgdn.benchmark.timing import median_seconds
 from stgdn.data.build import stored_data
 from stgdn.data.store.shards import is_sharded
 from stgdn.inference.classifier import TrainedNetwork
-from stgdn.model.network import Network
 
 ROUNDS = 5
 
@@ -44,9 +43,7 @@ def clips_for(network: TrainedNetwork, count: int, store: str | None = None) -> 
 
 def random_clips(network: TrainedNetwork, count: int) -> Tensor:
     """Return clips of normal random numbers; every second one has only the first body."""
-    inner = network.network
-    assert isinstance(inner, Network)
-    clips = torch.randn(count, *inner.clip_shape, generator=torch.Generator().manual_seed(0))
+    clips = torch.randn(count, *network.clip_shape, generator=torch.Generator().manual_seed(0))
     clips[1::2, ..., 1:] = 0
     return clips
 

@@ -65,6 +65,11 @@ class TrainedNetwork:
         return self.preprocessing.layout
 
     @property
+    def clip_shape(self) -> tuple[int, int, int, int]:
+        """Return the shape (C, T, V, M) of the network's input."""
+        return self.preprocessing.settings.clip_shape(self.preprocessing.input_layout)
+
+    @property
     def finished(self) -> bool:
         """Return whether the run was trained to its last epoch, or to where a callback has ended it."""
         return self.stopped or self.epoch >= self.config.epochs

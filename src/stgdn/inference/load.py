@@ -15,29 +15,38 @@ from stgdn.errors import InputError, choose
 from stgdn.inference.classifier import Classifier, TrainedNetwork, fuse_networks
 from stgdn.inference.preprocessing import Preprocessing
 from stgdn.model.fold import fold
+from stgdn.model.network import Network
 from stgdn.runs.folder import FUSION, expect_run
 from stgdn.runs.folder import checkpoint as checkpoint_of
+from stgdn.runs.own_classes import trusting
 from stgdn.runs.stored_config import stored_config
 from stgdn.training.recognizer import Recognizer, read_checkpoint, set_weights, stored_network, whole_epochs
 
 WEIGHTS, METADATA_FILE = "model.safetensors", "config.json"  # of a folder with exported weights
 
 
-def load(place: str | Path, checkpoint: str = "last") -> TrainedNetwork:
+def load(place: str | Path, checkpoint: str = "last", *, trust: str | Sequence[str] = ()) -> TrainedNetwork:
     """Load the network of a run, ready for raw clips, on the CPU; `.to("cuda")` moves it.
 
     Args:
         place: a run's folder, `outputs/DATA/MODEL/STREAM/RECIPE-seedN`, finished or not, or a checkpoint file; a file
             is enough, wherever it lies; or a folder with `model.safetensors`, as `src/export.py` writes it.
         checkpoint: of a folder, `last` or the name of another one in its `checkpoints/`.
+        trust: packages of your own in which the run may name its network or blocks. Their code is run, with the
+            arguments that stand in the run's config.
 
     Returns:
         The network with its class names and preprocessing; see `TrainedNetwork` for what it does with clips.
 
     Raises:
-        InputError: no run, no such checkpoint, or a file that is none (pickled code is refused, nothing of it runs).
+        InputError: no run, no such checkpoint, or a file that is none (pickled code is refused, nothing of it runs); or
+            a network of a package that is not trusted.
     """
-    path = Path(place).expanduser()
+    with trusting(trust):
+        return _load(Path(place).expanduser(), checkpoint)
+
+
+def _load(path: Path, checkpoint: str) -> TrainedNetwork:
     if path.name == WEIGHTS and path.is_file():
         path = path.parent
     if is_weights_folder(path):
@@ -92,7 +101,7 @@ def _assembled(content: dict[str, Any], path: Path) -> TrainedNetwork:
         preprocessing = Preprocessing.of(config.data)
     except (AttributeError, ImportError, TypeError, ValueError, KeyError) as error:
         raise InputError(f"{path} has a config that this version cannot use: {error}") from None
-    if content.get("folded"):
+    if content.get("folded") and isinstance(network, Network):
         recognizer.network = fold(network)
     set_weights(recognizer, content["state_dict"], path)
     epochs, stopped = whole_epochs(content), bool(content.get("stopped", False))

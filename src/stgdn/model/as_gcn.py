@@ -36,7 +36,7 @@ TEMPERATURE = 0.5  # of Gumbel's softmax
 
 
 def structural_links(layout: Layout, hops: int) -> Tensor:
-    """Return the graphs (2 · hops + 1, V, V): itself, then for 1 to `hops` hops those not nearer to the root, and nearer.
+    """Return the graphs (2 · hops + 1, V, V): itself, and for 1 to `hops` hops two, not nearer to the root and nearer.
 
     Columns of their sum add up to one. Joints more than `hops` from the root count as equally far from it.
     """
@@ -96,7 +96,9 @@ class Inference(nn.Module):
         self.messages_again = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(types))
         self.gates = nn.Linear(in_channels, 3 * hidden)  # reset, update and new state, of a joint
         self.message_gates = nn.Linear(hidden, 3 * hidden, bias=False)  # the same, of its messages
-        self.head = nn.ModuleList((nn.Linear(hidden, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, in_channels)))
+        self.head = nn.ModuleList(
+            (nn.Linear(hidden, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, in_channels))
+        )
 
     def ends(self, x: Tensor) -> Tensor:
         """Return features of the two joints of every pair, (B, E, 2h), the target's first, for joints (B, V, h)."""
@@ -119,7 +121,7 @@ class Inference(nn.Module):
         return F.one_hot(logits.argmax(dim=2), logits.shape[2]).to(logits.dtype)
 
     def links(self, types: Tensor) -> Tensor:
-        """Return the graphs (B, types − 1, V, V) of types (B, E, types): with the joint itself, columns sum to SHARE."""
+        """Return the graphs (B, types − 1, V, V) of types (B, E, types), with loops; columns add up to SHARE."""
         V = self.num_joints
         graphs = types.new_zeros(len(types), types.shape[2] - 1, V, V)
         graphs[:, :, self.sources, self.targets] = types[:, :, 1:].mT
@@ -152,7 +154,7 @@ class Inference(nn.Module):
         return last(x)
 
     def loss(self, frames: Tensor) -> Tensor:
-        """Return the negative log-likelihood of the frames, and the divergence of the types from PRIOR, times 2 VARIANCE."""
+        """Return frames' negative log-likelihood plus the types' divergence from PRIOR, both times 2 VARIANCE."""
         logits = self.logits(frames)
         predicted = self.predict(frames, self.draw(logits))
         squares = (predicted - frames[:, :, 1:]).square().sum() / (len(frames) * self.num_joints)
@@ -161,9 +163,11 @@ class Inference(nn.Module):
 
 
 class Layer(nn.Module):
-    """Compute Σ_k (θ_k x) A_k over structural and inferred links, then BatchNorm, ReLU and nine frames, as ST-GCN does."""
+    """Compute ST-GCN's layer on structural and inferred links: Σ_k (θ_k x) A_k, and a convolution of nine frames."""
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int, graphs: int, dropout: float, first: bool) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, stride: int, graphs: int, dropout: float, first: bool
+    ) -> None:
         super().__init__()
         self.theta = nn.Conv2d(in_channels, graphs * out_channels, 1)
         self.temporal = FrameConvolution(out_channels, out_channels, 9, stride)
@@ -218,7 +222,7 @@ class ASGCN(nn.Module):
         graphs = len(structural) + len(PRIOR) - 1
         self.layers = nn.ModuleList(
             Layer(width, channels, stride, graphs, dropout, first=number == 0)
-            for number, (width, (channels, stride)) in enumerate(zip(widths, LAYERS))
+            for number, (width, (channels, stride)) in enumerate(zip(widths, LAYERS, strict=False))
         )
         self.classifier = nn.Conv2d(widths[-1], num_classes, 1)
         for module in self.modules():
@@ -237,7 +241,9 @@ class ASGCN(nn.Module):
         """Return class scores (N, classes) of clips (N, C, T, V, M)."""
         V, M = clips.shape[3:]
         with torch.no_grad():  # the inference module is trained by its own loss alone
-            inferred = self.weight * self.inference.links(self.inference.draw(self.inference.logits(self.frames(clips))))
+            inferred = self.weight * self.inference.links(
+                self.inference.draw(self.inference.logits(self.frames(clips)))
+            )
         x = self.input_norm(rearrange(clips, "n c t v m -> (n m) (v c) t"))
         x = rearrange(x, "b (v c) t -> b c t v", v=V)
         for layer, mask in zip(self.layers, self.edge_masks, strict=True):

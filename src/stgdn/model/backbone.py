@@ -10,7 +10,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from stgdn.errors import InputError, choose
-from stgdn.model.block import BLOCKS, Block, filter_options, make_filters, whitened_name
+from stgdn.model.block import Block, filter_options, make_filters, whitened_name
 from stgdn.model.ctr_gcn import MultiScaleTCN, RefinedGCN
 from stgdn.model.empty_bodies import Counts, seen_frames
 from stgdn.model.graph import TERMS, adjacency
@@ -43,7 +43,7 @@ class Backbone(nn.Module):
     Args:
         channels: C_out of every layer.
         strides: stride of the temporal filter of every layer, in frames.
-        blocks: name of the block of every layer, or one name for all; see `stgdn.model.block.BLOCKS`.
+        blocks: name of the block of every layer, or one name for all; see `stgdn.model.block.block_filters`.
         num_classes: number of scores.
         name: name of the network in configs and messages.
         frames: T of the clips; fixed if a block whitens frames.
@@ -95,14 +95,14 @@ class Backbone(nn.Module):
         self.clip_shape = (in_channels, frames, skeleton.num_joints, bodies)
         self.channels = [round(width * C) for C in channels]
         self.strides = expand_row(strides, len(channels), "strides")
-        names = [choose(name, BLOCKS, "block") for name in expand_row(blocks, len(channels), "blocks")]
+        names = expand_row(blocks, len(channels), "blocks")
         words = expand_row(whiten, len(channels), "whiten")
         self.block_names = [whitened_name(name, word) for name, word in zip(names, words, strict=True)]
         self.per_body_norm = choose(style, STYLES, "network style") == "st_gcn"
         # With statistics of each clip a body depends on the other bodies of its clip.
         self.independent_bodies = dict(whitening or {}).get("statistics") != "instance"
         for option in options:
-            choose(option, filter_options(), "option of filters")
+            choose(option, filter_options(names), "option of filters")
         settings = options | {
             "terms": tuple(terms),
             "graphs": graphs,

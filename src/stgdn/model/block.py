@@ -1,13 +1,14 @@
 """One layer of a network: spatial filter, temporal filter, residual; and the table of all blocks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from importlib import import_module
 from inspect import Parameter, signature
 from typing import Any, NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stgdn.errors import choose
+from stgdn.errors import InputError, choose
 from stgdn.model.ctr_gcn import MultiScaleTCN, RefinedGCN
 from stgdn.model.empty_bodies import Counts, run_filter
 from stgdn.model.norm import BatchNorm
@@ -36,6 +37,34 @@ BLOCKS = {
 }
 
 
+def block_filters(name: str) -> Filters:
+    """Return the filters of a block.
+
+    Args:
+        name: a key of `BLOCKS`, or the dotted path of a spatial filter's class, which gets a TCN, or of a `Filters`.
+
+    Raises:
+        InputError: an unknown name, or a path where there is neither.
+    """
+    if not is_path(name):
+        return BLOCKS[choose(name, BLOCKS, "block")]
+    module, _, last = name.rpartition(".")
+    try:
+        content = vars(import_module(module))
+    except ImportError as error:
+        raise InputError(f"block '{name}' cannot be imported: {error}") from None
+    found = {key: value for key, value in content.items() if isinstance(value, Filters)}
+    for key, value in content.items():
+        if isinstance(value, type) and issubclass(value, nn.Module) and not value.__module__.startswith("torch."):
+            found[key] = Filters(value, TCN)
+    return found[choose(last, found, f"block of {module}")]
+
+
+def is_path(name: object) -> bool:
+    """Return whether the name of a block is the dotted path of one that is defined elsewhere."""
+    return isinstance(name, str) and "." in name
+
+
 def options_of(filter: type) -> set[str]:
     """Return the names of a filter's keyword-only arguments; `**options` are those of the class that it extends."""
     names: set[str] = set()
@@ -48,17 +77,17 @@ def options_of(filter: type) -> set[str]:
     return names
 
 
-def filter_options() -> list[str]:
-    """Return the names of all options of filters, except those that a network makes of its rows."""
-    made = {"stride", "frames", "whitening"}
-    return sorted(set().union(*(options_of(filter) for filters in BLOCKS.values() for filter in filters)) - made)
+def filter_options(blocks: Iterable[str] = ()) -> list[str]:
+    """Return the names of all options of filters, of `blocks` too, except those that a network makes of its rows."""
+    made, pairs = {"stride", "frames", "whitening"}, [*BLOCKS.values(), *map(block_filters, blocks)]
+    return sorted(set().union(*(options_of(filter) for filters in pairs for filter in filters)) - made)
 
 
 def whitened_name(block: str, whiten: str) -> str:
     """Return the name of a block with whitening in front of its filters: `gdn2` of gcn and node, else `BLOCK+WHITEN`.
 
     Args:
-        block: a key of `BLOCKS`, or a name that this function returned.
+        block: as of `block_filters`, or a name that this function returned.
         whiten: a key of `WHITEN`.
 
     Raises:
@@ -67,7 +96,7 @@ def whitened_name(block: str, whiten: str) -> str:
     axes = WHITEN[choose(whiten, WHITEN, "choice of whiten")]
     if whiten == "none":
         return block
-    pairs = zip(BLOCKS.get(block, ()), axes, strict=False)
+    pairs = zip(() if "+" in block else block_filters(block), axes, strict=False)
     kinds = tuple(kind if axis is None else WHITENED.get((kind, axis)) for kind, axis in pairs)
     return next((name for name, filters in BLOCKS.items() if filters == kinds), f"{block}+{whiten}")
 
@@ -78,14 +107,14 @@ def make_filters(
     """Return the spatial and the temporal filter of block `name`, each made with the settings that it takes.
 
     Args:
-        name: a key of `BLOCKS`, or what `whitened_name` made of it: BLOCK+WHITEN.
+        name: as of `block_filters`, or what `whitened_name` made of it: BLOCK+WHITEN.
         C_in: channels of x.
         C_out: channels behind the spatial filter.
         physical: (K, V, V) adjacency of the skeleton.
         settings: whitening, stride, frames, and options such as terms, graphs, kernel_size.
     """
     block, _, whiten = name.partition("+")
-    filters, axes = BLOCKS[block], WHITEN[whiten or "none"]
+    filters, axes = block_filters(block), WHITEN[whiten or "none"]
     sizes = {"node": physical.shape[-1], "channel": C_in, "frame": settings["frames"]}
 
     def make(kind: Any, axis: str | None, *arguments: Any) -> nn.Module:  # noqa: ANN401

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from stgdn.model.clip_check import evaluating
 from stgdn.model.network import Network
 from stgdn.model.whitening import derive_transforms
 
@@ -31,14 +33,26 @@ class Complexity:
         return f"{self.parameters:,} parameters, {self.flops / 1e9:.2f} GFLOP a clip (C, T, V, M) = {self.clip_shape}"
 
 
-def complexity(network: Network) -> Complexity:
-    """Count parameters, and operations on a clip of the shape that `network` was built for, with all bodies seen."""
-    copied = copy.deepcopy(network).cpu().float().eval()
-    derive_transforms(copied)  # computed once, so not counted for a clip
-    with torch.no_grad():
-        operations = count_operations(lambda: copied(torch.ones(1, *network.clip_shape)))
+def complexity(network: nn.Module, clip_shape: tuple[int, int, int, int] | None = None) -> Complexity:
+    """Count parameters, and operations on a clip with all bodies seen.
+
+    Args:
+        network: any network of clips (N, C, T, V, M).
+        clip_shape: (C, T, V, M); None for the one that a `Network` was built for.
+    """
+    if isinstance(network, Network):
+        clip_shape = clip_shape or network.clip_shape
+        counted: nn.Module = copy.deepcopy(network).cpu().float().eval()
+        derive_transforms(counted)  # computed once, so not counted for a clip
+    else:
+        counted = network  # not every module can be copied, nor computes on a CPU
+    assert clip_shape is not None
+    weights = next(counted.parameters())
+    clip = torch.ones(1, *clip_shape, device=weights.device, dtype=weights.dtype)
+    with evaluating(counted):
+        operations = count_operations(lambda: counted(clip))
     parameters = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
-    return Complexity(parameters, operations, network.clip_shape)
+    return Complexity(parameters, operations, clip_shape)
 
 
 class _Everything:

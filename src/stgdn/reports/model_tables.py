@@ -2,26 +2,33 @@
 
 from collections.abc import Sequence
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
+from torch import nn
 
 from stgdn.model.complexity import Complexity, complexity
 from stgdn.model.network import Network
+from stgdn.runs.own_classes import make_network
+from stgdn.skeleton import layout
 
-Measured = tuple[Network, Complexity]
+Measured = tuple[str, nn.Module, Complexity]  # name, network, cost
 
 
 def measure_networks(choices: Sequence[DictConfig]) -> list[Measured]:
     """Build the networks of configs and return them with parameters and FLOPs, most FLOPs first."""
-    networks: list[Network] = [instantiate(choice.model) for choice in choices]
-    return sorted(((network, complexity(network)) for network in networks), key=lambda pair: -pair[1].flops)
+    measured = []
+    for choice in choices:
+        data = choice.data
+        network, V = make_network(choice.model), layout(data.input_layout).num_joints
+        cost = complexity(network, (data.in_channels, data.frames, V, data.bodies))
+        measured.append((str(choice.model.name), network, cost))
+    return sorted(measured, key=lambda one: -one[2].flops)
 
 
 def heading(config: DictConfig, networks: Sequence[Measured]) -> str:
     """Return the title of the table: data, number of classes, clip shape."""
-    C, T, V, M = networks[0][1].clip_shape
+    C, T, V, M = networks[0][2].clip_shape
     return f"{config.data.name}: {config.data.num_classes} classes, clip (C, T, V, M) = ({C}, {T}, {V}, {M})"
 
 
@@ -32,9 +39,11 @@ def print_layouts(networks: Sequence[Measured], title: str) -> None:
     )
     for column in table.columns[4:]:
         column.justify = "right"
-    for network, cost in networks:
-        rows = (network.block_names, network.channels, network.strides)
-        table.add_row(network.name, *map(shorten, rows), f"{cost.parameters:,}", f"{cost.flops / 1e9:.2f}")
+    for name, network, cost in networks:
+        rows = [[type(network).__name__], [], []]
+        if isinstance(network, Network):
+            rows = [network.block_names, network.channels, network.strides]
+        table.add_row(name, *map(shorten, rows), f"{cost.parameters:,}", f"{cost.flops / 1e9:.2f}")
     Console(width=130).print(table)
 
 

@@ -13,6 +13,7 @@ from stgdn.data.baseline import trivial_accuracy
 from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.files import write_json
 from stgdn.model.complexity import Complexity, complexity
+from stgdn.model.network import Network
 from stgdn.reports.figures.confusion import adjacency_figure, confusion_figure
 from stgdn.reports.output_file import save_figure
 from stgdn.rounding import fixed
@@ -40,7 +41,9 @@ def print_start(run: Run, data: SkeletonData, recognizer: Recognizer) -> None:
     console.print(
         f"data     {run.config.data.name}{synthetic}{_mapping(data)}, stream {data.settings.stream}, clips {sizes}"
     )
-    console.print(f"network  {recognizer.network.name}, {complexity(recognizer.network)}")
+    console.print(f"network  {run.config.model.name}, {complexity(recognizer.network, data.clip_shape)}")
+    if not isinstance(recognizer.network, Network):
+        console.print("left out over-smoothing by layer, graphs and folding: they are for the suite's own networks")
 
 
 def _mapping(data: SkeletonData) -> str:
@@ -67,22 +70,24 @@ def report_run(
         origin: entries of the summary from before the training: `command` and `environment`.
     """
     scores = score_split(trainer, recognizer, data)
+    network = recognizer.network.to(trainer.strategy.root_device)  # where it computes; Lightning has put it on the CPU
     if not trainer.is_global_zero:
         return None
     if is_partial(run.config, len(data.splits["test"]), len(scores.names)):
         _report_partial(run, trainer, scores, data)
         return None
-    summary = summarise(run, scores, complexity(recognizer.network), data) | {"epochs": trainer.current_epoch}
+    summary = summarise(run, scores, complexity(network, data.clip_shape), data) | {"epochs": trainer.current_epoch}
     summary |= origin
     if smoothing := last_smoothing(run.folder / METRICS):
         summary["smoothing"] = smoothing
     scores.save(run.folder / SCORES)
-    save_layers(run.folder / LAYERS, layer_arrays(recognizer.network, data.layout))
+    if isinstance(network, Network):
+        save_layers(run.folder / LAYERS, layer_arrays(network, data.layout))
     data_name = run.config.data.name + (" (synthetic people)" if summary["synthetic"] else "")
-    title = f"{data_name}, {recognizer.network.name}, {scores.stream}: test top-1 {fixed(scores.top1)}"
+    title = f"{data_name}, {run.config.model.name}, {scores.stream}: test top-1 {fixed(scores.top1)}"
     figures = {
         "confusion": confusion_figure(scores, title),
-        "adjacency": adjacency_figure(recognizer.network, data.layout.joints),
+        "adjacency": adjacency_figure(network, data.layout.joints) if isinstance(network, Network) else None,
     }
     for name, figure in figures.items():
         if figure is not None:
@@ -155,10 +160,11 @@ def summarise(run: Run, scores: Scores, cost: Complexity, data: SkeletonData) ->
 def print_end(run: Run, summary: dict[str, Any], data: SkeletonData) -> None:
     """Print the test accuracy, the run folder and commands to try next."""
     synthetic = " on synthetic people" if summary["synthetic"] else ""
+    graphs = ", adjacency.png" if (run.folder / "adjacency.png").exists() else ""
     console.print(f"\n[bold]test top-1 {fixed(summary['test_top1'])}[/bold]{synthetic} (last epoch, one seed)")
     if summary["synthetic"]:
         console.print(f"nearest class mean of the average pose: {fixed(100 * trivial_accuracy(data))}")
-    console.print(f"run folder {run.folder}: config, checkpoints, metrics, scores, confusion.png, adjacency.png")
+    console.print(f"run folder {run.folder}: config, checkpoints, metrics, scores, confusion.png{graphs}")
     if HydraConfig.get().mode != RunMode.MULTIRUN:  # a sweep says it once, at its end
         console.print("next: " + "\n      ".join(next_steps(run)))
 

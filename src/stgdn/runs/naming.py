@@ -146,15 +146,23 @@ def _resolve_name(recipe: str, seed: int) -> str:
     return run_name(recipe, seed, _overrides())
 
 
-def _chosen_experiment(_: str) -> str | None:
-    return HydraConfig.get().runtime.choices.get("experiment") if HydraConfig.initialized() else None
+def _chosen(group: str) -> str | None:
+    """Return the name of the file that was chosen of a group of configs; None outside a command."""
+    return HydraConfig.get().runtime.choices.get(group) if HydraConfig.initialized() else None
+
+
+def num_joints(joints: Any) -> int | None:  # noqa: ANN401
+    """Return V; None if the joints will be read from the store."""
+    skeleton = _known_layout(joints)
+    return skeleton and skeleton.num_joints
 
 
 def register() -> None:
-    """Let configs call `run_name`, `chosen_experiment`, `turns` and `alignment`, also outside a command."""
+    """Let configs call `run_name`, `chosen`, `num_joints`, `turns` and `alignment`, also outside a command."""
     resolvers = {
         "run_name": _resolve_name,
-        "chosen_experiment": _chosen_experiment,
+        "chosen": _chosen,
+        "num_joints": num_joints,
         "turns": turns,
         "alignment": alignment,
     }

@@ -1,9 +1,10 @@
 """Configs read from files: of a run, a checkpoint, an exported network. These files are not trusted.
 
 What a user types, on the command line or in `conf/`, may name any class (`hydra.utils.instantiate`). A stored config
-may not: `build` makes the classes of `CLASSES` and no others, nothing else that such a config names is imported or
-called. Interpolations are refused, as they could read environment variables, and names in it that become names of
-files are checked. `data.reader` is never built from a stored config: it only says how its store was read.
+may not: `build` makes the classes of `CLASSES`, those of packages that the user trusts (`own_classes.py`), and no
+others; nothing else that such a config names is imported or called. Interpolations are refused, as they could read
+environment variables, and names in it that become names of files are checked. `data.reader` is never built from a
+stored config: it only says how its store was read.
 """
 
 import functools
@@ -16,11 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from hydra.errors import HydraException
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from stgdn.errors import InputError
 from stgdn.runs.naming import check_names
+from stgdn.runs.own_classes import expect_trusted, is_trusted, make_network, trust_hint
 
 MOST_BYTES = 1 << 20
 SPECIAL = re.compile(r"_\w+_")  # keys by which Hydra makes objects: _target_, _args_, _partial_, _recursive_, ...
@@ -34,9 +38,10 @@ OPTIMIZERS = (
     *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "ASGD", "LBFGS", "Muon", "NAdam", "RAdam"),
     *("RMSprop", "Rprop", "SGD", "SparseAdam"),
 )
+NETWORK = "stgdn.model.network.Network"  # of rows, and the one that has a name of its own
 # Classes that a stored config may name, by kind.
 CLASSES: Mapping[str, frozenset[str]] = {
-    "network": frozenset({"stgdn.model.network.Network"}),
+    "network": frozenset({NETWORK, "stgdn.model.gcn_nas.GCNNAS", "stgdn.model.as_gcn.ASGCN"}),
     "loss": frozenset({"stgdn.training.loss.CrossEntropy"}),
     "optimizer": frozenset(f"torch.optim.{name}" for name in OPTIMIZERS),
     "scheduler": frozenset(f"stgdn.training.schedulers.{name}" for name in ("cosine", "step")),
@@ -152,7 +157,7 @@ def _interpolates(value: object) -> bool:
 
 
 def build(config: Mapping[Any, Any], kind: str, *arguments: Any) -> Any:  # noqa: ANN401
-    """Build the object that a stored config names: `_target_` is one of `CLASSES`, other entries are its options.
+    """Build the object that a stored config names: `_target_` is one of `CLASSES` or trusted, the rest its options.
 
     With `_partial_: true` an optimizer or scheduler is a `functools.partial`, as by Hydra.
 
@@ -162,20 +167,25 @@ def build(config: Mapping[Any, Any], kind: str, *arguments: Any) -> Any:  # noqa
         arguments: positional ones, before the options.
 
     Raises:
-        InputError: another class, a class within the options, or options that do not fit.
+        InputError: another class or block, a class within the options, or options that do not fit.
     """
     plain = OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else config
     assert isinstance(plain, Mapping)
+    if is_trusted(plain.get("_target_")):
+        return _build_trusted(plain, kind, *arguments)
     options = {str(key): value for key, value in plain.items()}
     target, partial = options.pop("_target_", None), kind in PARTIAL and options.pop("_partial_", False)
     if not isinstance(target, str) or target not in CLASSES[kind]:
         raise InputError(
-            f"the config names {target!r} as its {kind}, which is none of this suite's: nothing of it is made; other "
-            "classes are made by src/train.py only, of a config that you have typed, or by you: "
-            f"Recognizer.load_from_checkpoint(path, {kind}=...)"
+            f"the config names {target!r} as its {kind}, which is none of this suite's: nothing of it is made; "
+            f"{trust_hint(target)}, or make it yourself: Recognizer.load_from_checkpoint(path, {kind}=...)"
         )
     if key := next(_special(options), None):
         raise InputError(f"the config of its {kind} says {key}: no part of it may name a class or a call")
+    if kind == "network":
+        _expect_known_blocks(options.get("blocks"))
+        if target != NETWORK:
+            options.pop("name", None)  # it names the run only
     module, _, name = target.rpartition(".")
     build_class = getattr(import_module(module), name)
     try:
@@ -188,6 +198,27 @@ def build(config: Mapping[Any, Any], kind: str, *arguments: Any) -> Any:  # noqa
     except Exception as error:  # options of another version, or made up, fail in whatever way
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{target} cannot be made as the config says, this version cannot use it: {reason}") from None
+
+
+def _build_trusted(config: Mapping[Any, Any], kind: str, *arguments: Any) -> Any:  # noqa: ANN401
+    """Build an object of a class in a package that the user trusts, by Hydra; its arguments may name such classes."""
+    expect_trusted(config)
+    try:
+        return make_network(config) if kind == "network" else instantiate(config, *arguments, _convert_="all")
+    except HydraException as error:
+        reason = " ".join(str(error.__cause__ or error).split())[:300]
+        raise InputError(f"{config['_target_']} cannot be made as the config says: {reason}") from error
+
+
+def _expect_known_blocks(blocks: object) -> None:
+    """Check that the blocks of a network are this suite's, or of packages that the user trusts.
+
+    Raises:
+        InputError: a block is given by a dotted path, and is not.
+    """
+    for block in blocks if isinstance(blocks, list | tuple) else [blocks]:
+        if isinstance(block, str) and "." in block and not is_trusted(block):
+            raise InputError(f"unknown block '{block}': {trust_hint(block)}")
 
 
 def plain_options(config: DictConfig, kind: str) -> dict[str, Any]:

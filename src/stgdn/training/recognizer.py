@@ -48,6 +48,9 @@ class Prediction(TypedDict):
 class Recognizer(lightning.LightningModule):
     """Trains and tests any network that maps clips (N, C, T, V, M) to scores (N, classes).
 
+    A network with a loss term of its own has a method `training_loss(clips, loss, epoch)`, which returns what a step
+    makes smaller, given the loss of the scores and the number of whole epochs before.
+
     Args:
         network: the network.
         num_classes: entries of its scores.
@@ -133,6 +136,8 @@ class Recognizer(lightning.LightningModule):
         self._last_batch = batch
         scores = self(batch["clips"])
         loss = self.loss(scores, batch["labels"])
+        if training_loss := getattr(self.network, "training_loss", None):
+            loss = training_loss(batch["clips"], loss, self.current_epoch)
         self.finite = self.finite & loss.detach().isfinite()
         size = len(batch["labels"])
         self.train_metrics.update(scores, batch["labels"])
@@ -326,11 +331,12 @@ def _training_parts(config: DictConfig, given: Mapping[str, Any]) -> dict[str, A
     return plain | {kind: build(config[kind], kind) for kind in kinds}
 
 
-def stored_network(model: Mapping[Any, Any]) -> Network:
+def stored_network(model: Mapping[Any, Any]) -> nn.Module:
     """Return the network of a stored config, with random weights, not compiled: that takes longer than most tests.
 
     Raises:
-        InputError: the config names something other than a network of this suite, or settings that do not fit.
+        InputError: the config names a network that is neither this suite's nor of a package that the user trusts, or
+            settings that do not fit.
     """
     compiled = {"compile": False} if "compile" in model else {}
     return build({**model, **compiled}, "network")

@@ -18,7 +18,10 @@ from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from stgdn.errors import InputError, choose
+from stgdn.model.clip_check import expect_scores
+from stgdn.model.network import Network
 from stgdn.runs.folder import METRICS
+from stgdn.runs.own_classes import make_network
 from stgdn.runs.stored_config import build, plain_options
 from stgdn.training.callbacks.checkpoints import WholeCheckpoints, checkpoints
 from stgdn.training.callbacks.epoch_report import EpochReport
@@ -52,7 +55,7 @@ def build_recognizer(config: DictConfig) -> Recognizer:
     """
     torch.manual_seed(config.seed)
     return Recognizer(
-        instantiate(config.model),
+        _build_network(config),
         config.data.num_classes,
         loss=instantiate(config.loss),
         optimizer=_build_optimizer(config.optimizer),
@@ -61,6 +64,14 @@ def build_recognizer(config: DictConfig) -> Recognizer:
         seed=config.seed,
         config=OmegaConf.to_container(config, resolve=True),  # pyright: ignore[reportArgumentType]
     )
+
+
+def _build_network(config: DictConfig) -> torch.nn.Module:
+    """Build a network; one that is not the suite's is compiled here, by the option that the suite's own compile by."""
+    network = make_network(config.model)
+    if config.compile and not isinstance(network, Network):
+        network.compile(mode=config.compile if isinstance(config.compile, str) else None)
+    return network
 
 
 def _build_optimizer(settings: DictConfig) -> Any:  # noqa: ANN401
@@ -83,6 +94,21 @@ def _instantiate_partial(settings: DictConfig) -> Any:  # noqa: ANN401
         except TypeError as error:
             raise InputError(f"{settings._target_}: {error}, which the config gives it") from None
     return made
+
+
+def try_network(
+    recognizer: Recognizer, config: DictConfig, clip_shape: tuple[int, int, int, int], device: torch.device
+) -> None:
+    """Check on the device of training that a network that is not the suite's computes scores of random clips.
+
+    Raises:
+        InputError: it does not, see `expect_scores`.
+    """
+    if isinstance(recognizer.network, Network):
+        return
+    clips = torch.randn(2, *clip_shape, generator=torch.Generator().manual_seed(0)).to(device)
+    advice = f"its arguments are those of model={config.model.name}, such as num_class: ${{data.num_classes}}"
+    expect_scores(recognizer.network.to(device), config.model.name, clips, config.data.num_classes, advice)
 
 
 def build_trainer(

@@ -31,7 +31,7 @@ def test_a_block_has_the_colours_of_its_filters(block: str) -> None:
     name, _, whiten = block.partition("+")
     style = "st_gcn" if name == "st_gcn" else "agcn"
     network = Network([8], [1], name, num_classes=5, frames=8, style=style, whiten=whiten or "none")
-    (axes,) = layouts_figure([(network, complexity(network))], "a network").axes
+    (axes,) = layouts_figure([(block, network, complexity(network))], "a network").axes
     found = [
         to_hex(patch.get_facecolor())
         for patch in axes.patches
@@ -47,7 +47,7 @@ def test_a_block_has_the_colours_of_its_filters(block: str) -> None:
 def test_channels_and_strides_are_told() -> None:
     network = Network([8, 16], [1, 2], "gcn", num_classes=5, frames=8, name="small")
     cost = complexity(network)
-    (axes,) = layouts_figure([(network, cost)], "clips of some kind").axes
+    (axes,) = layouts_figure([("small", network, cost)], "clips of some kind").axes
     texts = [text.get_text() for text in axes.texts]
     assert {"8", "16\nT / 2", "small", "clips of some kind"} <= set(texts)
     assert f"{cost.parameters / 1e6:.2f} M parameters\n{cost.flops / 1e9:.2f} GFLOP a clip" in texts

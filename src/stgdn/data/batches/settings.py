@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from stgdn.errors import InputError, choose
+from stgdn.skeleton import Layout
 
 STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
 SAMPLINGS = ("loop", "resize", "crop_resize", "window")
@@ -45,6 +46,10 @@ class ClipSettings:
     mirror: float = 0.0
     moving_camera: bool = False
     bodies: int = 2
+
+    def clip_shape(self, layout: Layout) -> tuple[int, int, int, int]:
+        """Return the shape (C, T, V, M) of an input with the joints of a layout."""
+        return layout.channels, self.frames, layout.num_joints, self.bodies
 
     def __post_init__(self) -> None:
         choose(self.stream, STREAMS, "stream")

@@ -83,11 +83,15 @@ def panels(pair: Pair, chosen: str, device: torch.device, *, clips: int, seed: i
 def _panel(run: Run, result: Result, name: str, chosen: str, device: torch.device, clips: int, seed: int) -> Panel:
     data = stored_data(run.config)
     label = class_label(data, chosen)
-    recognizer = load_recognizer(run.config, run.last_checkpoint)
-    features = joint_features(recognizer.network, data, label, device)
+    network = load_recognizer(run.config, run.last_checkpoint).network
+    if not isinstance(network, Network):
+        raise InputError(
+            f"{run.folder} is of {name}, whose layers are not known: give runs of the suite's own networks"
+        )
+    features = joint_features(network, data, label, device)
     bodies, joints = features.values.shape[:2]
     print(f"{name}: {len(set(features.clips.tolist()))} clips, {bodies} bodies, {bodies * joints:,} joints to lay out")
-    smoothing = measure(recognizer.network, sample_clips(data, clips, label).to(device), data.layout.bones)
+    smoothing = measure(network, sample_clips(data, clips, label).to(device), data.layout.bones)
     title = (
         f"{name}: recipe {result.recipe}, {result.epochs} epochs, seed {result.seed}, test top-1 {fixed(result.top1)}"
     )

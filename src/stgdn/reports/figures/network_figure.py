@@ -42,20 +42,21 @@ UNIT = 0.112  # inches
 
 
 def layouts_figure(networks: Sequence[Measured], title: str) -> Figure:
-    """Draw networks, one row each, above the parts of a layer and a legend of the filters."""
-    layers = [layer for network, _ in networks for layer in layers_of(network)]
+    """Draw the suite's own networks, one row each, above the parts of a layer and a legend of the filters."""
+    drawn = [(network, cost) for _, network, cost in networks if isinstance(network, Network)]
+    layers = [layer for network, _ in drawn for layer in layers_of(network)]
     occurring = {colours(part) for layer in layers for part in (layer.spatial, layer.temporal)}
     kinds = [kind for kind in KINDS if kind in occurring]
-    height = 5 + ROW * len(networks) + CHAIN + LINE * len(kinds)
+    height = 5 + ROW * len(drawn) + CHAIN + LINE * len(kinds)
     figure = Figure(figsize=(UNIT * WIDE, UNIT * height))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, WIDE), ylim=(height, 0))
     axes.set_axis_off()
     axes.text(2, 3, title, fontsize=11, weight="bold", va="center", color=INK)
-    for number, (network, cost) in enumerate(networks):
+    for number, (network, cost) in enumerate(drawn):
         draw_network(axes, network, cost, 5 + ROW * (number + 0.5))
-    draw_chain(axes, 5 + ROW * len(networks) + 0.55 * CHAIN)
-    draw_legend(axes, kinds, 5 + ROW * len(networks) + CHAIN)
+    draw_chain(axes, 5 + ROW * len(drawn) + 0.55 * CHAIN)
+    draw_legend(axes, kinds, 5 + ROW * len(drawn) + CHAIN)
     return figure
 
 

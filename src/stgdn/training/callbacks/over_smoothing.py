@@ -159,8 +159,8 @@ def sample_clips(data: SkeletonData, count: int, label: int | None = None) -> Te
 class OverSmoothing(Callback):
     """Logs `smoothing/MEASURE/layerL`, L from 1, after an epoch: on some test clips, by the process of rank 0.
 
-    Labels are not used and nothing is chosen by these numbers. It must come before `EpochReport`, which writes what was
-    logged.
+    It does nothing for a network that is not the suite's own, since it looks into layers. Labels are not used and nothing
+    is chosen by these numbers. It must come before `EpochReport`, which writes what was logged.
 
     Args:
         clips: number of test clips; each run takes the same ones.
@@ -183,11 +183,11 @@ class OverSmoothing(Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Measure all layers."""
         epoch = trainer.current_epoch + 1
-        if not trainer.is_global_zero or (epoch % self.every and epoch != trainer.max_epochs):
-            return
         data, network = trainer.datamodule, pl_module.network  # pyright: ignore[reportAttributeAccessIssue]
+        due = epoch % self.every == 0 or epoch == trainer.max_epochs
+        if not (trainer.is_global_zero and due and isinstance(network, Network)):
+            return
         assert isinstance(data, SkeletonData)
-        assert isinstance(network, Network)
         if self._sample is None:
             self._sample = sample_clips(data, self.clips)
         precision = trainer.precision_plugin

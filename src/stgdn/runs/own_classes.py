@@ -1,0 +1,104 @@
+"""Classes that are not this suite's: of a config that the user types, or of a stored one in a package that is trusted.
+
+A stored config says which class to make and with which arguments, so that whoever wrote the file decides what the code
+of that package is called with. Nothing of a package is imported before the user has said `trust=PACKAGE`.
+"""
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from hydra.utils import get_object, instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from stgdn.errors import InputError
+
+if TYPE_CHECKING:  # what submits jobs does without PyTorch
+    from torch import nn
+
+_trusted: ContextVar[frozenset[str]] = ContextVar("trusted", default=frozenset())
+
+
+@contextmanager
+def trusting(packages: str | Sequence[str] | None) -> Iterator[None]:
+    """Trust packages or modules, by their dotted names, besides those that are trusted already."""
+    names = [packages] if isinstance(packages, str) else packages or ()
+    token = _trusted.set(_trusted.get() | frozenset(names))
+    try:
+        yield
+    finally:
+        _trusted.reset(token)
+
+
+def is_trusted(path: object) -> bool:
+    """Return whether the dotted path of a class lies in a package that the user trusts."""
+    return isinstance(path, str) and any(path.startswith(f"{package}.") for package in _trusted.get())
+
+
+def trust_hint(path: object) -> str:
+    """Return what to type if the class at a dotted path is the user's own."""
+    package = str(path).partition(".")[0]
+    return f"if its code is yours, say trust={package}, in Python stgdn.load(..., trust='{package}')"
+
+
+def expect_trusted(content: object) -> None:
+    """Check that all that a stored config names is a class or function of a package that the user trusts.
+
+    Args:
+        content: a part of the config, plain data.
+
+    Raises:
+        InputError: something is not, such as a function that the package has only imported, or it cannot be imported.
+    """
+    if isinstance(content, Mapping):
+        if (path := content.get("_target_")) is not None:
+            _expect_trusted_class(path)
+        content = list(content.values())
+    for value in content if isinstance(content, list | tuple) else ():
+        expect_trusted(value)
+
+
+def _expect_trusted_class(path: object) -> None:
+    if not is_trusted(path):
+        raise InputError(f"the config names {path!r}, which is none of this suite's: {trust_hint(path)}")
+    try:
+        found = get_object(str(path))
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"{path}, which the config names, cannot be imported: {' '.join(str(error).split())}; start in the folder "
+            "that holds the package, or name it with --config-dir"
+        ) from None
+    package = str(path).partition(".")[0]
+    if not callable(found) or str(getattr(found, "__module__", "")).partition(".")[0] != package:
+        raise InputError(f"the config names {path!r}, which {package} does not define: nothing is made of it")
+
+
+def make_network(model: Mapping[Any, Any]) -> "nn.Module":
+    """Make the network of a `model` config that the user has typed or trusts; any class of PyTorch modules will do.
+
+    Raises:
+        InputError: `_target_` makes something else.
+    """
+    from torch import nn
+
+    plain: Any = OmegaConf.to_container(model, resolve=True) if isinstance(model, DictConfig) else dict(model)
+    if not _takes_name(plain.get("_target_")):
+        plain.pop("name", None)  # it names the run only
+    network = instantiate(plain, _convert_="all")
+    if not isinstance(network, nn.Module):
+        found = type(network).__name__
+        raise InputError(f"model._target_={plain.get('_target_')} makes a {found}: name a class of torch.nn.Module")
+    return network
+
+
+def _takes_name(path: object) -> bool:
+    """Return whether the class at a dotted path has an argument `name`."""
+    from stgdn.model.network import Network
+
+    try:
+        made = get_object(str(path))
+    except Exception:  # who makes it says what is wrong
+        return True
+    return "name" in inspect.signature(made).parameters or (isinstance(made, type) and issubclass(made, Network))
