@@ -77,8 +77,7 @@ def can_fold(network: TrainedNetwork) -> bool:
 def folded_network(network: TrainedNetwork) -> nn.Module:
     """Return the network folded, on a CPU; a folded one, or one that cannot be folded, is returned unchanged."""
     inner = network.network
-    folded = not isinstance(inner, Network) or isinstance(inner.input_norm, Affine)
-    return inner.cpu() if folded else fold(inner).cpu()
+    return fold(inner).cpu() if isinstance(inner, Network) and not isinstance(inner.input_norm, Affine) else inner
 
 
 def trace(network: TrainedNetwork) -> ExportedProgram:

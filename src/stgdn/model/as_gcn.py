@@ -1,12 +1,12 @@
 """AS-GCN (Li et al., CVPR 2019): structural links, joints a few hops apart, and actional links that are inferred.
 
-Shapes: clips (N, C, T, V, M); inside, B = N·M bodies; E = V (V − 1) ordered pairs of joints, S frames that links are
-inferred from, h = 128 features. Formulas and numbers of parameters are those of the published code
-(limaosen0/AS-GCN, net/as_gcn.py and net/utils/adj_learn.py). Kept is what classifies, with 4,797,267 parameters for 60
-classes, and the inference module with 417,798. What differs:
+Shapes: clips (N, C, T, V, M), B = N·M bodies, E = V (V − 1) ordered pairs of joints, S frames that links are inferred
+from, h = 128 features. Formulas and numbers of parameters are those of the published code (limaosen0/AS-GCN,
+net/as_gcn.py and net/utils/adj_learn.py): what classifies, 4,797,267 for 60 classes, and the inference module, 417,798.
+What differs:
 
-- The second head, which predicts ten more frames, and its loss (weight 0.01) are left out. So is a second call of the
-  second layer on the same features, which changes no score; in training it moves the layer's BatchNorm once more.
+- The head that predicts ten more frames, and its loss (weight 0.01), are left out. So is a second call of the second
+  layer on the same features, which changes no score but moves its BatchNorm once more in training.
 - Links are inferred from S = 50 frames, evenly taken from the clip as the network gets it; published are frames at
   random offsets of the clip without its padding and its last ten frames.
 - In evaluation a pair of joints has its likeliest type of link; the published code draws one in tests, too.
@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from stgdn.errors import InputError
 from stgdn.model.graph import normalise_columns
 from stgdn.model.norm import BatchNorm
 from stgdn.model.temporal import FrameConvolution
@@ -32,7 +33,6 @@ LAYERS = ((64, 1), (64, 1), (64, 1), (128, 2), (128, 1), (128, 1), (256, 2), (25
 PRIOR = (0.95, 0.025, 0.025)  # of the types of a link; the first is none
 VARIANCE = 5e-4  # of a predicted coordinate
 SHARE = 0.1  # factor of the inferred links
-TEMPERATURE = 0.5  # of Gumbel's softmax
 
 
 def structural_links(layout: Layout, hops: int) -> Tensor:
@@ -70,19 +70,13 @@ class MLP(nn.Module):
 
 
 class Inference(nn.Module):
-    """Infer the type of the link between every two joints of a body, as an autoencoder of its motion.
-
-    The encoder finds the types, the decoder predicts every frame from the one before, with messages along the links.
-    """
-
-    sources: Tensor
-    targets: Tensor
+    """Infer the types of links between joints, from which the next frames of a body can be predicted."""
 
     def __init__(self, num_joints: int, in_channels: int, frames: int, hidden: int = 128) -> None:
         super().__init__()
-        sources, targets = (1 - torch.eye(num_joints)).nonzero().T
-        self.register_buffer("sources", sources, persistent=False)
-        self.register_buffer("targets", targets, persistent=False)
+        self.sources, self.targets = (
+            nn.Buffer(joints, persistent=False) for joints in (1 - torch.eye(num_joints)).nonzero().T
+        )
         self.num_joints, types = num_joints, len(PRIOR)
         self.nodes, self.pairs = MLP(frames * in_channels, hidden), MLP(2 * hidden, hidden)
         self.nodes_again, self.pairs_again = MLP(hidden, hidden), MLP(3 * hidden, hidden)
@@ -96,9 +90,8 @@ class Inference(nn.Module):
         self.messages_again = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(types))
         self.gates = nn.Linear(in_channels, 3 * hidden)  # reset, update and new state, of a joint
         self.message_gates = nn.Linear(hidden, 3 * hidden, bias=False)  # the same, of its messages
-        self.head = nn.ModuleList(
-            (nn.Linear(hidden, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, in_channels))
-        )
+        hide = [part for _ in range(2) for part in (nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout())]
+        self.head = nn.Sequential(*hide, nn.Linear(hidden, in_channels))
 
     def ends(self, x: Tensor) -> Tensor:
         """Return features of the two joints of every pair, (B, E, 2h), the target's first, for joints (B, V, h)."""
@@ -117,7 +110,7 @@ class Inference(nn.Module):
     def draw(self, logits: Tensor) -> Tensor:
         """Return one type for every link, one-hot; drawn in training, with gradients of Gumbel's softmax."""
         if self.training:
-            return F.gumbel_softmax(logits, TEMPERATURE, hard=True)
+            return F.gumbel_softmax(logits, tau=0.5, hard=True)
         return F.one_hot(logits.argmax(dim=2), logits.shape[2]).to(logits.dtype)
 
     def links(self, types: Tensor) -> Tensor:
@@ -128,30 +121,25 @@ class Inference(nn.Module):
         return SHARE * normalise_columns(graphs + torch.eye(V, device=types.device))
 
     def predict(self, frames: Tensor, types: Tensor) -> Tensor:
-        """Return every frame but the first, (B, V, S − 1, C), predicted from those before; arguments as elsewhere."""
+        """Return every frame but the first, (B, V, S − 1, C), predicted from those before, with types (B, E, types)."""
         hidden = frames.new_zeros(*frames.shape[:2], self.message_gates.in_features)
         predicted = []
         for x in frames[:, :, :-1].unbind(dim=2):
-            ends, sent = self.ends(hidden), []
-            for kind in range(1, types.shape[2]):
-                message = F.dropout(torch.tanh(self.messages[kind](ends)), 0.5, self.training)
-                sent.append(torch.tanh(self.messages_again[kind](message)) * types[:, :, kind, None])
-            received = self.sum_at_targets(torch.stack(sent).mean(dim=0)) / frames.shape[3]
-            hidden = self._step(x, received, hidden)
-            predicted.append(x + self._head(hidden))
+            messages = torch.stack([self._messages(hidden, types, kind) for kind in range(1, types.shape[2])])
+            received = self.sum_at_targets(messages.mean(dim=0)) / frames.shape[3]
+            own, others = self.gates(x).chunk(3, dim=2), self.message_gates(received).chunk(3, dim=2)
+            reset, update = (torch.sigmoid(a + b) for a, b in zip(own[:2], others[:2], strict=True))
+            hidden = (1 - update) * torch.tanh(own[2] + reset * others[2]) + update * hidden
+            predicted.append(x + self.head(hidden))
         return torch.stack(predicted, dim=2)
 
-    def _step(self, x: Tensor, received: Tensor, hidden: Tensor) -> Tensor:
-        """Return the next state (B, V, h) of a gated recurrent unit that sees the state through the messages only."""
-        own, others = self.gates(x).chunk(3, dim=2), self.message_gates(received).chunk(3, dim=2)
-        reset, update = (torch.sigmoid(a + b) for a, b in zip(own[:2], others[:2], strict=True))
-        return (1 - update) * torch.tanh(own[2] + reset * others[2]) + update * hidden
-
-    def _head(self, x: Tensor) -> Tensor:
-        first, second, last = self.head
-        for layer in (first, second):
-            x = F.dropout(F.relu(layer(x)), 0.5, self.training)
-        return last(x)
+    def _messages(self, hidden: Tensor, types: Tensor, kind: int) -> Tensor:
+        """Return the messages (B, E, h) of states (B, V, h) along links of a type; weights come first, then pairs."""
+        layer: Any = self.messages[kind]
+        target, source = layer.weight.chunk(2, dim=1)
+        paired = F.linear(hidden, target, layer.bias)[:, self.targets] + F.linear(hidden, source)[:, self.sources]
+        message = F.dropout(torch.tanh(paired), 0.5, self.training)
+        return torch.tanh(self.messages_again[kind](message)) * types[:, :, kind, None]
 
     def loss(self, frames: Tensor) -> Tensor:
         """Return frames' negative log-likelihood plus the types' divergence from PRIOR, both times 2 VARIANCE."""
@@ -165,18 +153,14 @@ class Inference(nn.Module):
 class Layer(nn.Module):
     """Compute ST-GCN's layer on structural and inferred links: Σ_k (θ_k x) A_k, and a convolution of nine frames."""
 
-    def __init__(
-        self, in_channels: int, out_channels: int, stride: int, graphs: int, dropout: float, first: bool
-    ) -> None:
+    def __init__(self, C_in: int, C_out: int, stride: int, graphs: int, dropout: float, *, first: bool) -> None:
         super().__init__()
-        self.theta = nn.Conv2d(in_channels, graphs * out_channels, 1)
-        self.temporal = FrameConvolution(out_channels, out_channels, 9, stride)
-        self.spatial_norm, self.temporal_norm = BatchNorm(out_channels), BatchNorm(out_channels)
-        self.dropout, self.first = dropout, first
-        self.residual = nn.Identity()
-        if not first and (in_channels, 1) != (out_channels, stride):
-            convolution = FrameConvolution(in_channels, out_channels, stride=stride)
-            self.residual = nn.Sequential(convolution, BatchNorm(out_channels))
+        self.theta = nn.Conv2d(C_in, graphs * C_out, 1)
+        self.temporal = FrameConvolution(C_out, C_out, 9, stride)
+        self.spatial_norm, self.temporal_norm = BatchNorm(C_out), BatchNorm(C_out)
+        self.dropout, self.first, self.residual = dropout, first, nn.Identity()
+        if not first and (C_in, 1) != (C_out, stride):
+            self.residual = nn.Sequential(FrameConvolution(C_in, C_out, stride=stride), BatchNorm(C_out))
 
     def forward(self, x: Tensor, graphs: Tensor) -> Tensor:
         """Return features (B, C_out, T/stride, V) of x (B, C, T, V), with graphs (B, K, V, V)."""
@@ -192,12 +176,16 @@ class ASGCN(nn.Module):
     Args:
         num_classes: number of scores.
         layout: name of the joint layout, or its definition, see `stgdn.skeleton.define`.
-        in_channels: C.
+        in_channels: C of the clips.
         hops: longest path of a structural link, in bones.
         weight: factor of the inferred links, λ.
         dropout: share of features dropped behind the temporal convolutions.
         inference_epochs: epochs at the beginning in which only the inference module is trained.
         inference_frames: S.
+        epochs: of the training, if they are known.
+
+    Raises:
+        InputError: no epochs are left for the classifier.
     """
 
     def __init__(
@@ -210,23 +198,28 @@ class ASGCN(nn.Module):
         dropout: float = 0.5,
         inference_epochs: int = 10,
         inference_frames: int = 50,
+        epochs: int | None = None,
     ) -> None:
         super().__init__()
+        if epochs is not None and epochs <= inference_epochs:
+            raise InputError(
+                f"as_gcn trains its inference module alone for {inference_epochs} epochs, and epochs={epochs}: give "
+                "more epochs, or model.inference_epochs=0 for random links"
+            )
         joints = joint_layout(layout)
-        structural = structural_links(joints, hops)
-        self.register_buffer("structural", structural, persistent=False)
+        self.structural = nn.Buffer(structural_links(joints, hops), persistent=False)
         self.weight, self.inference_epochs, self.inference_frames = weight, inference_epochs, inference_frames
         self.input_norm = BatchNorm(joints.num_joints * in_channels)
-        self.edge_masks = nn.ParameterList(torch.ones_like(structural) for _ in LAYERS)
+        self.edge_masks = nn.ParameterList(torch.ones_like(self.structural) for _ in LAYERS)
         widths = [in_channels, *(channels for channels, _ in LAYERS)]
-        graphs = len(structural) + len(PRIOR) - 1
+        graphs = len(self.structural) + len(PRIOR) - 1
         self.layers = nn.ModuleList(
             Layer(width, channels, stride, graphs, dropout, first=number == 0)
             for number, (width, (channels, stride)) in enumerate(zip(widths, LAYERS, strict=False))
         )
-        self.classifier = nn.Conv2d(widths[-1], num_classes, 1)
+        self.classifier = nn.Linear(widths[-1], num_classes)
         for module in self.modules():
-            if isinstance(module, nn.Conv2d | BatchNorm):
+            if isinstance(module, nn.Conv2d | nn.Linear | BatchNorm):
                 nn.init.normal_(module.weight, float(isinstance(module, BatchNorm)), 0.02)
                 nn.init.zeros_(module.bias)  # pyright: ignore[reportArgumentType]
         self.inference = Inference(joints.num_joints, in_channels, inference_frames)
@@ -241,16 +234,14 @@ class ASGCN(nn.Module):
         """Return class scores (N, classes) of clips (N, C, T, V, M)."""
         V, M = clips.shape[3:]
         with torch.no_grad():  # the inference module is trained by its own loss alone
-            inferred = self.weight * self.inference.links(
-                self.inference.draw(self.inference.logits(self.frames(clips)))
-            )
+            types = self.inference.draw(self.inference.logits(self.frames(clips)))
+            inferred = self.weight * self.inference.links(types)
         x = self.input_norm(rearrange(clips, "n c t v m -> (n m) (v c) t"))
         x = rearrange(x, "b (v c) t -> b c t v", v=V)
         for layer, mask in zip(self.layers, self.edge_masks, strict=True):
             structural = (self.structural * mask).expand(len(x), -1, -1, -1)
             x = layer(x, torch.cat([structural, inferred.to(structural.dtype)], dim=1))
-        pooled = rearrange(x.mean(dim=(2, 3)), "(n m) c -> n m c", m=M).mean(dim=1)
-        return self.classifier(pooled[:, :, None, None])[:, :, 0, 0]
+        return self.classifier(rearrange(x, "(n m) c t v -> n (m t v) c", m=M).mean(dim=1))
 
     def training_loss(self, clips: Tensor, loss: Tensor, epoch: int) -> Tensor:
         """Return what a step makes smaller: first the inference module's loss, then the classifier's, `loss`."""

@@ -159,8 +159,8 @@ def sample_clips(data: SkeletonData, count: int, label: int | None = None) -> Te
 class OverSmoothing(Callback):
     """Logs `smoothing/MEASURE/layerL`, L from 1, after an epoch: on some test clips, by the process of rank 0.
 
-    It does nothing for a network that is not the suite's own, since it looks into layers. Labels are not used and nothing
-    is chosen by these numbers. It must come before `EpochReport`, which writes what was logged.
+    It does nothing for a network that is not the suite's own: it looks into layers. Labels are not used and nothing is
+    chosen by these numbers. It must come before `EpochReport`, which writes what was logged.
 
     Args:
         clips: number of test clips; each run takes the same ones.
