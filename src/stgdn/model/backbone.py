@@ -214,8 +214,8 @@ class Backbone(nn.Module):
         return self.run_layers(self.normalise(x), seen_frames(x), None, watch)
 
 
-def initialise_as_agcn(network: Backbone) -> None:
-    """Initialise as 2s-AGCN and CTR-GCN do; spatial filters have initialised themselves.
+def initialise_as_agcn(network: Any) -> None:  # noqa: ANN401
+    """Initialise a network with `layers` of blocks and a `classifier` as 2s-AGCN and CTR-GCN do, but spatial filters.
 
     Convolutions by fan-out; the spatial BatchNorm starts at 1e-6, so that every block starts as its residual.
     """

@@ -8,43 +8,35 @@ the number of parameters, 6,567,334 for 60 classes and two bodies of 25 joints, 
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from stgdn.model.backbone import initialise_as_agcn
+from stgdn.model.block import Block
 from stgdn.model.graph import adjacency
 from stgdn.model.norm import BatchNorm
-from stgdn.model.temporal import FrameConvolution
+from stgdn.model.temporal import TCN, FrameConvolution
 from stgdn.skeleton import layout as joint_layout
 
-
-class Choice(NamedTuple):
-    """Describe a layer: its channels and stride, and what is summed to its graph besides a learned matrix."""
-
-    channels: int
-    stride: int
-    fixed: tuple[str, ...]
-    similarities: tuple[str, ...]
-
-
-# Kernels along frames of φ_k and ψ_k, by kind of similarity. Of `both` the published code makes six pairs and uses the
+# Frames that φ_k and ψ_k convolve, by kind of similarity. Of `both` the published code makes six pairs and uses the
 # first three; the others are kept, so that the network has the published number of parameters.
 KERNELS = {"joints": (1, 1, 1), "frames": (9, 9, 9), "both": (1, 9, 1, 9, 1, 9)}
 ALL = ("joints", "frames", "both")
+# Channels, stride, polynomials of the skeleton's graph, and kinds of similarity of every layer.
 LAYERS = (
-    Choice(64, 1, ("order_2",), ALL),
-    Choice(64, 1, ("order_2",), ALL),
-    Choice(64, 1, (), ALL),
-    Choice(64, 1, (), ALL),
-    Choice(128, 2, ("order_2",), ("joints", "frames")),
-    Choice(128, 1, ("order_2",), ("frames",)),
-    Choice(128, 1, ("order_2", "order_4"), ALL),
-    Choice(256, 2, ("order_2",), ("frames",)),
-    Choice(256, 1, ("order_2",), ("frames",)),
-    Choice(256, 1, (), ("frames",)),
+    (64, 1, ("order_2",), ALL),
+    (64, 1, ("order_2",), ALL),
+    (64, 1, (), ALL),
+    (64, 1, (), ALL),
+    (128, 2, ("order_2",), ("joints", "frames")),
+    (128, 1, ("order_2",), ("frames",)),
+    (128, 1, ("order_2", "order_4"), ALL),
+    (256, 2, ("order_2",), ("frames",)),
+    (256, 1, ("order_2",), ("frames",)),
+    (256, 1, (), ("frames",)),
 )
 
 
@@ -74,51 +66,32 @@ class Similarity(nn.Module):
         return torch.stack(products, dim=1).softmax(dim=-2)
 
 
-class Layer(nn.Module):
-    """Compute 2s-AGCN's layer on a graph of its own: Σ_k θ_k (x A_k), and a convolution of nine frames."""
+class SearchedGCN(nn.Module):
+    """Compute Σ_k θ_k (x A_k), A the sum of a learned matrix, polynomials of the skeleton's graph and similarities."""
 
-    fixed: Tensor
-
-    def __init__(self, in_channels: int, choice: Choice, A: Tensor, *, residual: bool) -> None:
+    def __init__(
+        self, in_channels: int, channels: int, A: Tensor, polynomials: Sequence[str], kinds: Sequence[str]
+    ) -> None:
         super().__init__()
-        channels, stride, names, kinds = choice
-        fixed = sum((polynomial(A, name) for name in names), torch.zeros_like(A))
-        self.register_buffer("fixed", fixed, persistent=False)
+        fixed = sum((polynomial(A, name) for name in polynomials), torch.zeros_like(A))
+        self.fixed = nn.Buffer(fixed, persistent=False)
         self.learned = nn.Parameter(torch.full_like(A, 1e-6))
         self.similarities = nn.ModuleList(
             Similarity(in_channels, channels // 4, KERNELS[kind], len(A)) for kind in kinds
         )
         self.theta = nn.ModuleList(nn.Conv2d(in_channels, channels, 1) for _ in A)
-        self.temporal = FrameConvolution(channels, channels, 9, stride)
-        self.spatial_norm, self.temporal_norm = BatchNorm(channels), BatchNorm(channels)
-        same = in_channels == channels
-        self.down = nn.Identity() if same else projection(in_channels, channels)
-        self.residual = None
-        if residual:
-            self.residual = nn.Identity() if same and stride == 1 else projection(in_channels, channels, stride)
-        self._initialise()
-
-    def _initialise(self) -> None:
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
                 nn.init.zeros_(module.bias)  # pyright: ignore[reportArgumentType]
         for theta in self.theta:
-            nn.init.normal_(theta.weight, std=math.sqrt(2 / (theta.weight.numel() * len(self.theta))))  # pyright: ignore
-        nn.init.constant_(self.spatial_norm.weight, 1e-6)
+            nn.init.normal_(theta.get_parameter("weight"), std=math.sqrt(2 / (in_channels * channels * len(A))))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the features (B, C_out, T/stride, V) of x."""
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: ARG002
+        """Return filtered x (B, C_out, T, V)."""
         graphs = self.fixed + self.learned + sum(similarity(x) for similarity in self.similarities)
         filtered = [theta(x @ graph[:, None]) for theta, graph in zip(self.theta, graphs.unbind(dim=1), strict=True)]
-        y = F.relu(self.spatial_norm(torch.stack(filtered).sum(dim=0)) + self.down(x))
-        y = self.temporal_norm(self.temporal(y))
-        return F.relu(y if self.residual is None else y + self.residual(x))
-
-
-def projection(in_channels: int, out_channels: int, stride: int = 1) -> nn.Module:
-    """Return a 1×1 convolution of every `stride`-th frame, and BatchNorm."""
-    return nn.Sequential(FrameConvolution(in_channels, out_channels, stride=stride), BatchNorm(out_channels))
+        return torch.stack(filtered).sum(dim=0)
 
 
 class GCNNAS(nn.Module):
@@ -136,21 +109,21 @@ class GCNNAS(nn.Module):
     ) -> None:
         super().__init__()
         joints = joint_layout(layout)
-        A = adjacency(joints)
         self.input_norm = BatchNorm(bodies * joints.num_joints * in_channels)
-        widths = [in_channels, *(choice.channels for choice in LAYERS)]
-        self.layers = nn.Sequential(
-            *(
-                Layer(width, choice, A, residual=n > 0)
-                for n, (width, choice) in enumerate(zip(widths, LAYERS, strict=False))
-            )
-        )
-        self.classifier = nn.Linear(widths[-1], num_classes)
-        nn.init.normal_(self.classifier.weight, std=math.sqrt(2 / num_classes))
+        self.layers, C_in = nn.ModuleList(), in_channels
+        for channels, stride, polynomials, kinds in LAYERS:
+            filters = SearchedGCN(C_in, channels, adjacency(joints), polynomials, kinds), TCN(channels, stride=stride)
+            self.layers.append(Block(*filters, C_in, channels, stride, residual=len(self.layers) > 0))
+            C_in = channels
+        self.classifier = nn.Linear(C_in, num_classes)
+        initialise_as_agcn(self)
 
     def forward(self, clips: Tensor) -> Tensor:
         """Return class scores (N, classes) of clips (N, C, T, V, M)."""
         V, M = clips.shape[3:]
-        x = self.input_norm(rearrange(clips, "n c t v m -> n (m v c) t"))
-        x = self.layers(rearrange(x, "n (m v c) t -> (n m) c t v", m=M, v=V))
+        x = rearrange(
+            self.input_norm(rearrange(clips, "n c t v m -> n (m v c) t")), "n (m v c) t -> (n m) c t v", m=M, v=V
+        )
+        for layer in self.layers:
+            x = layer(x)
         return self.classifier(rearrange(x, "(n m) c t v -> n (m t v) c", m=M).mean(dim=1))
