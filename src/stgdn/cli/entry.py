@@ -27,14 +27,13 @@ from omegaconf.errors import OmegaConfBaseException
 from stgdn.cli.options import check_options, quoted, unknown_choice, unknown_option
 from stgdn.errors import DivergedError, InputError
 from stgdn.runs import naming
-from stgdn.runs.commands import interpreter
+from stgdn.runs.commands import interpreter, own_configs
 from stgdn.runs.own_classes import trusting
 
 UNWRITABLE = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT, errno.EFBIG)
 NO_PLACE = (errno.ENOENT, errno.ENOTDIR)  # for a new folder
 MISTYPED = re.compile(r"[Cc]ould not override '([\w.]+)'")  # in Hydra's message
 UNLOCATED = re.compile(r"Error locating target '([^']*)'")  # as above
-ADDED = ("command-line", "hydra.searchpath")  # beginnings of the words by which Hydra knows folders of a user
 SUITE = ("stgdn", "__main__")  # packages of this suite's code
 WORST = 0.0  # top-1 that a search notes for options with which training diverges
 PLUMBING = {"hydra", "omegaconf", *sys.stdlib_module_names}  # packages that only call what a config names
@@ -86,15 +85,9 @@ def _renamed(argument: str) -> str:
     return override
 
 
-def own_config_folders() -> list[str]:
-    """Return the places of configs that the user has added to `conf/`, such as `file:///home/me/mine`."""
-    sources = HydraConfig.get().runtime.config_sources
-    return [f"{one.schema}://{one.path}" for one in sources if one.provider.startswith(ADDED)]
-
-
 def import_own_code() -> None:
     """Let configs name classes in the current folder and in folders of own configs; other places come first."""
-    own = (place.removeprefix("file://") for place in own_config_folders() if place.startswith("file://"))
+    own = (place.removeprefix("file://") for place in own_configs() if place.startswith("file://"))
     folders = [str(Path(folder).absolute()) for folder in (".", *own)]
     sys.path += [folder for folder in folders if folder not in sys.path]
 
@@ -160,7 +153,7 @@ def _sweep_errors(config: DictConfig, script: str) -> Iterator[None]:
     Inside, the command line is that of this run alone: Lightning starts further processes with it.
     """
     overrides = list(HydraConfig.get().overrides.task)
-    folders = [f"hydra.searchpath={own}"] if (own := own_config_folders()) else []
+    folders = [f"hydra.searchpath=[{','.join(own)}]"] if (own := own_configs()) else []
     command, sys.argv = sys.argv, [script, *overrides, *folders, "hydra.mode=RUN"]
     try:
         yield

@@ -40,16 +40,14 @@ def complexity(network: nn.Module, clip_shape: tuple[int, int, int, int] | None 
         network: any network of clips (N, C, T, V, M).
         clip_shape: (C, T, V, M); None for the one that a `Network` was built for.
     """
+    counted = network  # as it is: not every module can be copied, nor computes on a CPU
     if isinstance(network, Network):
-        clip_shape = clip_shape or network.clip_shape
-        counted: nn.Module = copy.deepcopy(network).cpu().float().eval()
-        derive_transforms(counted)  # computed once, so not counted for a clip
-    else:
-        counted = network  # not every module can be copied, nor computes on a CPU
+        clip_shape, counted = clip_shape or network.clip_shape, copy.deepcopy(network).cpu().float()
     assert clip_shape is not None
     weights = next(counted.parameters())
     clip = torch.ones(1, *clip_shape, device=weights.device, dtype=weights.dtype)
     with evaluating(counted):
+        derive_transforms(counted)  # computed once, so not counted for a clip
         operations = count_operations(lambda: counted(clip))
     parameters = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
     return Complexity(parameters, operations, clip_shape)

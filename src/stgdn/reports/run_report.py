@@ -23,6 +23,7 @@ from stgdn.runs.layer_arrays import layer_arrays
 from stgdn.runs.layers import save_layers
 from stgdn.runs.metrics import last_smoothing
 from stgdn.runs.naming import option
+from stgdn.runs.own_classes import own_packages
 from stgdn.runs.partial import is_partial
 from stgdn.runs.run import Run
 from stgdn.runs.scores import Scores
@@ -180,8 +181,10 @@ def next_steps(run: Run) -> list[str]:
     stream = [] if run.config.data.stream == "joint" else [f"data.stream={run.config.data.stream}"]
     other = "bone" if run.config.data.stream == "joint" else "joint"
     commands = [format_command([*given, f"data.stream={other}"]), format_command(["-m", *others, *stream, networks])]
+    packages = own_packages(run.config.model)
+    trust = f" trust=[{','.join(packages)}]" if packages else ""
     return [
-        f"{interpreter()} src/evaluate.py run={run.folder}",
+        f"{interpreter()} src/evaluate.py run={run.folder}{trust}",
         *(command.replace("python", interpreter(), 1) for command in commands),
         "make watch",
     ]

@@ -12,8 +12,8 @@ from hydra.core.hydra_config import HydraConfig
 from stgdn.runs.naming import changes_result, option
 
 TRAIN = "python src/train.py"
-# Options that say how and where a run was started, not what it computes. An experiment sets only its sweep, and the
-# swept values are among the run's own options.
+# Options that say how and where a run was started, not what it computes. An experiment of the suite sets only its sweep,
+# and the swept values are among the run's own options.
 DROPPED = ("resume", "overwrite", "experiment", "launcher", "outputs")
 
 
@@ -24,8 +24,18 @@ def training_command() -> str | None:
 
 def format_command(overrides: Iterable[str]) -> str:
     """Return the command for one run with overrides such as `model=st_gdn`, without the sweep it may be part of."""
-    kept = [override for override in overrides if option(override).split(".")[0] not in DROPPED]
-    return shlex.join([*TRAIN.split(), *kept])
+    own = own_configs()
+    dropped = set(DROPPED) - ({"experiment"} if own else set())
+    kept = [override for override in overrides if option(override).split(".")[0] not in dropped]
+    folders = [f"hydra.searchpath=[{','.join(own)}]"] if own else []
+    return shlex.join([*TRAIN.split(), *folders, *kept])
+
+
+def own_configs() -> list[str]:
+    """Return the places of configs that the user has added to `conf/`, such as `file://mine`."""
+    sources = HydraConfig.get().runtime.config_sources if HydraConfig.initialized() else []
+    own = [source for source in sources if source.provider.startswith(("command-line", "hydra.searchpath"))]
+    return [f"{source.schema}://{source.path.removeprefix(f'{Path.cwd()}/')}" for source in own]
 
 
 def merge_sweeps(commands: Iterable[str]) -> list[str]:

@@ -43,6 +43,13 @@ def trust_hint(path: object) -> str:
     return f"if its code is yours, say trust={package}, in Python stgdn.load(..., trust='{package}')"
 
 
+def own_packages(model: Mapping[Any, Any]) -> list[str]:
+    """Return the packages that are not this suite's among those of a network's class and blocks."""
+    blocks = model.get("blocks")
+    paths = [model["_target_"], *([blocks] if isinstance(blocks, str) else blocks or ())]
+    return sorted({str(path).partition(".")[0] for path in paths if "." in str(path)} - {"stgdn"})
+
+
 def expect_trusted(content: object) -> None:
     """Check that all that a stored config names is a class or function of a package that the user trusts.
 
