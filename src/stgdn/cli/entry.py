@@ -237,7 +237,8 @@ def sentence(error: Exception) -> str:
     """Shorten Hydra's several lines about a mistake in a config to one sentence."""
     if (missing := UNLOCATED.match(str(error))) and error.__cause__ is not None:
         reason = str(error.__cause__).splitlines()[-1]
-        return f"there is no {missing[1]}, which the config names: {reason} Own modules are found by PYTHONPATH"
+        places = "Own code is found in the current folder, in that of --config-dir and by PYTHONPATH"
+        return f"there is no {missing[1]}, which the config names: {reason} {places}"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     noise = ("full_key", "object_type", "reference_type", "See https", "Config search path", "provider=")
     text = re.sub(r"\s+", " ", "; ".join(line for line in lines if not line.startswith(noise))).replace(":;", ":")

@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from stgdn.runs.naming import changes_result, option
 
 TRAIN = "python src/train.py"
-# Options that say how and where a run was started, not what it computes. An experiment of the suite sets only its sweep,
+# Options that say how and where a run was started, not what it computes. An experiment in conf/ sets only its sweep,
 # and the swept values are among the run's own options.
 DROPPED = ("resume", "overwrite", "experiment", "launcher", "outputs")
 

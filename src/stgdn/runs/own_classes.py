@@ -5,12 +5,13 @@ of that package is called with. Nothing of a package is imported before the user
 """
 
 import inspect
+import pydoc
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from hydra.utils import get_object, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from stgdn.errors import InputError
@@ -70,16 +71,20 @@ def expect_trusted(content: object) -> None:
 def _expect_trusted_class(path: object) -> None:
     if not is_trusted(path):
         raise InputError(f"the config names {path!r}, which is none of this suite's: {trust_hint(path)}")
-    try:
-        found = get_object(str(path))
-    except (ImportError, AttributeError, ValueError) as error:
+    found, package = _find(str(path)), str(path).partition(".")[0]
+    if found is None:
         raise InputError(
-            f"{path}, which the config names, cannot be imported: {' '.join(str(error).split())}; start in the folder "
-            "that holds the package, or name it with --config-dir"
-        ) from None
-    package = str(path).partition(".")[0]
+            f"there is no {path}, which the config names: start in the folder that holds {package}, or name it "
+            "with --config-dir"
+        )
     if not callable(found) or str(getattr(found, "__module__", "")).partition(".")[0] != package:
         raise InputError(f"the config names {path!r}, which {package} does not define: nothing is made of it")
+
+
+def _find(path: str) -> Any:  # noqa: ANN401
+    """Return what a dotted path names; None if there is nothing, or code that fails (who makes it says why)."""
+    with suppress(pydoc.ErrorDuringImport):
+        return pydoc.locate(path)
 
 
 def make_network(model: Mapping[Any, Any]) -> "nn.Module":
@@ -104,8 +109,7 @@ def _takes_name(path: object) -> bool:
     """Return whether the class at a dotted path has an argument `name`."""
     from stgdn.model.network import Network
 
-    try:
-        made = get_object(str(path))
-    except Exception:  # who makes it says what is wrong
+    made: Any = _find(str(path))
+    if made is None or (isinstance(made, type) and issubclass(made, Network)):
         return True
-    return "name" in inspect.signature(made).parameters or (isinstance(made, type) and issubclass(made, Network))
+    return "name" in inspect.signature(made).parameters
