@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from lightning.pytorch.callbacks import Callback
 from omegaconf import OmegaConf
 from tests.conftest import ROOT, TINY, RunCommand
+from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 
 import stgdn
@@ -444,7 +445,12 @@ class TestBuild:
             build({"_target_": "torch.optim.SGD", "_partial_": True, "betas": [0.9, 0.9]}, "optimizer")
 
     def test_the_table_names_classes_only(self) -> None:
-        kinds = {"network": Network, "loss": CrossEntropy, "optimizer": torch.optim.Optimizer, "scheduler": LRScheduler}
+        kinds = {
+            "network": nn.Module,
+            "loss": CrossEntropy,
+            "optimizer": torch.optim.Optimizer,
+            "scheduler": LRScheduler,
+        }
         kinds |= {"callback": Callback}
         assert kinds.keys() == CLASSES.keys()
         for kind, names in CLASSES.items():

@@ -100,9 +100,10 @@ def trace(network: TrainedNetwork) -> ExportedProgram:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Ignore PyTorch's warnings about deprecated parts that its own exporters use."""
+    """Ignore PyTorch's warnings about deprecated parts of its own, and about features that a network keeps."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*treespec, LeafSpec.*", FutureWarning)
+        warnings.filterwarnings("ignore", ".*was assigned during export.*", UserWarning)
         yield
 
 

@@ -75,7 +75,7 @@ class Inference(nn.Module):
     def __init__(self, num_joints: int, in_channels: int, frames: int, hidden: int = 128) -> None:
         super().__init__()
         self.sources, self.targets = (
-            nn.Buffer(joints, persistent=False) for joints in (1 - torch.eye(num_joints)).nonzero().T
+            nn.Buffer(joints.clone(), persistent=False) for joints in (1 - torch.eye(num_joints)).nonzero().T
         )
         self.num_joints, types = num_joints, len(PRIOR)
         self.nodes, self.pairs = MLP(frames * in_channels, hidden), MLP(2 * hidden, hidden)
@@ -99,7 +99,7 @@ class Inference(nn.Module):
 
     def sum_at_targets(self, x: Tensor) -> Tensor:
         """Return the sums (B, V, h) of features (B, E, h) of pairs at their targets."""
-        return x.new_zeros(len(x), self.num_joints, x.shape[2]).index_add(1, self.targets, x)
+        return x.new_zeros(x.shape[0], self.num_joints, x.shape[2]).index_add(1, self.targets, x)
 
     def logits(self, frames: Tensor) -> Tensor:
         """Return scores (B, E, types) of the types of all links, for bodies (B, V, S, C)."""
@@ -116,7 +116,7 @@ class Inference(nn.Module):
     def links(self, types: Tensor) -> Tensor:
         """Return the graphs (B, types − 1, V, V) of types (B, E, types), with loops; columns add up to SHARE."""
         V = self.num_joints
-        graphs = types.new_zeros(len(types), types.shape[2] - 1, V, V)
+        graphs = types.new_zeros(types.shape[0], types.shape[2] - 1, V, V)
         graphs[:, :, self.sources, self.targets] = types[:, :, 1:].mT
         return SHARE * normalise_columns(graphs + torch.eye(V, device=types.device))
 
@@ -239,7 +239,7 @@ class ASGCN(nn.Module):
         x = self.input_norm(rearrange(clips, "n c t v m -> (n m) (v c) t"))
         x = rearrange(x, "b (v c) t -> b c t v", v=V)
         for layer, mask in zip(self.layers, self.edge_masks, strict=True):
-            structural = (self.structural * mask).expand(len(x), -1, -1, -1)
+            structural = (self.structural * mask).expand(x.shape[0], -1, -1, -1)
             x = layer(x, torch.cat([structural, inferred.to(structural.dtype)], dim=1))
         return self.classifier(rearrange(x, "(n m) c t v -> n (m t v) c", m=M).mean(dim=1))
 

@@ -96,13 +96,14 @@ class Backbone(nn.Module):
         self.channels = [round(width * C) for C in channels]
         self.strides = expand_row(strides, len(channels), "strides")
         names = expand_row(blocks, len(channels), "blocks")
+        known = filter_options(names)
         words = expand_row(whiten, len(channels), "whiten")
         self.block_names = [whitened_name(name, word) for name, word in zip(names, words, strict=True)]
         self.per_body_norm = choose(style, STYLES, "network style") == "st_gcn"
         # With statistics of each clip a body depends on the other bodies of its clip.
         self.independent_bodies = dict(whitening or {}).get("statistics") != "instance"
         for option in options:
-            choose(option, filter_options(names), "option of filters")
+            choose(option, known, "option of filters")
         settings = options | {
             "terms": tuple(terms),
             "graphs": graphs,

@@ -8,6 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from lightning.pytorch.loggers import WandbLogger
 from rich.console import Console
+from rich.markup import escape
 
 from stgdn.data.baseline import trivial_accuracy
 from stgdn.data.batches.datamodule import SkeletonData
@@ -167,7 +168,7 @@ def print_end(run: Run, summary: dict[str, Any], data: SkeletonData) -> None:
         console.print(f"nearest class mean of the average pose: {fixed(100 * trivial_accuracy(data))}")
     console.print(f"run folder {run.folder}: config, checkpoints, metrics, scores, confusion.png{graphs}")
     if HydraConfig.get().mode != RunMode.MULTIRUN:  # a sweep says it once, at its end
-        console.print("next: " + "\n      ".join(next_steps(run)))
+        console.print(escape("next: " + "\n      ".join(next_steps(run))))
 
 
 def next_steps(run: Run) -> list[str]:

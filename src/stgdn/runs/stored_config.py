@@ -169,8 +169,7 @@ def build(config: Mapping[Any, Any], kind: str, *arguments: Any) -> Any:  # noqa
     Raises:
         InputError: another class or block, a class within the options, or options that do not fit.
     """
-    plain = OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else config
-    assert isinstance(plain, Mapping)
+    plain: Any = OmegaConf.to_container(OmegaConf.create(dict(config)), resolve=True)  # plain at all depths
     if is_trusted(plain.get("_target_")):
         return _build_trusted(plain, kind, *arguments)
     options = {str(key): value for key, value in plain.items()}
