@@ -108,7 +108,7 @@ READ_BY_ALL: dict[Plant, str] = {
 BUILT_BY_ALL: dict[Plant, str] = {
     network: "'numpy.savetxt' as its network, which is none of this suite's",
     function_of_the_suite: "write_demo' as its network, which is none of this suite's",
-    block: "unknown block '{",
+    block: "the config of its network says _target_",
     nested: "the config of its network says _target_",
 }
 COMMANDS: dict[str, list[str]] = {
