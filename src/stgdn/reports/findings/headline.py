@@ -116,7 +116,7 @@ def headline_columns(table: Comparison) -> list[Column]:
         Column("stream", lambda row: FOUR if row.stream == ALL_STREAMS else row.stream, right=False),
         Column("seeds", seeds, right=False),
         Column("top-1", top1),
-        Column("mean class", mean_class),
+        *([Column("mean class", mean_class)] if any(map(mean_class, table.rows)) else []),
         Column("the same network, published", lambda row: published(row, "top1")),
         Column("difference", difference),
         Column("best published on this stream", lambda row: published(row, BEST) or NOTHING, right=False),
