@@ -1,5 +1,7 @@
 """Figures of a run: confusion matrix and learned adjacencies."""
 
+import textwrap
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,6 +13,7 @@ from stgdn.runs.layer_arrays import learned_graphs
 from stgdn.runs.scores import Scores
 
 SUBSETS = ("itself", "inward", "outward")
+MAX_CLASS_WIDTH = 40  # characters of a class name; longer ones would leave no room for the matrix
 GAP = 2  # columns between subsets
 
 
@@ -24,8 +27,9 @@ def confusion_figure(scores: Scores, title: str) -> Figure:
     figure = Figure(figsize=(edge + 1, edge), layout="constrained")
     axes = figure.add_subplot()
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(size), scores.classes, rotation=90, fontsize=8)
-    axes.set_yticks(range(size), scores.classes, fontsize=8)
+    names = [textwrap.shorten(str(name), MAX_CLASS_WIDTH, placeholder="…") for name in scores.classes]
+    axes.set_xticks(range(size), names, rotation=90, fontsize=8)
+    axes.set_yticks(range(size), names, fontsize=8)
     axes.set(xlabel="predicted", ylabel="true", title=title)
     if size <= 20:
         for true, predicted in np.argwhere(counts):
