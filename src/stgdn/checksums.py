@@ -45,4 +45,6 @@ def expect_unchanged(path: Path, index: Path) -> None:
     except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
         return  # what cannot be read is told by what reads it
     if expected not in (None, found):
-        raise InputError(f"{path} is damaged: its checksum does not match that in {index.name}; put a copy back, or write it anew")
+        raise InputError(
+            f"{path} is damaged: its checksum does not match that in {index.name}; put a copy back, or write it anew"
+        )

@@ -16,7 +16,9 @@ STEPS = 21 * EPOCHS  # 84 clips, 4 a step
 GROWTH = 24 << 20  # bytes that memory may grow by after the first third
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc, which says what memory is used")
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="no /proc, which says what memory is used"
+)
 
 
 def test_memory_and_files_stay(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, faults: Faults) -> None:

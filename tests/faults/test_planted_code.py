@@ -52,7 +52,9 @@ PLANTED: dict[str, Callable[[], bytes]] = {
     "npy": lambda: arrays(np.save),
     "checkpoint": checkpoint,
     "yaml tag": lambda: f"data: !!python/object/apply:os.mkdir [{TRAPPED}]\nmodel: 1\n".encode(),
-    "target": lambda: json.dumps({"data": TARGET, "model": TARGET, "config": {"data": TARGET, "model": TARGET}}).encode(),
+    "target": lambda: json.dumps(
+        {"data": TARGET, "model": TARGET, "config": {"data": TARGET, "model": TARGET}}
+    ).encode(),
     "interpolation": lambda: b"data: {store: '${oc.env:HOME}'}\nmodel: {a: '${oc.create:{}}'}\n",
 }
 RAW = ("clip.npz", "clip.npy", "clip.pkl", "clip.skeleton", "clip.json", "clip.csv", "clip.mat", "clip.zip", "clip.txt")

@@ -165,7 +165,9 @@ class Stranger:
                 path.write_text(yaml.safe_dump(planted(config, plant, self.outside)))
         for path, facts in self.facts.items():
             if path.is_relative_to(below):
-                path.write_text(json.dumps(facts | {"config": planted(facts["config"], plant, self.outside), "checksums": {}}))
+                path.write_text(
+                    json.dumps(facts | {"config": planted(facts["config"], plant, self.outside), "checksums": {}})
+                )
         for path, content in self.checkpoints.items():
             if path.is_relative_to(below):
                 torch.save(content | {"config": planted(content["config"], plant, self.outside)}, path)
