@@ -36,7 +36,7 @@ KINDS = {
     "tests/test_limits.py": "a test crashes or hangs",
     "tests/test_slurm.py": "a job of a cluster ends early",
     "tests/data/store/test_store.py": "the preparation of a store is interrupted",
-    "tests/data/store/test_verification.py": "coordinates that cannot be right",
+    "tests/data/store/test_verified.py": "a store whose bytes have changed",
     "tests/data/store/test_shards.py": "shards are damaged or missing",
     "tests/export/test_mistakes.py": "exported networks are damaged",
     "tests/reports/page/test_page_browser.py": "names in the report page are markup",

@@ -22,7 +22,7 @@ from tests.inference.conftest import MakeRun
 from stgdn.data.store.shard_writer import write_shards
 from stgdn.data.store.shards import open_prepared
 from stgdn.data.store.store import Store
-from stgdn.data.store.verification import verify_once
+from stgdn.data.store.verified import verify_once
 from stgdn.errors import InputError
 from stgdn.export.formats import write_folder
 from stgdn.inference.load import load

@@ -1,11 +1,12 @@
 """The commands that write files: with which options, and what must be there afterwards.
 
-In options, `{out}` is the folder that a command writes into, `{run}` a finished run, `{bone}` scores of another stream,
-`{own}` raw files of a person's own, `{clip}` one raw file.
+In options, `{out}` is the folder that a command writes into, `{run}` a finished run, `{other}` another one, `{bone}`
+scores of another stream, `{own}` raw files of a person's own, `{clip}` one raw file, `{weights}` weights of 2s-AGCN.
 """
 
 import json
 import os
+import shutil
 import signal
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import yaml
 from safetensors.numpy import load_file
 from tests.conftest import ROOT, TINY, Outcome, RunCommand
 from tests.data.own_data import folder, moving, npz
+from tests.export.test_importing import saved
 from tests.training.killed import start
 
 from stgdn.data.store.shards import open_prepared
@@ -50,7 +52,20 @@ WRITERS = {
         ("table.csv", "table.tex", "report.html"),
     ),
     "fuse": Writer(("runs=[{run}/scores.npz,{bone}]", "folder={out}/fused"), ("fused/scores.npz", "fused/fusion.json")),
-    "predict": Writer(("run={run}", "clips={clip}", "write={out}/predictions.csv"), ("predictions.csv",)),
+    "predict": Writer(
+        ("run={run}", "clips={clip}", "write={out}/predictions.csv", "player={out}/player.html"),
+        ("predictions.csv", "player.html"),
+    ),
+    "figure2": Writer(
+        ("runs=[{run},{other}]", "class=throw", "picture={out}/figure2.svg", "logger.wandb=off", "accelerator=cpu"),
+        ("figure2.svg", "figure2.html"),
+    ),
+    "models": Writer(("data=demo", "picture={out}/layouts.svg"), ("layouts.svg",)),
+    "import_weights": Writer(
+        ("data=demo", "width=0.125", "data.frames=16", "weights={weights}", "write={out}/net"),
+        ("net/model.safetensors",),
+        OVERWRITE,
+    ),
     "export": Writer(
         ("run={run}", "format=safetensors", "write={out}/net", "clips=2", "batch_size=2"),
         ("net/model.safetensors", "net/config.json"),
@@ -72,7 +87,13 @@ class Project:
         replace(scores, stream="bone").save(place / "bone.npz")
         clip = min((data / "raw" / "demo").glob("*.skeleton"))
         own = write_own(place / "own")
-        self.places = {"run": summary.parent, "bone": place / "bone.npz", "clip": clip, "own": own}
+        other = shutil.copytree(summary.parent, place / "other")
+        weights = place / "agcn.pt"
+        saved(weights)
+        self.places = {
+            **{"run": summary.parent, "other": other, "bone": place / "bone.npz"},
+            **{"clip": clip, "own": own, "weights": weights},
+        }
 
     def options(self, name: str, out: Path, *, again: bool = False) -> tuple[str, ...]:
         """Return the options of a command that writes into `out`, the second time with `again`."""
