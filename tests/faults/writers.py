@@ -87,7 +87,7 @@ class Project:
         replace(scores, stream="bone").save(place / "bone.npz")
         clip = min((data / "raw" / "demo").glob("*.skeleton"))
         own = write_own(place / "own")
-        other = shutil.copytree(summary.parent, place / "other")
+        other = shutil.copytree(summary.parent, place / "another")
         weights = place / "agcn.pt"
         saved(weights)
         self.places = {
