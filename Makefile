@@ -44,7 +44,7 @@ faults: export STGDN_FAULTS = full
 faults: export STGDN_KILLS = 50
 faults: export STGDN_STEPS = 500
 faults: install-dev ## Inject faults (kills, full disks, damage), 45 minutes at most: docs/reliability.md; as root all of them
-	$(PYTEST) -n auto --dist loadgroup -m fault $(ARGS)
+	$(PYTEST) -n auto --dist loadgroup -m fault -o faulthandler_timeout=1800 $(ARGS)
 
 test-gpu: LIMIT = 240
 test-gpu: install-dev ## Run the tests that need a GPU, in four minutes at most
