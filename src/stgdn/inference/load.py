@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from stgdn.checksums import expect_unchanged
 from stgdn.data.store.shards import open_prepared
 from stgdn.errors import InputError, choose
 from stgdn.inference.classifier import Classifier, TrainedNetwork, fuse_networks
@@ -43,14 +44,24 @@ def load(place: str | Path, checkpoint: str = "last", *, trust: str | Sequence[s
             a network of a package that is not trusted.
     """
     with trusting(trust):
-        return _load(Path(place).expanduser(), checkpoint)
+        return _assembled(*read_trained(place, checkpoint))
 
 
-def _load(path: Path, checkpoint: str) -> TrainedNetwork:
+def read_trained(place: str | Path, checkpoint: str = "last") -> tuple[dict[str, Any], Path]:
+    """Read the content of a checkpoint, or of a weights folder as if it were one, and return it with the file's path.
+
+    Args:
+        place: see `load`.
+        checkpoint: see `load`.
+
+    Raises:
+        InputError: see `load`.
+    """
+    path = Path(place).expanduser()
     if path.name == WEIGHTS and path.is_file():
         path = path.parent
     if is_weights_folder(path):
-        return _assembled(_read_weights_folder(path), path / WEIGHTS)
+        return _read_weights_folder(path), path / WEIGHTS
     if not path.is_file():
         if (path / FUSION).exists():
             raise InputError(f"{path} is a fusion: give the runs that it was made from, run=[A,B]")
@@ -58,7 +69,7 @@ def _load(path: Path, checkpoint: str) -> TrainedNetwork:
             raise InputError(f"no checkpoint file {path}: give one, or a run's folder outputs/DATA/MODEL/STREAM/NAME")
         expect_run(path)
         path = checkpoint_of(path, checkpoint)
-    return _assembled(read_checkpoint(path), path)
+    return read_checkpoint(path), path
 
 
 def load_networks(
@@ -143,12 +154,14 @@ def read_metadata(folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder} holds {WEIGHTS} but no readable {METADATA_FILE}: {error}") from None
     if not isinstance(metadata, dict) or not isinstance(metadata.get("config"), dict):
         raise InputError(f"{path} is not the {METADATA_FILE} of an exported network: it has no 'config'")
+    expect_unchanged(path, path)
     return metadata
 
 
 def _read_weights_folder(folder: Path) -> dict[str, Any]:
     """Read a folder as a checkpoint's content, without pickle: `config`, `epoch`, `state_dict`; and `folded`."""
     metadata = read_metadata(folder)
+    expect_unchanged(folder / WEIGHTS, folder / METADATA_FILE)
     try:
         weights = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError) as error:

@@ -22,7 +22,9 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from stgdn.checksums import expect_unchanged
 from stgdn.errors import InputError
+from stgdn.runs.folder import SUMMARY
 from stgdn.runs.naming import check_names
 from stgdn.runs.own_classes import expect_trusted, is_trusted, make_network, trust_hint
 
@@ -84,7 +86,9 @@ def read_config(path: Path, needed: Iterable[str] = ()) -> DictConfig:
     except (OSError, ValueError, RecursionError, yaml.YAMLError, OmegaConfBaseException) as error:
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{path} cannot be read: {reason or type(error).__name__}") from None
-    return stored_config(loaded, path, needed)
+    config = stored_config(loaded, path, needed)
+    expect_unchanged(path, path.with_name(SUMMARY))
+    return config
 
 
 def stored_config(content: object, place: Path, needed: Iterable[str] = ()) -> DictConfig:
