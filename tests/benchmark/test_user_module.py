@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from stgdn.benchmark.user_module import check, load, split
+from stgdn.benchmark.user_module import load, split
 from stgdn.errors import InputError
+from stgdn.model.clip_check import expect_scores
 
+ADVICE = "build it for them with module_options"
 NETWORK = """
 from torch import nn
 from graph import joints
@@ -99,8 +101,8 @@ def test_places_have_a_form(place: str) -> None:
 def test_what_it_gives_is_checked(tmp_path: Path) -> None:
     path, x = checkout(tmp_path), torch.randn(2, 3, 8, 25, 2)
     with pytest.raises(InputError, match=r"Model gives \(2, 5\) for 2 clips where \(N, classes\) = \(2, 60\)"):
-        check(load(f"{path}:Model", {"num_class": 5}), "Model", x, 60)
+        expect_scores(load(f"{path}:Model", {"num_class": 5}), "Model", x, 60, ADVICE)
     with pytest.raises(InputError, match="Pair gives tuple"):
-        check(load(f"{path}:Pair", {"num_class": 60}), "Pair", x, 60)
+        expect_scores(load(f"{path}:Pair", {"num_class": 60}), "Pair", x, 60, ADVICE)
     with pytest.raises(InputError, match=r"fails on clips \(N, C, T, V, M\) = \(2, 4, 8, 25, 2\): RuntimeError"):
-        check(load(f"{path}:Model", {"num_class": 60}), "Model", torch.randn(2, 4, 8, 25, 2), 60)
+        expect_scores(load(f"{path}:Model", {"num_class": 60}), "Model", torch.randn(2, 4, 8, 25, 2), 60, ADVICE)

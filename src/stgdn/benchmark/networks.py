@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from stgdn.benchmark import cost, user_module
+from stgdn.benchmark import cost
 from stgdn.benchmark.candidates import Candidate
 from stgdn.benchmark.timing import Call, stopwatch, time_in_turn
 from stgdn.benchmark.workload import Batch, Workload, timed_call
 from stgdn.errors import InputError
+from stgdn.model.clip_check import expect_scores
 
 CHECKED = 2  # clips that a user's network is tried on
 MEMORY_MEASURES = ("step", "inference")  # measures of which peak memory is measured
@@ -59,7 +60,8 @@ def measure_networks(
 def _build(candidate: Candidate, workload: Workload) -> nn.Module:
     module = candidate.build()
     if candidate.kind == "module":
-        user_module.check(module, candidate.name, torch.randn(CHECKED, *workload.clip_shape), workload.classes)
+        advice = f"build it for {workload.classes} classes with module_options, or set frames and overrides as it needs"
+        expect_scores(module, candidate.name, torch.randn(CHECKED, *workload.clip_shape), workload.classes, advice)
     return module.to(workload.device)
 
 

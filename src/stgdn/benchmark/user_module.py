@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from stgdn.errors import InputError, choose
-from stgdn.model.clip_check import expect_scores, summarise
+from stgdn.model.clip_check import summarise
 
 
 def split(place: str) -> tuple[Path, str]:
@@ -72,11 +72,3 @@ def _importing_from(*folders: Path) -> Iterator[None]:
             file = getattr(sys.modules[name], "__file__", None)
             if file is not None and any(Path(file).is_relative_to(folder) for folder in folders):
                 del sys.modules[name]
-
-
-def check(module: nn.Module, name: str, clips: Tensor, classes: int) -> None:
-    """Check that a network maps clips (N, C, T, V, M) to scores (N, classes), see `expect_scores`."""
-    advice = (
-        f"build it for them and {classes} classes with module_options, or set frames and overrides as it needs them"
-    )
-    expect_scores(module, name, clips, classes, advice)

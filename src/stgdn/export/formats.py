@@ -22,7 +22,6 @@ from stgdn.export.card import model_card
 from stgdn.export.metadata import metadata_of
 from stgdn.inference.classifier import TrainedNetwork
 from stgdn.inference.load import METADATA_FILE, WEIGHTS, load
-from stgdn.model.clip_check import summarise
 from stgdn.model.fold import fold
 from stgdn.model.network import Network
 from stgdn.model.norm import Affine
@@ -82,21 +81,10 @@ def folded_network(network: TrainedNetwork) -> nn.Module:
 
 
 def trace(network: TrainedNetwork) -> ExportedProgram:
-    """Return a network, folded if it can be, as one graph for batches of any size, in which every body is computed.
-
-    Raises:
-        InputError: a network that is not the suite's, which PyTorch cannot export.
-    """
+    """Return a network, folded if it can be, as one graph for batches of any size, in which every body is computed."""
     module, example = folded_network(network).eval(), torch.zeros(2, *network.clip_shape)
-    try:
-        with torch.no_grad(), quiet():
-            return torch.export.export(module, (example,), dynamic_shapes=({0: Dim("batch")},))
-    except Exception as error:
-        if can_fold(network):
-            raise
-        raise InputError(
-            f"torch.export cannot export {network.name}: {summarise(error)}; format=safetensors writes its weights"
-        ) from error
+    with torch.no_grad(), quiet():
+        return torch.export.export(module, (example,), dynamic_shapes=({0: Dim("batch")},))
 
 
 @contextmanager
@@ -157,9 +145,7 @@ def write_folder(network: TrainedNetwork, folder: Path, *, folded: bool) -> None
     With `folded` the weights are for inference, else they are as trained and can be trained further.
     """
     if folded and not can_fold(network):
-        raise InputError(
-            f"{network.name} is not one of this suite's own networks, which can be folded: leave out folded"
-        )
+        raise InputError(f"{network.name} is none of this suite's own networks and cannot be folded: leave out folded")
     inner = folded_network(network) if folded else network.network
     weights = {name: tensor.cpu().contiguous() for name, tensor in inner.state_dict().items()}
     (folder / WEIGHTS).write_bytes(save(weights, metadata={"format": "pt"}))

@@ -174,12 +174,9 @@ class ASGCN(nn.Module):
     """Map clips (N, C, T, V, M) to scores (N, classes) by AS-GCN's recognition branch and inference module.
 
     Args:
-        num_classes: number of scores.
-        layout: name of the joint layout, or its definition, see `stgdn.skeleton.define`.
-        in_channels: C of the clips.
+        num_classes, layout, in_channels, dropout: as of `Backbone`.
         hops: longest path of a structural link, in bones.
         weight: factor of the inferred links, λ.
-        dropout: share of features dropped behind the temporal convolutions.
         inference_epochs: epochs at the beginning in which only the inference module is trained.
         inference_frames: S.
         epochs: of the training, if they are known.

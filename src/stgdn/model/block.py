@@ -38,15 +38,12 @@ BLOCKS = {
 
 
 def block_filters(name: str) -> Filters:
-    """Return the filters of a block.
-
-    Args:
-        name: a key of `BLOCKS`, or the dotted path of a spatial filter's class, which gets a TCN, or of a `Filters`.
+    """Return the filters of a block: a key of `BLOCKS`, or the dotted path of a `Filters` or of a spatial filter.
 
     Raises:
         InputError: an unknown name, or a path where there is neither.
     """
-    if not is_path(name):
+    if not isinstance(name, str) or "." not in name:
         return BLOCKS[choose(name, BLOCKS, "block")]
     module, _, last = name.rpartition(".")
     try:
@@ -58,11 +55,6 @@ def block_filters(name: str) -> Filters:
         if isinstance(value, type) and issubclass(value, nn.Module) and not value.__module__.startswith("torch."):
             found[key] = Filters(value, TCN)
     return found[choose(last, found, f"block of {module}")]
-
-
-def is_path(name: object) -> bool:
-    """Return whether the name of a block is the dotted path of one that is defined elsewhere."""
-    return isinstance(name, str) and "." in name
 
 
 def options_of(filter: type) -> set[str]:

@@ -26,29 +26,25 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 def expect_scores(network: nn.Module, name: str, clips: Tensor, classes: int, advice: str) -> None:
     """Check that a network that is not this suite's maps clips (N, C, T, V, M) to scores (N, classes).
 
-    Args:
-        network: computes on the device of the clips.
-        name: of the network.
-        clips: to try it on.
-        classes: number of scores.
-        advice: what to type for a network that is built for other clips or classes.
-
     Raises:
-        InputError: it fails, or gives something else.
+        InputError: it fails, or gives something else; `advice` says how it is built for other clips or classes.
     """
-    shape = f"clips (N, C, T, V, M) = {tuple(clips.shape)}"
     try:
         with evaluating(network):
             scores = network(clips)
     except Exception as error:
-        place = _own_line(error)
+        frames = traceback.extract_tb(error.__traceback__)
+        place = [frame for frame in frames if f"{os.sep}torch{os.sep}" not in frame.filename][-1]
+        where = f"{place.filename}:{place.lineno}"
         if clips.device.type == "cpu" and "cuda" in (place.line or ""):
             raise InputError(
-                f"{name} computes on a CPU here, and {place.filename}:{place.lineno} takes a GPU for granted with "
-                f"`{place.line}`: write .to(x.device) there, or register the tensor with register_buffer"
+                f"{name} computes on a CPU here, and {where} takes a GPU for granted with `{place.line}`: write "
+                ".to(x.device) there, or register the tensor with register_buffer"
             ) from error
-        where = f"{place.filename}:{place.lineno}"
-        raise InputError(f"{name} fails on {shape}: {summarise(error)} ({where}); {advice}") from error
+        shape = tuple(clips.shape)
+        raise InputError(
+            f"{name} fails on clips (N, C, T, V, M) = {shape}: {summarise(error)} ({where}); {advice}"
+        ) from error
     found = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
     if found != (len(clips), classes):
         raise InputError(
@@ -60,9 +56,3 @@ def expect_scores(network: nn.Module, name: str, clips: Tensor, classes: int, ad
 def summarise(error: Exception) -> str:
     """Return the kind of an error and the first line of its message."""
     return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0].removesuffix(": ")
-
-
-def _own_line(error: Exception) -> traceback.FrameSummary:
-    """Return the innermost line of code outside of PyTorch in which an error was raised."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return [frame for frame in frames if f"{os.sep}torch{os.sep}" not in frame.filename][-1]

@@ -34,12 +34,7 @@ class Complexity:
 
 
 def complexity(network: nn.Module, clip_shape: tuple[int, int, int, int] | None = None) -> Complexity:
-    """Count parameters, and operations on a clip with all bodies seen.
-
-    Args:
-        network: any network of clips (N, C, T, V, M).
-        clip_shape: (C, T, V, M); None for the one that a `Network` was built for.
-    """
+    """Count parameters, and operations on a clip (C, T, V, M) with all bodies seen; a `Network` knows its shape."""
     counted = network  # as it is: not every module can be copied, nor computes on a CPU
     if isinstance(network, Network):
         clip_shape, counted = clip_shape or network.clip_shape, copy.deepcopy(network).cpu().float()

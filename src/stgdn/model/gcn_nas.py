@@ -95,14 +95,7 @@ class SearchedGCN(nn.Module):
 
 
 class GCNNAS(nn.Module):
-    """Map clips (N, C, T, V, M) to scores (N, classes) by the searched network of GCN-NAS.
-
-    Args:
-        num_classes: number of scores.
-        layout: name of the joint layout, or its definition, see `stgdn.skeleton.define`.
-        bodies: M.
-        in_channels: C.
-    """
+    """Map clips (N, C, T, V, M) to scores (N, classes) by the searched network; arguments as of `Backbone`."""
 
     def __init__(
         self, num_classes: int, layout: str | Mapping[str, Any] = "ntu25", bodies: int = 2, in_channels: int = 3

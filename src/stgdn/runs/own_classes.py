@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -46,36 +47,51 @@ def trust_hint(path: object) -> str:
 
 def own_packages(model: Mapping[Any, Any]) -> list[str]:
     """Return the packages that are not this suite's among those of a network's class and blocks."""
-    blocks = model.get("blocks")
-    paths = [model["_target_"], *([blocks] if isinstance(blocks, str) else blocks or ())]
-    return sorted({str(path).partition(".")[0] for path in paths if "." in str(path)} - {"stgdn"})
+    paths = [model["_target_"], *_paths(model.get("blocks"))]
+    return sorted({str(path).partition(".")[0] for path in paths} - {"stgdn"})
 
 
-def expect_trusted(content: object) -> None:
-    """Check that all that a stored config names is a class or function of a package that the user trusts.
+def untrusted_blocks(blocks: object) -> list[str]:
+    """Return the dotted paths in the row `blocks` of a network that lie in no package that the user trusts."""
+    return [path for path in _paths(blocks) if not is_trusted(path)]
 
-    Args:
-        content: a part of the config, plain data.
+
+def _paths(blocks: Any) -> list[str]:  # noqa: ANN401
+    return [word for word in ([blocks] if isinstance(blocks, str) else blocks or ()) if "." in str(word)]
+
+
+def build_trusted(config: Mapping[Any, Any], kind: str, *arguments: Any) -> Any:  # noqa: ANN401
+    """Build what a stored config names by Hydra: classes and functions of packages that the user trusts, no others.
 
     Raises:
-        InputError: something is not, such as a function that the package has only imported, or it cannot be imported.
+        InputError: others, such as a function that the package has only imported, or arguments that do not fit.
     """
+    _expect_trusted(config)
+    try:
+        return make_network(config) if kind == "network" else instantiate(config, *arguments, _convert_="all")
+    except HydraException as error:
+        reason = " ".join(str(error.__cause__ or error).split())[:300]
+        raise InputError(f"{config['_target_']} cannot be made as the config says: {reason}") from error
+
+
+def _expect_trusted(content: object) -> None:
+    """Check all that plain data name at any depth."""
     if isinstance(content, Mapping):
         if (path := content.get("_target_")) is not None:
-            _expect_trusted_class(path)
+            _expect_own(str(path))
         content = list(content.values())
-    for value in content if isinstance(content, list | tuple) else ():
-        expect_trusted(value)
+    for value in content if isinstance(content, list) else ():
+        _expect_trusted(value)
 
 
-def _expect_trusted_class(path: object) -> None:
+def _expect_own(path: str) -> None:
+    """Check that a dotted path is trusted and names what is defined in its package."""
     if not is_trusted(path):
         raise InputError(f"the config names {path!r}, which is none of this suite's: {trust_hint(path)}")
-    found, package = _find(str(path)), str(path).partition(".")[0]
+    found, package = _find(path), path.partition(".")[0]
     if found is None:
         raise InputError(
-            f"there is no {path}, which the config names: start in the folder that holds {package}, or name it "
-            "with --config-dir"
+            f"there is no {path}, which the config names: start in the folder of {package}, or say --config-dir FOLDER"
         )
     if not callable(found) or str(getattr(found, "__module__", "")).partition(".")[0] != package:
         raise InputError(f"the config names {path!r}, which {package} does not define: nothing is made of it")

@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra.errors import HydraException
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -26,7 +24,7 @@ from stgdn.checksums import expect_unchanged
 from stgdn.errors import InputError
 from stgdn.runs.folder import SUMMARY
 from stgdn.runs.naming import check_names
-from stgdn.runs.own_classes import expect_trusted, is_trusted, make_network, trust_hint
+from stgdn.runs.own_classes import build_trusted, is_trusted, trust_hint, untrusted_blocks
 
 MOST_BYTES = 1 << 20
 SPECIAL = re.compile(r"_\w+_")  # keys by which Hydra makes objects: _target_, _args_, _partial_, _recursive_, ...
@@ -175,7 +173,7 @@ def build(config: Mapping[Any, Any], kind: str, *arguments: Any) -> Any:  # noqa
     """
     plain: Any = OmegaConf.to_container(OmegaConf.create(dict(config)), resolve=True)  # plain at all depths
     if is_trusted(plain.get("_target_")):
-        return _build_trusted(plain, kind, *arguments)
+        return build_trusted(plain, kind, *arguments)
     options = {str(key): value for key, value in plain.items()}
     target, partial = options.pop("_target_", None), kind in PARTIAL and options.pop("_partial_", False)
     if not isinstance(target, str) or target not in CLASSES[kind]:
@@ -186,7 +184,8 @@ def build(config: Mapping[Any, Any], kind: str, *arguments: Any) -> Any:  # noqa
     if key := next(_special(options), None):
         raise InputError(f"the config of its {kind} says {key}: no part of it may name a class or a call")
     if kind == "network":
-        _expect_known_blocks(options.get("blocks"))
+        if foreign := untrusted_blocks(options.get("blocks")):
+            raise InputError(f"unknown block '{foreign[0]}': {trust_hint(foreign[0])}")
         if target != NETWORK:
             options.pop("name", None)  # it names the run only
     module, _, name = target.rpartition(".")
@@ -201,27 +200,6 @@ def build(config: Mapping[Any, Any], kind: str, *arguments: Any) -> Any:  # noqa
     except Exception as error:  # options of another version, or made up, fail in whatever way
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{target} cannot be made as the config says, this version cannot use it: {reason}") from None
-
-
-def _build_trusted(config: Mapping[Any, Any], kind: str, *arguments: Any) -> Any:  # noqa: ANN401
-    """Build an object of a class in a package that the user trusts, by Hydra; its arguments may name such classes."""
-    expect_trusted(config)
-    try:
-        return make_network(config) if kind == "network" else instantiate(config, *arguments, _convert_="all")
-    except HydraException as error:
-        reason = " ".join(str(error.__cause__ or error).split())[:300]
-        raise InputError(f"{config['_target_']} cannot be made as the config says: {reason}") from error
-
-
-def _expect_known_blocks(blocks: object) -> None:
-    """Check that the blocks of a network are this suite's, or of packages that the user trusts.
-
-    Raises:
-        InputError: a block is given by a dotted path, and is not.
-    """
-    for block in blocks if isinstance(blocks, list | tuple) else [blocks]:
-        if isinstance(block, str) and "." in block and not is_trusted(block):
-            raise InputError(f"unknown block '{block}': {trust_hint(block)}")
 
 
 def plain_options(config: DictConfig, kind: str) -> dict[str, Any]:

@@ -54,8 +54,11 @@ def build_recognizer(config: DictConfig) -> Recognizer:
         InputError: a row of the wrong length, an unknown block, ...
     """
     torch.manual_seed(config.seed)
+    network = make_network(config.model)
+    if config.compile and not isinstance(network, Network):  # the suite's own compile their layers
+        network.compile(mode=config.compile if isinstance(config.compile, str) else None)
     return Recognizer(
-        _build_network(config),
+        network,
         config.data.num_classes,
         loss=instantiate(config.loss),
         optimizer=_build_optimizer(config.optimizer),
@@ -65,14 +68,6 @@ def build_recognizer(config: DictConfig) -> Recognizer:
         freeze=config.freeze,
         config=OmegaConf.to_container(config, resolve=True),  # pyright: ignore[reportArgumentType]
     )
-
-
-def _build_network(config: DictConfig) -> torch.nn.Module:
-    """Build a network; one that is not the suite's is compiled here, by the option that the suite's own compile by."""
-    network = make_network(config.model)
-    if config.compile and not isinstance(network, Network):
-        network.compile(mode=config.compile if isinstance(config.compile, str) else None)
-    return network
 
 
 def _build_optimizer(settings: DictConfig) -> Any:  # noqa: ANN401
@@ -100,11 +95,7 @@ def _instantiate_partial(settings: DictConfig) -> Any:  # noqa: ANN401
 def try_network(
     recognizer: Recognizer, config: DictConfig, clip_shape: tuple[int, int, int, int], device: torch.device
 ) -> None:
-    """Check on the device of training that a network that is not the suite's computes scores of random clips.
-
-    Raises:
-        InputError: it does not, see `expect_scores`.
-    """
+    """Check on the device of training that a network that is not the suite's computes scores of random clips."""
     if isinstance(recognizer.network, Network):
         return
     clips = torch.randn(2, *clip_shape, generator=torch.Generator().manual_seed(0)).to(device)
