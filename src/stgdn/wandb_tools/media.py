@@ -62,7 +62,7 @@ def confusion_chart(scores: Scores) -> CustomChart:
 def class_table(scores: Scores) -> wandb.Table:
     """Return a table of classes: test clips, per cent of them that are right, and the class they are mistaken for most.
 
-    Clips of a class without test clips have no per cent; a class without mistakes is mistaken for none.
+    A class without test clips has no per cent; one without mistakes is mistaken for none.
     """
     table = wandb.Table(columns=["class", "clips", "right (%)", "mistaken most for", "as often as"])
     for label, counts in enumerate(scores.confusion()):
