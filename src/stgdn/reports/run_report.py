@@ -10,6 +10,7 @@ from hydra.types import RunMode
 from lightning.pytorch.loggers import WandbLogger
 from rich.console import Console
 
+from stgdn.checksums import with_checksums
 from stgdn.data.baseline import trivial_accuracy
 from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.errors import InputError
@@ -23,7 +24,7 @@ from stgdn.reports.mistakes import mistakes
 from stgdn.reports.output_file import save_figure
 from stgdn.rounding import fixed
 from stgdn.runs.commands import format_command, interpreter
-from stgdn.runs.folder import LAYERS, METRICS, SCORES, SUMMARY
+from stgdn.runs.folder import CONFIG, LAYERS, METRICS, SCORES, SUMMARY
 from stgdn.runs.layer_arrays import layer_arrays
 from stgdn.runs.layers import save_layers
 from stgdn.runs.metrics import last_smoothing
@@ -97,7 +98,8 @@ def report_run(
         if isinstance(logger, WandbLogger):
             player = player_page(run, data, scores, trainer.strategy.root_device)
             log_results(logger, run.folder, summary, scores, figures, player)
-    write_json(run.folder / SUMMARY, summary)  # last: it marks the run as finished
+    place = run.folder / SUMMARY
+    write_json(place, with_checksums(summary, place, (CONFIG, METRICS)))  # last: it marks the run as finished
     return summary
 
 
