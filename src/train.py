@@ -33,7 +33,7 @@ def main(config: DictConfig) -> float:
 
     recognizer = build_recognizer(config)
     trainer = build_trainer(config, run.folder)
-    try_network(recognizer, config, data.clip_shape, trainer.strategy.root_device)
+    try_network(recognizer, config, data, trainer.strategy.root_device)
     if config.init is not None and (run.overwrites or not run.checkpoints):
         from stgdn.inference.initial_weights import start_from
 
@@ -62,7 +62,7 @@ def train(run: Run, trainer: "lightning.Trainer", recognizer: "Recognizer", data
     from stgdn.wandb_tools.logger import add_loggers
 
     run.expect_free(ask=not sweeping())
-    add_loggers(trainer, run.config, run.folder)
+    add_loggers(trainer, run.config, run.folder, recognizer.network)
     run.begin()
     if trainer.is_global_zero:
         print_start(run, data, recognizer)

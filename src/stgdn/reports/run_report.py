@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import lightning
+import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from lightning.pytorch.loggers import WandbLogger
@@ -13,10 +14,15 @@ from rich.markup import escape
 from stgdn.checksums import with_checksums
 from stgdn.data.baseline import trivial_accuracy
 from stgdn.data.batches.datamodule import SkeletonData
+from stgdn.errors import InputError
 from stgdn.files import write_json
+from stgdn.inference.load import load
 from stgdn.model.complexity import Complexity, complexity
 from stgdn.model.network import Network
+from stgdn.player.page import page
+from stgdn.player.scenes import prepared_scenes
 from stgdn.reports.figures.confusion import adjacency_figure, confusion_figure
+from stgdn.reports.mistakes import mistakes
 from stgdn.reports.output_file import save_figure
 from stgdn.rounding import fixed
 from stgdn.runs.commands import format_command, interpreter
@@ -44,7 +50,9 @@ def print_start(run: Run, data: SkeletonData, recognizer: Recognizer) -> None:
     console.print(
         f"data     {run.config.data.name}{synthetic}{_mapping(data)}, stream {data.settings.stream}, clips {sizes}"
     )
-    console.print(f"network  {run.config.model.name}, {complexity(recognizer.network, data.clip_shape)}")
+    console.print(
+        f"network  {run.config.model.name}, {complexity(recognizer.network, data.settings.clip_shape(data.layout))}"
+    )
     if not isinstance(recognizer.network, Network):
         console.print("left out over-smoothing by layer, graphs and folding: they are for the suite's own networks")
 
@@ -79,7 +87,9 @@ def report_run(
     if is_partial(run.config, len(data.splits["test"]), len(scores.names)):
         _report_partial(run, trainer, scores, data)
         return None
-    summary = summarise(run, scores, complexity(network, data.clip_shape), data) | {"epochs": trainer.current_epoch}
+    summary = summarise(run, scores, complexity(network, data.settings.clip_shape(data.layout)), data) | {
+        "epochs": trainer.current_epoch
+    }
     summary |= origin
     if smoothing := last_smoothing(run.folder / METRICS):
         summary["smoothing"] = smoothing
@@ -97,10 +107,29 @@ def report_run(
             save_figure(figure, run.folder / f"{name}.png")
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
-            log_results(logger, run.folder, summary, figures)
+            player = player_page(run, data, scores, trainer.strategy.root_device)
+            log_results(logger, run.folder, summary, scores, figures, player)
     place = run.folder / SUMMARY
     write_json(place, with_checksums(summary, place, (CONFIG, METRICS)))  # last: it marks the run as finished
     return summary
+
+
+def player_page(run: Run, data: SkeletonData, scores: Scores, device: torch.device) -> str | None:
+    """Return a page that plays the test clips that the run is surest about and wrong; if none is wrong, the first ones.
+
+    None where no clips are wanted, or where the network cannot be loaded from its checkpoint.
+    """
+    most = run.config.logger.player
+    names = [mistake.clip for mistake in mistakes(scores)[:most]] or scores.names[:most].tolist()
+    if not names:
+        return None
+    try:
+        return page(
+            prepared_scenes({"": load(run.folder, trust=own_packages(run.config.model)).to(device)}, data.store, names)
+        )
+    except InputError as error:
+        console.print(f"note: no clips are played at W&B: {error}")
+        return None
 
 
 def _report_partial(run: Run, trainer: lightning.Trainer, scores: Scores, data: SkeletonData) -> None:

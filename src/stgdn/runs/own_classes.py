@@ -47,17 +47,13 @@ def trust_hint(path: object) -> str:
 
 def own_packages(model: Mapping[Any, Any]) -> list[str]:
     """Return the packages that are not this suite's among those of a network's class and blocks."""
-    paths = [model["_target_"], *_paths(model.get("blocks"))]
-    return sorted({str(path).partition(".")[0] for path in paths} - {"stgdn"})
+    paths = {str(model["_target_"]), *dotted_blocks(model.get("blocks"))}
+    return sorted({path.partition(".")[0] for path in paths} - {"stgdn"})
 
 
-def untrusted_blocks(blocks: object) -> list[str]:
-    """Return the dotted paths in the row `blocks` of a network that lie in no package that the user trusts."""
-    return [path for path in _paths(blocks) if not is_trusted(path)]
-
-
-def _paths(blocks: Any) -> list[str]:  # noqa: ANN401
-    return [word for word in ([blocks] if isinstance(blocks, str) else blocks or ()) if "." in str(word)]
+def dotted_blocks(blocks: Any) -> list[str]:  # noqa: ANN401
+    """Return the dotted paths in the row `blocks` of a network, a list or one word."""
+    return [str(word) for word in ([blocks] if isinstance(blocks, str) else blocks or ()) if "." in str(word)]
 
 
 def build_trusted(config: Mapping[Any, Any], kind: str, *arguments: Any) -> Any:  # noqa: ANN401
@@ -75,24 +71,18 @@ def build_trusted(config: Mapping[Any, Any], kind: str, *arguments: Any) -> Any:
 
 
 def _expect_trusted(content: object) -> None:
-    """Check all that plain data name at any depth."""
-    if isinstance(content, Mapping):
-        if (path := content.get("_target_")) is not None:
-            _expect_own(str(path))
-        content = list(content.values())
-    for value in content if isinstance(content, list) else ():
+    """Check that all that plain data name at any depth is trusted, and defined in the package that it is named in."""
+    for value in content.values() if isinstance(content, Mapping) else content if isinstance(content, list) else ():
         _expect_trusted(value)
-
-
-def _expect_own(path: str) -> None:
-    """Check that a dotted path is trusted and names what is defined in its package."""
+    if not isinstance(content, Mapping) or "_target_" not in content:
+        return
+    path = str(content["_target_"])
     if not is_trusted(path):
         raise InputError(f"the config names {path!r}, which is none of this suite's: {trust_hint(path)}")
     found, package = _find(path), path.partition(".")[0]
     if found is None:
-        raise InputError(
-            f"there is no {path}, which the config names: start in the folder of {package}, or say --config-dir FOLDER"
-        )
+        where = f"start in the folder of {package}, or say --config-dir FOLDER"
+        raise InputError(f"there is no {path}, which the config names: {where}")
     if not callable(found) or str(getattr(found, "__module__", "")).partition(".")[0] != package:
         raise InputError(f"the config names {path!r}, which {package} does not define: nothing is made of it")
 

@@ -24,7 +24,7 @@ from stgdn.checksums import expect_unchanged
 from stgdn.errors import InputError
 from stgdn.runs.folder import SUMMARY
 from stgdn.runs.naming import check_names
-from stgdn.runs.own_classes import build_trusted, is_trusted, trust_hint, untrusted_blocks
+from stgdn.runs.own_classes import build_trusted, dotted_blocks, is_trusted, trust_hint
 
 MOST_BYTES = 1 << 20
 SPECIAL = re.compile(r"_\w+_")  # keys by which Hydra makes objects: _target_, _args_, _partial_, _recursive_, ...
@@ -184,8 +184,9 @@ def build(config: Mapping[Any, Any], kind: str, *arguments: Any) -> Any:  # noqa
     if key := next(_special(options), None):
         raise InputError(f"the config of its {kind} says {key}: no part of it may name a class or a call")
     if kind == "network":
-        if foreign := untrusted_blocks(options.get("blocks")):
-            raise InputError(f"unknown block '{foreign[0]}': {trust_hint(foreign[0])}")
+        for block in dotted_blocks(options.get("blocks")):
+            if not is_trusted(block):
+                raise InputError(f"unknown block '{block}': {trust_hint(block)}")
         if target != NETWORK:
             options.pop("name", None)  # it names the run only
     module, _, name = target.rpartition(".")

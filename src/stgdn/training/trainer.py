@@ -17,6 +17,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig, OmegaConf
 
+from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.errors import InputError, choose
 from stgdn.model.clip_check import expect_scores
 from stgdn.model.network import Network
@@ -28,7 +29,7 @@ from stgdn.training.callbacks.epoch_report import EpochReport
 from stgdn.training.profiling import build_profiler
 from stgdn.training.recognizer import Recognizer
 from stgdn.training.sync_norm import BatchNormOverRanks
-from stgdn.wandb_tools.logger import MODES
+from stgdn.wandb_tools.logger import check_logger
 
 OWN_OPTIONS = ("sync_batchnorm", "progress_bar")  # of `trainer`, besides those of `lightning.Trainer`
 # Options of `lightning.Trainer` that other options decide.
@@ -92,13 +93,12 @@ def _instantiate_partial(settings: DictConfig) -> Any:  # noqa: ANN401
     return made
 
 
-def try_network(
-    recognizer: Recognizer, config: DictConfig, clip_shape: tuple[int, int, int, int], device: torch.device
-) -> None:
+def try_network(recognizer: Recognizer, config: DictConfig, data: SkeletonData, device: torch.device) -> None:
     """Check on the device of training that a network that is not the suite's computes scores of random clips."""
     if isinstance(recognizer.network, Network):
         return
-    clips = torch.randn(2, *clip_shape, generator=torch.Generator().manual_seed(0)).to(device)
+    shape, generator = data.settings.clip_shape(data.layout), torch.Generator().manual_seed(0)
+    clips = torch.randn(2, *shape, generator=generator).to(device)
     advice = f"its arguments are those of model={config.model.name}, such as num_class: ${{data.num_classes}}"
     expect_scores(recognizer.network.to(device), config.model.name, clips, config.data.num_classes, advice)
 
@@ -119,7 +119,7 @@ def build_trainer(
             callback that needs held-out subjects where there are none.
     """
     silence_lightning()
-    choose(config.logger.wandb, MODES, "logger.wandb")
+    check_logger(config.logger)
     folder = Path(folder or config.folder)
     options: dict[str, Any]
     options = plain_options(config.trainer, "trainer") if stored else instantiate(config.trainer, _convert_="all")

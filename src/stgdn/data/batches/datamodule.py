@@ -146,11 +146,6 @@ class SkeletonData(lightning.LightningDataModule):
         return self._input_layout or joint_layout(self.header.layout)
 
     @property
-    def clip_shape(self) -> tuple[int, int, int, int]:
-        """Return the shape (C, T, V, M) of the network's input."""
-        return self.settings.clip_shape(self.layout)
-
-    @property
     def mapping(self) -> JointMap | None:
         """Return the map from the store's joints to the network's; None if they are the same."""
         source = joint_layout(self.header.layout)
