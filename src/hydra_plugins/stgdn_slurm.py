@@ -14,30 +14,20 @@ from typing import Any
 
 from hydra._internal.config_repository import ConfigRepository
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
-from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from hydra.core.utils import JobReturn, JobStatus
 
-from stgdn.cli.entry import RunError
+from stgdn.cli.launcher import RunLauncher, failed, take_state
 from stgdn.environment import COMMIT, git_state
 from stgdn.errors import InputError
 from stgdn.files import write_json
-from stgdn.runs.folder import SUMMARY
-from stgdn.runs.naming import check_names, run_folder
 from stgdn.slurm import HOPELESS, RunJob, ask, check_partition, copy_code, queue, sbatch_options
 
 PATIENCE = 20  # seconds in which a job's result may come after the job has left the queue
 
 
-class SlurmLauncher(Launcher):
+class SlurmLauncher(RunLauncher):
     """Submits every run as a job, waits for all, and reports how each ended."""
-
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Hydra calls this once; `config.launcher` has the options of conf/launcher/slurm.yaml."""
-        self.context, self.task_function, self.config = hydra_context, task_function, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Submit what is missing, wait, and return what came out of every run.
@@ -67,12 +57,9 @@ class SlurmLauncher(Launcher):
 
     def _start(self, overrides: list[str], number: int, queued: dict[str, str]) -> RunJob | JobReturn:
         """Return a run's job, new or in the queue already; or its result, where it is finished."""
-        config = self._load(overrides)
-        HydraConfig.instance().set_config(config)  # whose values Hydra's resolvers take
-        check_names(config)
-        folder = Path(run_folder(config)).absolute()
-        if (folder / SUMMARY).exists() and not config.overwrite:
-            return self.run(overrides, number)  # it says that it is finished
+        config, folder = self.load(overrides)
+        if self.finished(config, folder):
+            return self.run(overrides, number)
         name = f"{config.data.name}/{config.model.name}/{config.data.stream}/seed{config.seed}"
         options = sbatch_options(config.launcher, config.trainer) | {"comment": str(folder)}
         options["setup"] = [f"export PYTHONPATH={shlex.quote(str(self.code / 'src'))}", *options.get("setup", [])]
@@ -85,20 +72,9 @@ class SlurmLauncher(Launcher):
         print(f"job {job.number}: {name}, log {job.log}", flush=True)
         return job
 
-    def _load(self, overrides: list[str]) -> DictConfig:
-        """Return a run's own config."""
-        return self.context.config_loader.load_sweep_config(self.config, overrides)
-
-    def run(self, overrides: list[str], number: int) -> JobReturn:
-        """Run one job of the sweep in this process."""
-        config = self._load(overrides)
-        config.hydra.job.id = config.hydra.job.num = number
-        return run_job(self.task_function, config, "hydra.sweep.dir", "hydra.sweep.subdir", self.context)
-
     def __call__(self, overrides: list[str], number: int, singletons: dict[Any, Any]) -> JobReturn:
         """In the job: run it; a run that failed fails the job, so that Slurm says so too."""
-        Singleton.set_state(singletons)
-        setup_globals()
+        take_state(singletons)
         self._use_copied_configs()
         returned = self.run(overrides, number)
         _ = returned.return_value  # raises what the run raised
@@ -163,6 +139,4 @@ def _result(job: RunJob, waits_for: str | None, last_seen: float) -> JobReturn |
 def _failed(job: RunJob, reason: str) -> JobReturn:
     failure = f"job {job.number} failed: {job.name}: {reason}"
     print(f"error: {failure}", file=sys.stderr, flush=True)
-    returned = JobReturn(status=JobStatus.FAILED)
-    returned.return_value = RunError(failure)
-    return returned
+    return failed(failure)
