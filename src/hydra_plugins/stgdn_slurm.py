@@ -8,7 +8,8 @@ already is not submitted again, and a job that fails does not keep the others fr
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hydra._internal.config_repository import ConfigRepository
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import DictConfig
 
 from stgdn.cli.launcher import RunLauncher, failed, take_state
 from stgdn.environment import COMMIT, git_state
@@ -41,15 +43,27 @@ class SlurmLauncher(RunLauncher):
         self.code = copy_code(Path(self.config.outputs))
         if (state := git_state()) is not None:
             write_json(self.code / COMMIT, state)
-        runs = [self._start(list(overrides), initial_job_idx + i, queued) for i, overrides in enumerate(job_overrides)]
-        jobs = [run for run in runs if isinstance(run, RunJob)]
+        at_once = most_at_once(self.config.launcher, len(job_overrides))
+        waiting = deque((initial_job_idx + i, list(overrides)) for i, overrides in enumerate(job_overrides))
+        runs: list[RunJob | JobReturn] = []
+
+        def submit(active: int) -> list[RunJob]:
+            """Submit runs while fewer than `at_once` are active; return their jobs."""
+            jobs: list[RunJob] = []
+            while waiting and active + len(jobs) < at_once:
+                number, overrides = waiting.popleft()
+                runs.append(run := self._start(overrides, number, queued))
+                jobs += [run] if isinstance(run, RunJob) else []
+            return jobs
+
         if not self.config.launcher.wait:
+            submit(0)
             print("not waiting: `squeue --me` shows the jobs, the same command later tells how they ended", flush=True)
             return [JobReturn(status=JobStatus.COMPLETED) if isinstance(run, RunJob) else run for run in runs]
         try:
-            results = wait(jobs)
+            results = wait(submit)
         except KeyboardInterrupt:
-            numbers = " ".join(job.number for job in jobs)
+            numbers = " ".join(run.number for run in runs if isinstance(run, RunJob))
             raise KeyboardInterrupt(
                 f"interrupted; the jobs go on, the same command waits for them, `scancel {numbers}` ends them"
             ) from None
@@ -95,23 +109,43 @@ class SlurmLauncher(RunLauncher):
         return DelayedSubmission(self, *arguments)
 
 
-def wait(jobs: list[RunJob]) -> dict[RunJob, JobReturn]:
-    """Wait until every job has left a result or the queue; prints how each ended, as it ends."""
+def most_at_once(launcher: DictConfig, runs: int) -> int:
+    """Return how many of a sweep's jobs may wait or run at the same time.
+
+    Raises:
+        InputError: a number that is none, or nobody waits to submit the next ones.
+    """
+    if launcher.at_once is None:
+        return runs
+    if type(launcher.at_once) is not int or launcher.at_once < 1:
+        raise InputError(f"launcher.at_once={launcher.at_once} must be a whole number from 1 up, or null for all")
+    if not launcher.wait:
+        raise InputError("launcher.wait=false leaves before launcher.at_once can submit the next run: give one of both")
+    return launcher.at_once
+
+
+def wait(submit: Callable[[int], list[RunJob]]) -> dict[RunJob, JobReturn]:
+    """Wait until every job has left a result or the queue; prints how each ended, as it ends.
+
+    Args:
+        submit: takes the number of jobs that have not ended, and returns those that it has submitted besides.
+    """
     results: dict[RunJob, JobReturn] = {}
-    last_seen = dict.fromkeys(jobs, time.monotonic())
+    last_seen = dict.fromkeys(submit(0), time.monotonic())
     pause = 1.0
-    while len(results) < len(jobs):
+    while len(results) < len(last_seen):
         time.sleep(pause)
         pause = min(1.2 * pause, 30)
         try:
             reasons = {queued.job: queued.reason for queued in queue()}
         except InputError:  # a controller that is busy or being restarted
-            reasons = {job.number: "" for job in jobs}
-        for job in jobs:
+            reasons = {job.number: "" for job in last_seen}
+        for job in last_seen:
             if job.number in reasons:
                 last_seen[job] = time.monotonic()
             if job not in results and (result := _result(job, reasons.get(job.number), last_seen[job])):
                 results[job] = result
+        last_seen |= dict.fromkeys(submit(len(last_seen) - len(results)), time.monotonic())
     return results
 
 
