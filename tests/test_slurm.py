@@ -32,6 +32,18 @@ SEAT = "gres=seat:1"  # what .ci/slurm has one of, and lets jobs of its partitio
 # The data are copied to where the job runs, which finds them there.
 STAGED = "launcher.setup=['cp -r $STGDN_DATA data-$SLURM_JOB_ID','export STGDN_DATA=$PWD/data-$SLURM_JOB_ID']"
 START = "Starting with JobEnvironment"
+OWN_CONFIG = "_target_: own_network.Network\nclasses: ${data.num_classes}\n"
+OWN_NETWORK = """
+from torch import nn
+
+class Network(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.fc = nn.Linear(3, classes)
+
+    def forward(self, x):
+        return self.fc(x.mean((2, 3, 4)))
+"""
 
 
 @pytest.mark.parametrize(
@@ -214,6 +226,10 @@ def work(slurm: None, tmp_path_factory: pytest.TempPathFactory, tiny_data: Path)
     work.start("sweep", *SMALL, *CLUSTER, "optimizer.lr=0.01,1e30", "launcher.at_once=1", STAGED)
     work.start("changed", *SMALL, *CLUSTER, "launcher.wait=false", "+launcher.options.hold=true", script=copied / "src")
     work.start("ranks", *SMALL, *CLUSTER, "trainer=ddp", "trainer.devices=2", "optimizer.lr=0.01")
+    (work.folder / "mine" / "model").mkdir(parents=True)
+    (work.folder / "mine" / "model" / "own.yaml").write_text(OWN_CONFIG)
+    (work.folder / "own_network.py").write_text(OWN_NETWORK)
+    work.start("own", "--config-dir", "mine", *SMALL[:-1], *CLUSTER, "model=own")
     yield work
     for process in work.started.values():
         with process:  # closes its pipes
@@ -248,6 +264,13 @@ def test_a_preempted_job_is_queued_again_and_goes_on(work: Work) -> None:
     assert second[0] in goes_on(first)
     assert second[-1] == 30
     assert work.path("spare", "summary.json")
+
+
+def test_a_job_finds_a_network_and_a_config_of_ones_own(work: Work) -> None:
+    code, out, err = work.end("own")
+    assert code == 0, out + err
+    (summary,) = work.path("own", "summary.json")
+    assert summary.parts[-4:-2] == ("own", "joint")
 
 
 def test_a_job_runs_the_code_that_was_submitted(work: Work) -> None:
