@@ -158,7 +158,7 @@ def test_a_run_from_its_config_to_an_export(run_command: RunCommand, tiny_data: 
     clips = torch.randn(2, *one.clip_shape)
     torch.testing.assert_close(one.network(clips), other.network(clips))
     told = run_command("export", f"run={run}", "trust=published", "format=safetensors", "write=more", "folded=true")
-    assert "plain is not one of this suite's own networks, which can be folded" in told.err
+    assert "plain is none of this suite's own networks and cannot be folded" in told.err
     with pytest.raises(InputError, match="none of this suite's"):
         stgdn.load("weights")
 
