@@ -140,7 +140,7 @@ def test_the_decoder_and_the_loss(inference: Inference) -> None:
     prior = torch.tensor([0.95, 0.025, 0.025], dtype=torch.float64)
     divergence = float((probabilities * (probabilities / prior).log()).sum())
     published = squares / (2 * 5e-4) / (2 * 6) + divergence / (2 * 6)
-    assert float(inference.loss(FRAMES)) == pytest.approx(published * 2 * 5e-4)
+    assert float(inference.loss(FRAMES)) == pytest.approx(published * 2 * 5e-4 / (4 * 3))  # frames and coordinates
 
 
 def test_one_part_is_trained_after_the_other() -> None:
