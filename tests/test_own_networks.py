@@ -102,7 +102,12 @@ CONFIGS = {
     "renamed": f"name: another\n_target_: published.net.Model\n{ARGUMENTS}{GRAPH}",
     "named": f"_target_: published.net.Named\n{ARGUMENTS}{GRAPH}",
     "word": f"_target_: published.net.make_word\n{ARGUMENTS}",
+    "interpolated": "_target_: published.net.Model\nnum_class: ${data.num_clases}\n",
     "no_graph": f"_target_: published.net.Model\n{ARGUMENTS}",
+}
+EXPERIMENTS = {
+    "mistyped": "# @package _global_\nepoch: 3\n",
+    "misnamed": "# @package _global_\ndefaults: [{override /optimiser: adamw}]\n",
 }
 OWN = ("--config-dir", "mine")
 pytestmark = pytest.mark.usefixtures("project", "no_pictures")
@@ -111,12 +116,14 @@ pytestmark = pytest.mark.usefixtures("project", "no_pictures")
 @pytest.fixture
 def project(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # noqa: ARG001
     """A package `published` and configs in `mine/model`, in the current folder; imports of it are forgotten."""
-    for folder in ("published", "mine/model"):
+    for folder in ("published", "mine/model", "mine/experiment"):
         Path(folder).mkdir(parents=True)
     Path("published/__init__.py").touch()
     Path("published/net.py").write_text(PUBLISHED)
     for name, text in CONFIGS.items():
         Path(f"mine/model/{name}.yaml").write_text(text)
+    for name, text in EXPERIMENTS.items():
+        Path(f"mine/experiment/{name}.yaml").write_text(text)
     monkeypatch.setattr(sys, "path", [*sys.path])
     yield
     for name in [name for name in sys.modules if name.partition(".")[0] == "published"]:
@@ -195,6 +202,9 @@ def test_other_ways_of_making_it(run_command: RunCommand, model: str, called: st
         (["model=plain", "model._target_=publishd.net.Model"], "there is no publishd.net.Model, .*current folder"),
         (["model=agcn_7l", "model.blocks=published.net.Unti"], "unknown block of published.net 'Unti'.*'Unit'"),
         (["model=agcn_7l", "model.blocks=publishd.net.Unit"], "block 'publishd.net.Unit' cannot be imported"),
+        (["model=interpolated"], "Interpolation key 'data.num_clases' not found"),
+        (["experiment=mistyped"], "unknown option 'epoch'; did you mean 'epochs'"),
+        (["experiment=misnamed"], "unknown option 'optimiser'; did you mean 'optimizer'"),
         (["model=as_gcn"], "as_gcn trains its inference module alone for 10 epochs, and epochs=1: give more"),
     ],
 )

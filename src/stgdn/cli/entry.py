@@ -36,7 +36,7 @@ MISTYPED = re.compile(r"[Cc]ould not override '([\w.]+)'")  # in Hydra's message
 UNLOCATED = re.compile(r"Error locating target '([^']*)'")  # as above
 SUITE = ("stgdn", "__main__")  # packages of this suite's code
 WORST = 0.0  # top-1 that a search notes for options with which training diverges
-PLUMBING = {"hydra", "omegaconf", *sys.stdlib_module_names}  # packages that only call what a config names
+PLUMBING = {"hydra", "omegaconf", "antlr4", *sys.stdlib_module_names}  # packages that only call what a config names
 
 naming.register()
 

@@ -51,7 +51,11 @@ def check_options(config: DictConfig, config_name: str) -> None:
     """
     given = HydraConfig.get()
     choices = [word for word in given.overrides.task if option(word) in given.runtime.choices]
-    default = _defaults(config_name, *_folders(given.overrides.hydra), *choices)
+    folders = _folders(given.overrides.hydra)
+    plain = _defaults(config_name, *folders)
+    for key in sorted(map(str, config.keys() - plain.keys())):  # in a file of the user's own
+        raise InputError(_unknown(key, list(plain)))
+    default = _defaults(config_name, *folders, *choices)
     known = list(_dotted(default))
     for word in given.overrides.task:
         if word.startswith("+") and word not in choices and not _is_read(option(word), config, known):
