@@ -184,9 +184,10 @@ class OverSmoothing(Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Measure all layers."""
         epoch = trainer.current_epoch + 1
+        if not trainer.is_global_zero or (epoch % self.every and epoch != trainer.max_epochs):
+            return
         data, network = trainer.datamodule, pl_module.network  # pyright: ignore[reportAttributeAccessIssue]
-        due = epoch % self.every == 0 or epoch == trainer.max_epochs
-        if not (trainer.is_global_zero and due and isinstance(network, Network)):
+        if not isinstance(network, Network):
             return
         assert isinstance(data, SkeletonData)
         if self._sample is None:
