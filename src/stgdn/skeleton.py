@@ -5,7 +5,7 @@ made from it, so a new kind of skeleton is one more entry in `LAYOUTS`, or a def
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeGuard
 
 from stgdn.errors import InputError, choose
@@ -61,6 +61,12 @@ class Layout:
 
 def _from_one(*bones: tuple[int, int]) -> tuple[tuple[int, int], ...]:
     return tuple((child - 1, parent - 1) for child, parent in bones)
+
+
+def _sides(joints: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """Return the pairs of joints called `left_...` and `right_...`."""
+    left = [name for name in joints if name.startswith("left_")]
+    return tuple((joints.index(name), joints.index(name.replace("left", "right", 1))) for name in left)
 
 
 # Bones as 2s-AGCN and ST-GCN publish them (there counted from 1). The tip of a hand hangs on its thumb there, not on
@@ -167,7 +173,94 @@ COCO17 = Layout(
     planar=True,
 )
 
-LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (NTU25, OPENPOSE18, KINECT20, COCO17, SBU15)}
+FEET = ("left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel")
+
+# OpenPose's BODY_25: order and feet of its doc/02_output.md.
+_BODY25 = (*OPENPOSE18.joints[:8], "mid_hip", *OPENPOSE18.joints[8:], *FEET)
+BODY25 = Layout(
+    name="body25",
+    joints=_BODY25,
+    bones=(
+        *((1, 8), (0, 1), (15, 0), (16, 0), (17, 15), (18, 16)),
+        *((2, 1), (3, 2), (4, 3), (5, 1), (6, 5), (7, 6)),
+        *((9, 8), (10, 9), (11, 10), (22, 11), (23, 22), (24, 11)),
+        *((12, 8), (13, 12), (14, 13), (19, 14), (20, 19), (21, 14)),
+    ),
+    mirrored=_sides(_BODY25),
+    centre=8,
+    spine=(8, 1),
+    shoulders=(2, 5),
+    planar=True,
+)
+
+# The first 26 joints of Halpe-FullBody (AlphaPose, RTMPose), whose `Hip` is between the hips.
+_HALPE26 = (*COCO17.joints, "head", "neck", "mid_hip", *(FEET[i] for i in (0, 3, 1, 4, 2, 5)))
+HALPE26 = Layout(
+    name="halpe26",
+    joints=_HALPE26,
+    bones=(
+        *((18, 19), (17, 18), (0, 17), (1, 0), (2, 0), (3, 1), (4, 2)),
+        *((5, 18), (7, 5), (9, 7), (6, 18), (8, 6), (10, 8)),
+        *((11, 19), (13, 11), (15, 13), (20, 15), (22, 15), (24, 15)),
+        *((12, 19), (14, 12), (16, 14), (21, 16), (23, 16), (25, 16)),
+    ),
+    mirrored=_sides(_HALPE26),
+    centre=19,
+    spine=(19, 18),
+    shoulders=(6, 5),
+    planar=True,
+)
+
+# MediaPipe's pose landmarks, in the picture; `mediapipe33_3d` are its world landmarks, in metres. Trunk as in COCO17.
+_MEDIAPIPE33 = (
+    *("nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer"),
+    *("left_ear", "right_ear", "left_mouth", "right_mouth"),
+    *(
+        f"{side}_{part}"
+        for part in ("shoulder", "elbow", "wrist", "pinky", "index", "thumb")
+        for side in ("left", "right")
+    ),
+    *(f"{side}_{part}" for part in ("hip", "knee", "ankle", "heel", "foot_index") for side in ("left", "right")),
+)
+MEDIAPIPE33 = Layout(
+    name="mediapipe33",
+    joints=_MEDIAPIPE33,
+    bones=(
+        *((1, 0), (2, 1), (3, 2), (7, 3), (4, 0), (5, 4), (6, 5), (8, 6), (9, 0), (10, 0)),
+        *((11, 0), (13, 11), (15, 13), (17, 15), (19, 15), (21, 15)),
+        *((12, 0), (14, 12), (16, 14), (18, 16), (20, 16), (22, 16)),
+        *((23, 11), (25, 23), (27, 25), (29, 27), (31, 27)),
+        *((24, 12), (26, 24), (28, 26), (30, 28), (32, 28)),
+    ),
+    mirrored=_sides(_MEDIAPIPE33),
+    centre=0,
+    spine=(24, 0),
+    shoulders=(12, 11),
+    planar=True,
+)
+MEDIAPIPE33_3D = replace(MEDIAPIPE33, name="mediapipe33_3d", planar=False)
+
+# Human3.6M's 17 joints in the order of VideoPose3D, which 3D estimators (MMPose's lifters, MotionBERT) share.
+_H36M17 = (
+    *("hip_centre", "right_hip", "right_knee", "right_foot", "left_hip", "left_knee", "left_foot"),
+    *("spine", "shoulder_centre", "neck", "head"),
+    *("left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist"),
+)
+H36M17 = Layout(
+    name="h36m17",
+    joints=_H36M17,
+    bones=(
+        *((7, 0), (8, 7), (9, 8), (10, 9), (11, 8), (12, 11), (13, 12), (14, 8), (15, 14), (16, 15)),
+        *((1, 0), (2, 1), (3, 2), (4, 0), (5, 4), (6, 5)),
+    ),
+    mirrored=_sides(_H36M17),
+    centre=7,
+    spine=(0, 8),
+    shoulders=(14, 11),
+)
+
+_ALL = (NTU25, OPENPOSE18, KINECT20, COCO17, SBU15, BODY25, HALPE26, MEDIAPIPE33, MEDIAPIPE33_3D, H36M17)
+LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in _ALL}
 
 
 def layout(given: str | Mapping[str, Any] | Layout) -> Layout:

@@ -103,16 +103,25 @@ def read_bytes(file: ClipFile, most: int) -> bytes:
     return content
 
 
+def parse_json(text: bytes) -> Any:  # noqa: ANN401
+    """Parse JSON.
+
+    Raises:
+        ClipError: the text is something else.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ClipError(f"is not JSON: {error}") from error
+
+
 def json_object(text: bytes) -> dict[str, Any]:
     """Parse JSON that is one object.
 
     Raises:
         ClipError: the text is something else.
     """
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ClipError(f"is not JSON: {error}") from error
+    content = parse_json(text)
     if not isinstance(content, dict):
         raise ClipError("is JSON, but not one object with names and values")
     return content
