@@ -63,12 +63,6 @@ def _from_one(*bones: tuple[int, int]) -> tuple[tuple[int, int], ...]:
     return tuple((child - 1, parent - 1) for child, parent in bones)
 
 
-def _sides(joints: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Return the pairs of joints called `left_...` and `right_...`."""
-    left = [name for name in joints if name.startswith("left_")]
-    return tuple((joints.index(name), joints.index(name.replace("left", "right", 1))) for name in left)
-
-
 # Bones as 2s-AGCN and ST-GCN publish them (there counted from 1). The tip of a hand hangs on its thumb there, not on
 # the hand; kept, so that `agcn` and `st_gcn` are the published functions.
 NTU25 = Layout(
@@ -173,90 +167,52 @@ COCO17 = Layout(
     planar=True,
 )
 
-FEET = ("left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel")
 
-# OpenPose's BODY_25: order and feet of its doc/02_output.md.
-_BODY25 = (*OPENPOSE18.joints[:8], "mid_hip", *OPENPOSE18.joints[8:], *FEET)
-BODY25 = Layout(
-    name="body25",
-    joints=_BODY25,
-    bones=(
-        *((1, 8), (0, 1), (15, 0), (16, 0), (17, 15), (18, 16)),
-        *((2, 1), (3, 2), (4, 3), (5, 1), (6, 5), (7, 6)),
-        *((9, 8), (10, 9), (11, 10), (22, 11), (23, 22), (24, 11)),
-        *((12, 8), (13, 12), (14, 13), (19, 14), (20, 19), (21, 14)),
-    ),
-    mirrored=_sides(_BODY25),
-    centre=8,
-    spine=(8, 1),
-    shoulders=(2, 5),
-    planar=True,
-)
+def _known(name: str, joints: tuple[str, ...], parents: Sequence[int], **more: Any) -> Layout:  # noqa: ANN401
+    """Return a layout in the picture from the parent of every joint; that of the root is -1."""
+    bones = tuple((child, parent) for child, parent in enumerate(parents) if parent >= 0)
+    left = [joint for joint in joints if joint.startswith("left_")]
+    sides = tuple((joints.index(joint), joints.index(joint.replace("left", "right", 1))) for joint in left)
+    return Layout(name, joints, bones, sides, **{"planar": True, **more})
 
-# The first 26 joints of Halpe-FullBody (AlphaPose, RTMPose), whose `Hip` is between the hips.
-_HALPE26 = (*COCO17.joints, "head", "neck", "mid_hip", *(FEET[i] for i in (0, 3, 1, 4, 2, 5)))
-HALPE26 = Layout(
-    name="halpe26",
-    joints=_HALPE26,
-    bones=(
-        *((18, 19), (17, 18), (0, 17), (1, 0), (2, 0), (3, 1), (4, 2)),
-        *((5, 18), (7, 5), (9, 7), (6, 18), (8, 6), (10, 8)),
-        *((11, 19), (13, 11), (15, 13), (20, 15), (22, 15), (24, 15)),
-        *((12, 19), (14, 12), (16, 14), (21, 16), (23, 16), (25, 16)),
-    ),
-    mirrored=_sides(_HALPE26),
-    centre=19,
-    spine=(19, 18),
-    shoulders=(6, 5),
-    planar=True,
-)
 
-# MediaPipe's pose landmarks, in the picture; `mediapipe33_3d` are its world landmarks, in metres. Trunk as in COCO17.
-_MEDIAPIPE33 = (
-    *("nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer"),
-    *("left_ear", "right_ear", "left_mouth", "right_mouth"),
-    *(
-        f"{side}_{part}"
-        for part in ("shoulder", "elbow", "wrist", "pinky", "index", "thumb")
-        for side in ("left", "right")
-    ),
-    *(f"{side}_{part}" for part in ("hip", "knee", "ankle", "heel", "foot_index") for side in ("left", "right")),
+def _both(*parts: str) -> tuple[str, ...]:
+    return tuple(f"{side}_{part}" for part in parts for side in ("left", "right"))
+
+
+# OpenPose's BODY_25: order and bones of its doc/02_output.md.
+FEET = tuple(f"{side}_{part}" for side in ("left", "right") for part in ("big_toe", "small_toe", "heel"))
+BODY25 = _known(
+    "body25",
+    (*OPENPOSE18.joints[:8], "mid_hip", *OPENPOSE18.joints[8:], *FEET),
+    (1, 8, 1, 2, 3, 1, 5, 6, -1, 8, 9, 10, 8, 12, 13, 0, 0, 15, 16, 14, 19, 14, 11, 22, 11),
+    **{"centre": 8, "spine": (8, 1), "shoulders": (2, 5)},
 )
-MEDIAPIPE33 = Layout(
-    name="mediapipe33",
-    joints=_MEDIAPIPE33,
-    bones=(
-        *((1, 0), (2, 1), (3, 2), (7, 3), (4, 0), (5, 4), (6, 5), (8, 6), (9, 0), (10, 0)),
-        *((11, 0), (13, 11), (15, 13), (17, 15), (19, 15), (21, 15)),
-        *((12, 0), (14, 12), (16, 14), (18, 16), (20, 16), (22, 16)),
-        *((23, 11), (25, 23), (27, 25), (29, 27), (31, 27)),
-        *((24, 12), (26, 24), (28, 26), (30, 28), (32, 28)),
-    ),
-    mirrored=_sides(_MEDIAPIPE33),
-    centre=0,
-    spine=(24, 0),
-    shoulders=(12, 11),
-    planar=True,
+# The first 26 joints of Halpe-FullBody (AlphaPose, RTMPose); its `Hip` is between the hips.
+HALPE26 = _known(
+    "halpe26",
+    (*COCO17.joints, "head", "neck", "mid_hip", *_both("big_toe", "small_toe", "heel")),
+    (17, 0, 0, 1, 2, 18, 18, 5, 6, 7, 8, 19, 19, 11, 12, 13, 14, 18, 19, -1, 15, 16, 15, 16, 15, 16),
+    **{"centre": 19, "spine": (19, 18), "shoulders": (6, 5)},
+)
+# MediaPipe's pose landmarks, in the picture; without a neck, as in COCO17. Its world landmarks are `mediapipe33_3d`.
+_EYES = tuple(f"{side}_eye{part}" for side in ("left", "right") for part in ("_inner", "", "_outer"))
+_ARM, _LEG = ("shoulder", "elbow", "wrist", "pinky", "index", "thumb"), ("hip", "knee", "ankle", "heel", "foot_index")
+MEDIAPIPE33 = _known(
+    "mediapipe33",
+    ("nose", *_EYES, *_both("ear", "mouth", *_ARM, *_LEG)),
+    (-1, 0, 1, 2, 0, 4, 5, 3, 6, 0, 0, 0, 0, *(11, 12, 13, 14), *(15, 16) * 3, *range(11, 13), *range(23, 29), 27, 28),
+    **{"centre": 0, "spine": (24, 0), "shoulders": (12, 11)},
 )
 MEDIAPIPE33_3D = replace(MEDIAPIPE33, name="mediapipe33_3d", planar=False)
-
 # Human3.6M's 17 joints in the order of VideoPose3D, which 3D estimators (MMPose's lifters, MotionBERT) share.
-_H36M17 = (
-    *("hip_centre", "right_hip", "right_knee", "right_foot", "left_hip", "left_knee", "left_foot"),
-    *("spine", "shoulder_centre", "neck", "head"),
-    *("left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist"),
-)
-H36M17 = Layout(
-    name="h36m17",
-    joints=_H36M17,
-    bones=(
-        *((7, 0), (8, 7), (9, 8), (10, 9), (11, 8), (12, 11), (13, 12), (14, 8), (15, 14), (16, 15)),
-        *((1, 0), (2, 1), (3, 2), (4, 0), (5, 4), (6, 5)),
-    ),
-    mirrored=_sides(_H36M17),
-    centre=7,
-    spine=(0, 8),
-    shoulders=(14, 11),
+_LEGS = tuple(f"{side}_{part}" for side in ("right", "left") for part in ("hip", "knee", "foot"))
+_ARMS = tuple(f"{side}_{part}" for side in ("left", "right") for part in ("shoulder", "elbow", "wrist"))
+H36M17 = _known(
+    "h36m17",
+    ("hip_centre", *_LEGS, "spine", "shoulder_centre", "neck", "head", *_ARMS),
+    (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15),
+    **{"centre": 7, "spine": (0, 8), "shoulders": (14, 11), "planar": False},
 )
 
 _ALL = (NTU25, OPENPOSE18, KINECT20, COCO17, SBU15, BODY25, HALPE26, MEDIAPIPE33, MEDIAPIPE33_3D, H36M17)

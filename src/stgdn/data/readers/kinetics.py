@@ -19,7 +19,7 @@ import numpy as np
 from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile, Survey
 from stgdn.data.official_lists import official_list
 from stgdn.data.protocols import COUNTS
-from stgdn.data.readers.pose_files import kinetics_frames, rows_of
+from stgdn.data.readers.custom.pose_files import frames_of, merge_frames
 from stgdn.data.readers.pose_tracking import Float, Rows, keep_most_confident, rank, track
 from stgdn.data.readers.raw_files import json_object, load_once, read_bytes
 from stgdn.data.readers.tracks import Bodies, to_float32
@@ -29,6 +29,7 @@ from stgdn.skeleton import OPENPOSE18, Layout
 SPLITS = {"kinetics_train": 1, "kinetics_val": 2}  # folder -> the `setup` of its clips
 CLIPS = sum(COUNTS["kinetics", "kinetics_val"])
 MAX_BYTES = 16 << 20  # eleven people in a frame make 0.8 MB
+MAX_FRAMES = 10_000  # released clips have up to 300
 
 
 @dataclass
@@ -191,11 +192,15 @@ def _people(data: object) -> tuple[Rows, Float, int]:
         and confidence, all three 0 for a joint not found; the number of frames. P >= 1: people without any joint are
         left out.
     """
-    frames = kinetics_frames(data)
+    if not isinstance(data, list) or not all(isinstance(frame, dict) for frame in data):
+        raise ClipError("has no list 'data' of frames")
+    frames = frames_of({"data": data}, joints=OPENPOSE18.num_joints)
     numbers = [frame.number for frame in frames]
-    first = min(1, *numbers, 1)  # counted from 1, and from 0 by tools that came later
-    found = rows_of(frames)
-    people = to_float32(found.joints - (0.5, 0.5, 0), found.frames)
+    if max(numbers, default=0) > MAX_FRAMES:
+        raise ClipError(f"has a frame beyond number {MAX_FRAMES}")
+    (found,) = merge_frames(frames).bodies
+    first = min(1, *numbers)  # counted from 1, and from 0 by tools that came later
+    people = to_float32(np.dstack([found.positions - 0.5, found.confidence]), found.frames)
     people[people[..., 2] <= 0] = 0
     valid = np.asarray(people.any(axis=(1, 2)))
     if not valid.any():

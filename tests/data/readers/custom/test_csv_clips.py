@@ -83,7 +83,6 @@ def test_metadata_stand_in_columns() -> None:
         (HEAD.replace(",", ";").encode(), "has columns separated by semicolons, expected commas"),
         (f"{HEAD},frame\n{ROW},1.5".encode(), "has '1.5' in column 'frame', which is not a whole number"),
         (f"{HEAD},frame\n{ROW},-1".encode(), "has '-1' in column 'frame'"),
-        (f"{HEAD},frame\n{ROW},1\n{ROW},1".encode(), "has frame 1 twice: a second body needs a column 'body'"),
         (f"{HEAD},frame,body\n{ROW},1,a\n{ROW},1,a".encode(), "has frame 1 twice$"),
         (f"{HEAD},label\n{ROW},bow\n{ROW},wave".encode(), "has 'bow' and 'wave' in column 'label', a clip has one"),
         (HEAD.encode("utf-16"), "is no UTF-8 text with commas"),
