@@ -243,8 +243,8 @@ def define(definition: Mapping[str, Any]) -> Layout:
             or by its number, bones in any order. `centre` is else the root.
 
     Raises:
-        InputError: an unknown key or joint, a joint twice, bones that are not a tree over all joints, or a name that
-            another layout has.
+        InputError: an unknown key or joint, a joint twice, bones that go around in a circle or give a joint two
+            parents, or a name that another layout has.
     """
     name = str(definition.get("name", "own"))
     if name in LAYOUTS:
@@ -295,18 +295,24 @@ def _pairs(given: object, joints: tuple[str, ...], what: str) -> tuple[tuple[int
 def _outward(bones: tuple[tuple[int, int], ...], joints: tuple[str, ...], name: str) -> tuple[tuple[int, int], ...]:
     """Sort bones so that every parent comes before its children; those that are sorted already keep their order.
 
+    Of several trees (two hands and a face) the roots hang on that of the largest one, by bones that are added.
+
     Raises:
-        InputError: a joint with two parents, not exactly one root, or a cycle.
+        InputError: a joint with two parents, or a cycle.
     """
     parents = dict(bones)
     if len(parents) < len(bones):
         child = next(child for child, _ in bones if sum(child == other for other, _ in bones) > 1)
         raise InputError(f"joint layout '{name}': '{joints[child]}' has two parents, bones are (child, parent)")
-    roots = [joints[joint] for joint in range(len(joints)) if joint not in parents]
-    if len(roots) != 1:
-        found = f"{len(roots)} joints have none ({', '.join(roots[:5])})" if roots else "every joint has one"
-        raise InputError(f"joint layout '{name}': every joint but the root needs one parent, {found}")
-    reached, ordered, left = {joints.index(roots[0])}, [], list(bones)
+    roots = [joint for joint in range(len(joints)) if joint not in parents]
+    if not roots:
+        raise InputError(f"joint layout '{name}': every joint but the root needs one parent, every joint has one")
+    tops = list(range(len(joints)))
+    for _ in joints:
+        tops = [parents.get(joint, joint) for joint in tops]
+    root = max(roots, key=tops.count)
+    reached, ordered = {root}, []
+    left = [*bones, *((other, root) for other in roots if other != root)]
     while left:
         before = len(left)
         for bone in tuple(left):

@@ -156,6 +156,8 @@ def complete(data: DictConfig, store: PreparedStore) -> None:
     for key, value in found.items():
         if data.get(key) is None:  # older runs do not have all of them
             data[key] = value
+    if data.reader.get("picture", ()) is None:
+        data.reader.picture = store.header.reader.get("picture")
     if data.get("median_frames") is None:
         data.median_frames = median_frames(store, data.protocol)
 

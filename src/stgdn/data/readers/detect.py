@@ -10,13 +10,14 @@ from pathlib import Path, PurePath
 import numpy as np
 from omegaconf import DictConfig
 
-from stgdn.data.clip import Clip, ClipFile, Reader
+from stgdn.data.clip import Clip, ClipError, ClipFile, Reader
 from stgdn.data.readers import sbu
 from stgdn.data.readers.arrays.agcn_arrays import AGCNArrayReader, array_paths
 from stgdn.data.readers.arrays.ctr_gcn_arrays import CTRGCNArrayReader
 from stgdn.data.readers.arrays.mapped import map_array
-from stgdn.data.readers.custom.custom_reader import CustomReader, clip_paths
+from stgdn.data.readers.custom.custom_reader import TABLES, CustomReader, clip_paths
 from stgdn.data.readers.custom.dataset_yaml import FILE, Dataset
+from stgdn.data.readers.custom.pose_files import SUFFIXES, first_bytes, form_of, read_poses
 from stgdn.data.readers.kinetics import SPLITS, KineticsReader
 from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.readers.nw_ucla import NAME, NWUCLAReader
@@ -40,6 +41,7 @@ class Expected:
         bodies: the most bodies a clip keeps.
         reader: reader settings of the run's data.
         empty_frames: whether clips keep frames without a body; None for the default of each format.
+        picture: width and height of the picture where neither files nor `dataset.yaml` say them.
     """
 
     layout: Layout
@@ -47,6 +49,7 @@ class Expected:
     bodies: int
     reader: DictConfig
     empty_frames: bool | None = None
+    picture: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -133,18 +136,30 @@ def open_ctr_gcn(path: Path, expected: Expected) -> Source:
 
 
 def open_custom(path: Path, expected: Expected) -> Source:
-    """Open a folder with `dataset.yaml` or one of its files; by default the run's joints in metres with y up."""
+    """Open a folder with `dataset.yaml` or one of its files; by default the run's joints in metres with y up.
+
+    The joints of a pose estimator's file are those of the layout with as many of them.
+    """
     path = path.absolute()
     above = [path] if path.is_dir() else list(path.parents)[:MOST_PARENTS]
     described = next((folder for folder in above if (folder / FILE).exists()), None)
     if described is None:
-        dataset = Dataset(expected.layout, expected.classes, bodies=expected.bodies)
+        layout = _pose_layout(path, expected.layout) if path.suffix.lower() in SUFFIXES else expected.layout
+        dataset = Dataset(layout, expected.classes, bodies=expected.bodies, picture=expected.picture)
         reader = CustomReader(path.parent, dataset)
     else:
         reader = _custom_reader(described)
     paths = clip_paths(path) if path.is_dir() else [path]
     read = partial(reader.read_unlabelled, empty_frames=bool(expected.empty_frames))
-    return Source(reader, read, [reader.clip_file(file) for file in paths])
+    return Source(reader, read, [file for path in paths for file in reader.clip_files(path)])
+
+
+def _pose_layout(path: Path, first: Layout) -> Layout:
+    try:
+        positions = read_poses(ClipFile(path.stem, str(path))).bodies[0].positions
+    except ClipError:  # whoever reads the clip is told
+        return first
+    return _layout(positions.shape[1], first, [positions.shape[2] == 2])
 
 
 @lru_cache(maxsize=4)
@@ -203,6 +218,18 @@ def is_nw_ucla(file: Path) -> bool:
     return file.suffix.lower() == ".zip" or NAME.fullmatch(file.stem) is not None
 
 
+def is_custom(file: Path) -> bool:
+    """Return whether a file is a table, an array or a pose estimator's, and not of a data set that has a reader."""
+    if file.suffix.lower() in SUFFIXES:
+        return form_of(file) != "" and not is_kinetics(file)
+    return not is_ctr_gcn(file)
+
+
+def is_kinetics(file: Path) -> bool:
+    """Return whether a JSON file begins like a clip of Kinetics-Skeleton."""
+    return any(key in first_bytes(file) for key in (b'"data"', b'"skeleton"'))
+
+
 def is_ctr_gcn(file: Path) -> bool:
     """Return whether a file is an `.npz` with CTR-GCN's arrays."""
     return file.suffix.lower() == ".npz" and not {"x_train.npy", "x_test.npy"}.isdisjoint(_members(file))
@@ -240,12 +267,12 @@ class Format:
 
 # The first format that owns a path is taken.
 FORMATS = {
-    "custom": Format((".csv", ".npz"), open_custom, lambda file: not is_ctr_gcn(file), lambda f: (f / FILE).exists()),
+    "custom": Format((*TABLES, *SUFFIXES), open_custom, is_custom, lambda folder: (folder / FILE).exists()),
     "ntu": Format((".skeleton", ".zip"), open_ntu, is_ntu),
     "utd_mhad": Format((".mat", ".zip"), open_utd_mhad, is_utd_mhad),
     "sbu": Format((".txt", ".zip"), open_sbu, is_sbu),
     "nw_ucla": Format((".json", ".zip"), open_nw_ucla, is_nw_ucla),
-    "kinetics": Format((".json",), open_kinetics, owns_folder=is_kinetics_release),
+    "kinetics": Format((".json",), open_kinetics, is_kinetics, owns_folder=is_kinetics_release),
     "pyskl": Format((".pkl",), open_pyskl),
     "agcn_arrays": Format((".npy",), open_agcn, owns_folder=lambda folder: bool(array_paths(folder))),
     "ctr_gcn_arrays": Format((".npz",), open_ctr_gcn, owns_folder=lambda folder: (folder / "x_train.npy").exists()),

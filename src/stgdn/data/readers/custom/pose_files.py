@@ -57,10 +57,15 @@ class Frame(NamedTuple):
     picture: tuple[float, float] | None = None
 
 
+def first_bytes(path: Path) -> bytes:
+    """Return the first `HEAD` bytes of a file."""
+    with path.open("rb") as file:
+        return file.read(HEAD)
+
+
 def form_of(path: Path) -> str:
     """Return what a file of a pose estimator holds, `clip` or `frame`, by its first bytes; '' for any other file."""
-    with path.open("rb") as file:
-        head = file.read(HEAD)
+    head = first_bytes(path)
     numbered = FRAME_NAME.fullmatch(path.stem) is not None
     if path.suffix.lower() == ".txt":
         return "frame" if numbered and len(_floats(head.partition(b"\n")[0])) >= 20 else ""
@@ -77,7 +82,7 @@ def form_of(path: Path) -> str:
 def recording_of(path: Path) -> str | None:
     """Return the name of the recording, maybe '', of which a file holds one frame; None if it holds something else."""
     name = FRAME_NAME.fullmatch(path.stem) if path.suffix.lower() in SUFFIXES else None
-    return name["recording"] if name and form_of(path) == "frame" else None
+    return name["recording"] if name and path.is_file() and form_of(path) == "frame" else None
 
 
 def first_frames(paths: Iterable[Path]) -> list[Path]:
