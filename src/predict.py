@@ -8,15 +8,7 @@ from stgdn.cli.options import chosen_layout, positive_int, words_for
 from stgdn.errors import choose
 from stgdn.files import replacing
 
-LIVE = (
-    "run",
-    "checkpoint",
-    "weights",
-    "reader",
-    "layout",
-    "picture",
-    "scale",
-)  # options that mean the same to src/live.py
+LIVE = ("run", "checkpoint", "weights", "reader", "layout", "picture", "scale")  # mean the same to src/live.py
 
 
 @command("predict")

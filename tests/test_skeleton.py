@@ -145,7 +145,6 @@ def test_a_layout_comes_back_from_plain_data(skeleton: Layout) -> None:
         ({"joints": ["hip", "chest", "hip", "a"]}, "has two joints called 'hip'"),
         ({"bones": ["hip"]}, r"'bones' of joint layout 'stick' must be pairs of joints, such as \[right_hand, hip\]"),
         ({"bones": [["hip", "chest"], ["hip", "left_hand"]]}, "'hip' has two parents"),
-        ({"bones": [["chest", "hip"]]}, r"3 joints have none \(hip, left_hand, right_hand\)"),
         ({"bones": [[0, 1], [1, 0], [2, 1], [3, 1]]}, "every joint has one"),
         ({"bones": [[1, 2], [2, 1], [3, 1]]}, "the bones from joint 'chest' go around in a circle"),
         ({"bones": [[0, 4]]}, "joint 4 in 'bones' .* is not one of the 4 joints"),

@@ -59,15 +59,22 @@ class Layout:
         return tuple(parent.get(joint, joint) for joint in range(self.num_joints))
 
 
-def _from_one(*bones: tuple[int, int]) -> tuple[tuple[int, int], ...]:
-    return tuple((child - 1, parent - 1) for child, parent in bones)
+_Trunk = tuple[int, tuple[int, int], tuple[int, int]]  # centre, spine, shoulders, as in `Layout`
 
 
-# Bones as 2s-AGCN and ST-GCN publish them (there counted from 1). The tip of a hand hangs on its thumb there, not on
-# the hand; kept, so that `agcn` and `st_gcn` are the published functions.
-NTU25 = Layout(
-    name="ntu25",
-    joints=(
+def _known(name: str, joints: tuple[str, ...], parents: Sequence[int], trunk: _Trunk, planar: bool = False) -> Layout:
+    """Return a layout by the parents of all joints, -1 for the root."""
+    bones = tuple((child, parent) for child, parent in enumerate(parents) if parent >= 0)
+    left = [joint for joint in joints if joint.startswith("left_")]
+    sides = tuple((joints.index(joint), joints.index(joint.replace("left", "right", 1))) for joint in left)
+    return Layout(name, joints, bones, sides, *trunk, planar=planar)
+
+
+# Bones as 2s-AGCN and ST-GCN publish them. The tip of a hand hangs on its thumb there, not on the hand; kept, so that
+# `agcn` and `st_gcn` are the published functions.
+NTU25 = _known(
+    "ntu25",
+    (
         *("spine_base", "spine_mid", "neck", "head"),
         *("left_shoulder", "left_elbow", "left_wrist", "left_hand"),
         *("right_shoulder", "right_elbow", "right_wrist", "right_hand"),
@@ -75,105 +82,56 @@ NTU25 = Layout(
         *("right_hip", "right_knee", "right_ankle", "right_foot"),
         *("spine_shoulder", "left_hand_tip", "left_thumb", "right_hand_tip", "right_thumb"),
     ),
-    bones=_from_one(
-        *((1, 2), (2, 21), (3, 21), (4, 3)),
-        *((5, 21), (6, 5), (7, 6), (8, 7), (22, 23), (23, 8)),
-        *((9, 21), (10, 9), (11, 10), (12, 11), (24, 25), (25, 12)),
-        *((13, 1), (14, 13), (15, 14), (16, 15)),
-        *((17, 1), (18, 17), (19, 18), (20, 19)),
-    ),
-    mirrored=((4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19), (21, 23), (22, 24)),
-    centre=1,
-    spine=(0, 1),
-    shoulders=(8, 4),
+    (1, 20, 20, 2, 20, 4, 5, 6, 20, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17, 18, -1, 22, 7, 24, 11),
+    (1, (0, 1), (8, 4)),
 )
-
-OPENPOSE18 = Layout(
-    name="openpose18",
-    joints=(
+OPENPOSE18 = _known(
+    "openpose18",
+    (
         *("nose", "neck"),
         *("right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist"),
         *("right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle"),
         *("right_eye", "left_eye", "right_ear", "left_ear"),
     ),
-    bones=(
-        *((0, 1), (14, 0), (15, 0), (16, 14), (17, 15)),
-        *((2, 1), (3, 2), (4, 3), (5, 1), (6, 5), (7, 6)),
-        *((8, 2), (9, 8), (10, 9), (11, 5), (12, 11), (13, 12)),
-    ),
-    mirrored=((5, 2), (6, 3), (7, 4), (11, 8), (12, 9), (13, 10), (15, 14), (17, 16)),
-    centre=1,
-    spine=(8, 1),
-    shoulders=(2, 5),
+    (1, -1, 1, 2, 3, 1, 5, 6, 2, 8, 9, 5, 11, 12, 0, 0, 14, 15),
+    (1, (8, 1), (2, 5)),
     planar=True,
 )
-
-KINECT20 = Layout(
-    name="kinect20",
-    joints=(
+KINECT20 = _known(
+    "kinect20",
+    (
         *("hip_centre", "spine", "shoulder_centre", "head"),
         *("left_shoulder", "left_elbow", "left_wrist", "left_hand"),
         *("right_shoulder", "right_elbow", "right_wrist", "right_hand"),
         *("left_hip", "left_knee", "left_ankle", "left_foot"),
         *("right_hip", "right_knee", "right_ankle", "right_foot"),
     ),
-    bones=(
-        *((1, 0), (2, 1), (3, 2)),
-        *((4, 2), (5, 4), (6, 5), (7, 6), (8, 2), (9, 8), (10, 9), (11, 10)),
-        *((12, 0), (13, 12), (14, 13), (15, 14), (16, 0), (17, 16), (18, 17), (19, 18)),
-    ),
-    mirrored=((4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19)),
-    centre=1,
-    spine=(0, 2),
-    shoulders=(8, 4),
+    (-1, 0, 1, 2, 2, 4, 5, 6, 2, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17, 18),
+    (1, (0, 2), (8, 4)),
 )
-
 # OpenNI's tracker. The neck is the middle of the shoulders; what it calls torso is named as Kinect's spine.
-SBU15 = Layout(
-    name="sbu15",
-    joints=(
+SBU15 = _known(
+    "sbu15",
+    (
         *("head", "neck", "spine"),
         *("left_shoulder", "left_elbow", "left_hand", "right_shoulder", "right_elbow", "right_hand"),
         *("left_hip", "left_knee", "left_foot", "right_hip", "right_knee", "right_foot"),
     ),
-    bones=(
-        *((1, 2), (0, 1)),
-        *((3, 1), (4, 3), (5, 4), (6, 1), (7, 6), (8, 7)),
-        *((9, 2), (10, 9), (11, 10), (12, 2), (13, 12), (14, 13)),
-    ),
-    mirrored=((3, 6), (4, 7), (5, 8), (9, 12), (10, 13), (11, 14)),
-    centre=2,
-    spine=(2, 1),
-    shoulders=(6, 3),
+    (1, 2, -1, 1, 3, 4, 1, 6, 7, 2, 9, 10, 2, 12, 13),
+    (2, (2, 1), (6, 3)),
 )
-
 # Bones as PYSKL has them: without a neck, shoulders hang on the nose and hips on shoulders.
-COCO17 = Layout(
-    name="coco17",
-    joints=(
+COCO17 = _known(
+    "coco17",
+    (
         *("nose", "left_eye", "right_eye", "left_ear", "right_ear"),
         *("left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist"),
         *("left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
     ),
-    bones=(
-        *((15, 13), (13, 11), (16, 14), (14, 12), (11, 5), (12, 6)),
-        *((9, 7), (7, 5), (10, 8), (8, 6), (5, 0), (6, 0)),
-        *((1, 0), (3, 1), (2, 0), (4, 2)),
-    ),
-    mirrored=((1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16)),
-    centre=0,
-    spine=(12, 0),
-    shoulders=(6, 5),
+    (-1, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14),
+    (0, (12, 0), (6, 5)),
     planar=True,
 )
-
-
-def _known(name: str, joints: tuple[str, ...], parents: Sequence[int], **more: Any) -> Layout:  # noqa: ANN401
-    """Return a layout in the picture from the parent of every joint; that of the root is -1."""
-    bones = tuple((child, parent) for child, parent in enumerate(parents) if parent >= 0)
-    left = [joint for joint in joints if joint.startswith("left_")]
-    sides = tuple((joints.index(joint), joints.index(joint.replace("left", "right", 1))) for joint in left)
-    return Layout(name, joints, bones, sides, **{"planar": True, **more})
 
 
 def _both(*parts: str) -> tuple[str, ...]:
@@ -186,14 +144,16 @@ BODY25 = _known(
     "body25",
     (*OPENPOSE18.joints[:8], "mid_hip", *OPENPOSE18.joints[8:], *FEET),
     (1, 8, 1, 2, 3, 1, 5, 6, -1, 8, 9, 10, 8, 12, 13, 0, 0, 15, 16, 14, 19, 14, 11, 22, 11),
-    **{"centre": 8, "spine": (8, 1), "shoulders": (2, 5)},
+    (8, (8, 1), (2, 5)),
+    planar=True,
 )
 # The first 26 joints of Halpe-FullBody (AlphaPose, RTMPose); its `Hip` is between the hips.
 HALPE26 = _known(
     "halpe26",
     (*COCO17.joints, "head", "neck", "mid_hip", *_both("big_toe", "small_toe", "heel")),
     (17, 0, 0, 1, 2, 18, 18, 5, 6, 7, 8, 19, 19, 11, 12, 13, 14, 18, 19, -1, 15, 16, 15, 16, 15, 16),
-    **{"centre": 19, "spine": (19, 18), "shoulders": (6, 5)},
+    (19, (19, 18), (6, 5)),
+    planar=True,
 )
 # MediaPipe's pose landmarks, in the picture; without a neck, as in COCO17. Its world landmarks are `mediapipe33_3d`.
 _EYES = tuple(f"{side}_eye{part}" for side in ("left", "right") for part in ("_inner", "", "_outer"))
@@ -202,7 +162,8 @@ MEDIAPIPE33 = _known(
     "mediapipe33",
     ("nose", *_EYES, *_both("ear", "mouth", *_ARM, *_LEG)),
     (-1, 0, 1, 2, 0, 4, 5, 3, 6, 0, 0, 0, 0, *(11, 12, 13, 14), *(15, 16) * 3, *range(11, 13), *range(23, 29), 27, 28),
-    **{"centre": 0, "spine": (24, 0), "shoulders": (12, 11)},
+    (0, (24, 0), (12, 11)),
+    planar=True,
 )
 MEDIAPIPE33_3D = replace(MEDIAPIPE33, name="mediapipe33_3d", planar=False)
 # Human3.6M's 17 joints in the order of VideoPose3D, which 3D estimators (MMPose's lifters, MotionBERT) share.
@@ -212,7 +173,7 @@ H36M17 = _known(
     "h36m17",
     ("hip_centre", *_LEGS, "spine", "shoulder_centre", "neck", "head", *_ARMS),
     (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15),
-    **{"centre": 7, "spine": (0, 8), "shoulders": (14, 11), "planar": False},
+    (7, (0, 8), (14, 11)),
 )
 
 _ALL = (NTU25, OPENPOSE18, KINECT20, COCO17, SBU15, BODY25, HALPE26, MEDIAPIPE33, MEDIAPIPE33_3D, H36M17)

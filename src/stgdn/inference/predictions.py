@@ -76,20 +76,14 @@ class Predictions:
             raise InputError(f"{len(self.unusable):,} of {total:,} clips cannot be used, they are named above")
 
 
-def expected_of(network: Classifier, layout: Layout | None = None, picture: Sequence[float] | None = None) -> Expected:
+def expected_of(network: Classifier, layout: Layout | None = None, picture: object = None) -> Expected:
     """Return what readers may assume of clips for a network; `layout` and `picture` if the user names them."""
     first = network.members[0]
     made = first.preprocessing
     reader = first.config.data.reader
-    size = picture or reader.get("picture")
-    return Expected(
-        layout or network.layout,
-        network.classes,
-        made.settings.bodies,
-        reader,
-        made.empty_frames,
-        picture_size(size) if size else None,
-    )
+    size = reader.get("picture") if picture is None else picture
+    joints, size = layout or network.layout, None if size is None else picture_size(size)
+    return Expected(joints, network.classes, made.settings.bodies, reader, made.empty_frames, size)
 
 
 def predict(

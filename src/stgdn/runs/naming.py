@@ -20,8 +20,8 @@ NEUTRAL_OPTIONS = (
     "resume", "overwrite", "workers", "checkpoint_every", "checkpoint_minutes", "outputs", "folder",
     "experiment", "experiment_name", "launcher", "logger", "tags", "callbacks.over_smoothing", "oversmoothing",
     "compile", "model.compile", "model.checkpointing",
-    "data_root", "data.source", "data.store", "data.verify", "data.reader.source", "data.reader.picture", "data.classes", "data.median_frames",
-    "data.obtain", "data.licence",
+    "data_root", "data.source", "data.store", "data.verify", "data.reader.source", "data.classes", "data.median_frames",
+    "data.obtain", "data.licence", "data.reader.picture",
     "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy",
     "trainer.profiler", "trainer.progress_bar", "trainer.log_every_n_steps",
 )  # fmt: skip

@@ -197,14 +197,9 @@ def _layout(joints: int, first: Layout, flat: Iterable[bool]) -> Layout:
     raise InputError(f"has bodies of {joints} joints, known layouts have others: {counts}")
 
 
-def is_ntu(file: Path) -> bool:
-    """Return whether a file is a `.skeleton` file, or a zip of such files."""
-    return file.suffix.lower() != ".zip" or any(name.endswith(".skeleton") for name in _members(file))
-
-
-def is_utd_mhad(file: Path) -> bool:
-    """Return whether a file is a `.mat` file, or a zip of such files."""
-    return file.suffix.lower() != ".zip" or any(name.endswith(".mat") for name in _members(file))
+def holds(ending: str) -> Callable[[Path], bool]:
+    """Return a function that is true for files other than zips, and for zips of files with that ending."""
+    return lambda file: file.suffix.lower() != ".zip" or any(name.endswith(ending) for name in _members(file))
 
 
 def is_sbu(file: Path) -> bool:
@@ -268,8 +263,8 @@ class Format:
 # The first format that owns a path is taken.
 FORMATS = {
     "custom": Format((*TABLES, *SUFFIXES), open_custom, is_custom, lambda folder: (folder / FILE).exists()),
-    "ntu": Format((".skeleton", ".zip"), open_ntu, is_ntu),
-    "utd_mhad": Format((".mat", ".zip"), open_utd_mhad, is_utd_mhad),
+    "ntu": Format((".skeleton", ".zip"), open_ntu, holds(".skeleton")),
+    "utd_mhad": Format((".mat", ".zip"), open_utd_mhad, holds(".mat")),
     "sbu": Format((".txt", ".zip"), open_sbu, is_sbu),
     "nw_ucla": Format((".json", ".zip"), open_nw_ucla, is_nw_ucla),
     "kinetics": Format((".json",), open_kinetics, is_kinetics, owns_folder=is_kinetics_release),

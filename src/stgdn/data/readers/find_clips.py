@@ -7,8 +7,18 @@ from pathlib import Path
 
 from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile
 from stgdn.data.readers.bodies import drop_empty_frames
-from stgdn.data.readers.custom.pose_files import first_bytes, first_frames, form_of
-from stgdn.data.readers.detect import FORMATS, Expected, Source, is_sbu, kind_of, suffixes
+from stgdn.data.readers.custom.pose_files import first_frames, form_of
+from stgdn.data.readers.detect import (
+    FORMATS,
+    Expected,
+    Source,
+    is_custom,
+    is_kinetics,
+    is_nw_ucla,
+    is_sbu,
+    kind_of,
+    suffixes,
+)
 from stgdn.data.store.checks import expect_usable
 from stgdn.errors import InputError, choose
 from stgdn.files import matching
@@ -110,8 +120,8 @@ def _clip_paths(given: str, reader: str) -> Iterator[Path]:
     found = matching(given)
     if not any(path.exists() for path in found):
         raise InputError(f"{given} is not there: give a file, a folder, or a pattern in quotes")
-    given = found if len(found) == 1 else [path for path in found if not ASIDE.fullmatch(path.name)]
-    for path in first_frames(given):
+    paths = found if len(found) == 1 else [path for path in found if not ASIDE.fullmatch(path.name)]
+    for path in first_frames(paths):
         if path.is_file() or kind_of(path) == reader or (reader == "auto" and kind_of(path)):
             yield path
         else:
@@ -133,10 +143,5 @@ def _is_clip(path: Path, reader: str) -> bool:
     """Return False for other text files and, if the format is not known, for JSON files without poses."""
     if path.suffix.lower() == ".txt":
         return is_sbu(path) or form_of(path) != ""
-    return path.suffix.lower() != ".json" or reader != "auto" or _has_poses(path)
-
-
-def _has_poses(path: Path) -> bool:
-    """Return whether a JSON file begins like a clip; other JSON files, such as manifests, often lie beside clips."""
-    head = first_bytes(path)
-    return form_of(path) != "" or any(key in head for key in (b'"data"', b'"skeletons"', b'"skeleton"'))
+    named = path.suffix.lower() != ".json" or reader != "auto" or is_nw_ucla(path)
+    return named or is_custom(path) or is_kinetics(path)

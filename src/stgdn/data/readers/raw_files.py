@@ -103,26 +103,17 @@ def read_bytes(file: ClipFile, most: int) -> bytes:
     return content
 
 
-def parse_json(text: bytes) -> Any:  # noqa: ANN401
-    """Parse JSON.
+def json_object(text: bytes, kind: type = dict) -> Any:  # noqa: ANN401
+    """Parse JSON that is one object, or of another kind.
 
     Raises:
         ClipError: the text is something else.
     """
     try:
-        return json.loads(text)
+        content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ClipError(f"is not JSON: {error}") from error
-
-
-def json_object(text: bytes) -> dict[str, Any]:
-    """Parse JSON that is one object.
-
-    Raises:
-        ClipError: the text is something else.
-    """
-    content = parse_json(text)
-    if not isinstance(content, dict):
+    if not isinstance(content, kind):
         raise ClipError("is JSON, but not one object with names and values")
     return content
 

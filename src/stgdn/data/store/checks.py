@@ -66,17 +66,14 @@ def up_axis(poses: NDArray[np.floating], joints: Sequence[str]) -> str:
         poses: (n, V, D) joints, zeros or NaN where not found.
         joints: V names.
     """
-    found = np.nan_to_num(poses.astype(np.float64))
-    valid = found.any(axis=-1, keepdims=True)
     ends = []
     for words in (HIGH, LOW):
         chosen = [joint for joint, name in enumerate(joints) if re.search(words, name.lower())]
-        count = valid[:, chosen].sum(axis=1)
-        ends.append(np.where(count > 0, found[:, chosen].sum(axis=1) / np.maximum(count, 1), np.nan))
-    heights = (ends[0] - ends[1])[~np.isnan(ends[0] - ends[1]).any(axis=1)]
-    if not len(heights):
+        points = np.nan_to_num(poses[:, chosen].astype(np.float64)).reshape(-1, poses.shape[-1])
+        ends.append(points[points.any(axis=-1)])
+    if not min(map(len, ends)):
         return ""
-    height = np.median(heights, axis=0)
+    height = np.median(ends[0], axis=0) - np.median(ends[1], axis=0)
     axis = int(np.abs(height).argmax())
     return f"{'-' * bool(height[axis] < 0)}{'xyz'[axis]}"
 

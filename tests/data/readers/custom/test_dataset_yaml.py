@@ -83,7 +83,7 @@ def test_plain_yaml_is_yaml() -> None:
         ({"joints": "hip"}, "needs 'joints', a list of at most 1,000, or 'layout'"),
         ({"joints": "[hip, hip]"}, "joint layout 'stick' has two joints called 'hip'"),
         ({"bones": "[[chest, hip], [left_hand, chset]]"}, "unknown joint .*'chset'.*did you mean 'chest'"),
-        ({"bones": "[[chest, hip]]"}, "joint layout 'stick': every joint but the root needs one parent"),
+        ({"bones": "[[chest, hip], [hip, chest]]"}, "joint layout 'stick': the bones from joint 'chest' go around"),
         ({"name": "ntu25"}, "joint layout 'ntu25' is known already"),
         ({"mirrored": "[left_hand]"}, "'mirrored' of joint layout 'stick' must be pairs"),
     ],

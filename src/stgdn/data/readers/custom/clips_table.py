@@ -104,10 +104,8 @@ def merge_metadata(
         for key, value in metadata.items():
             if key == "label":
                 number = _label(value, classes, first_label)
-            elif key == "subject" and subjects:
-                number = _subject(str(value), subjects)
             else:
-                number = _whole(value, key)
+                number = _whole(value, key, subjects if key == "subject" else ())
             if merged.setdefault(key, number) != number:
                 raise ClipError(f"has another {key} in {source} than in {first_source[key]}")
             first_source.setdefault(key, source)
@@ -132,13 +130,11 @@ def _label(value: str | int, classes: Sequence[str], first_label: int) -> int:
     return int(value) - first_label
 
 
-def _subject(value: str, subjects: Sequence[str]) -> int:
-    if value not in subjects:
-        raise ClipError(f"unknown subject {quoted(value)}{hint(value, subjects)} (`subjects` in dataset.yaml)")
-    return subjects.index(value) + 1
-
-
-def _whole(value: str | int, key: str) -> int:
+def _whole(value: str | int, key: str, names: Sequence[str]) -> int:
+    if names and str(value) not in names:
+        raise ClipError(f"unknown {key} {quoted(value)}{hint(str(value), names)} (`{key}s` in dataset.yaml)")
+    if names:
+        return names.index(str(value)) + 1
     known = isinstance(value, int) or re.fullmatch("[0-9]{1,10}", value)
     if not known or not 0 <= int(value) <= MOST_NUMBER:
         raise ClipError(f"its {key} {quoted(value)} is not a whole number from 0 up")

@@ -16,15 +16,7 @@ from stgdn.data.readers.custom.csv_clips import labelled_bodies, read_csv
 from stgdn.data.readers.custom.dataset_yaml import FILE, UP, Dataset, picture_size, read_dataset
 from stgdn.data.readers.custom.npz_clips import read_npz
 from stgdn.data.readers.custom.pose_files import SHARES, SUFFIXES, first_frames, form_of, read_poses, recording_of
-from stgdn.data.readers.custom.recording import (
-    METADATA_KEYS,
-    MOST_BODIES,
-    MOST_BYTES,
-    Body,
-    Metadata,
-    Recording,
-    expect_size,
-)
+from stgdn.data.readers.custom.recording import MOST_BODIES, MOST_BYTES, Body, Metadata, Recording, expect_size
 from stgdn.data.readers.pose_tracking import GATE, follow
 from stgdn.data.readers.raw_files import read_bytes
 from stgdn.data.readers.tracks import Bodies, Track, fill_missing, frames_seen
@@ -34,6 +26,7 @@ from stgdn.errors import InputError
 from stgdn.skeleton import Layout
 
 TABLES = (".npz", ".csv")
+FIELDS = ("subject", "camera", "setup")  # that a split may need of a clip
 MOST_FOLDERS = 4  # how deep clips may lie below the source
 OTHERS = "some frames show only bodies that were not kept"
 UNTIMED = "bodies were not kept; without a column 'frame' all are taken to be seen from the first frame on"
@@ -55,12 +48,10 @@ class CustomReader:
     max_bodies: int
     dataset: Dataset
 
-    def __init__(
-        self, source: str | Path, dataset: Dataset | None = None, picture: Sequence[float] | None = None
-    ) -> None:
+    def __init__(self, source: str | Path, dataset: Dataset | None = None, picture: object = None) -> None:
         self.folder = Path(source).expanduser()
         self._table: dict[str, Metadata] = {}
-        self._picture = picture and picture_size(picture)
+        self._picture = None if picture is None else picture_size(picture)
         if dataset is not None:
             self._use(dataset)
 
@@ -82,24 +73,17 @@ class CustomReader:
         if not self.folder.is_dir():
             kind = "is a file" if self.folder.exists() else "is not there"
             raise InputError(
-                f"'{self.folder}' {kind}: data.source=FOLDER names a folder with dataset.yaml and clips, such as a "
-                ".npz or .csv file each, see docs/own-data.md"
+                f"'{self.folder}' {kind}: data.source=FOLDER names a folder with dataset.yaml and a file a clip, see "
+                "docs/own-data.md"
             )
         self.open_dataset()
-        described: dict[str, Any] = {
-            path.name: checksum(path) for name in (FILE, TABLE) if (path := self.folder / name).exists()
-        }
-        if self.dataset.picture:
-            described["picture"] = list(self.dataset.picture)
-        if self.dataset.loose_joints:
-            described["loose_joints"] = ", ".join(self.dataset.loose_joints)
+        described: dict[str, Any] = {"picture": self.dataset.picture, "loose_joints": self.dataset.loose_joints}
+        described = {key: list(value) for key, value in described.items() if value}
+        described |= {path.name: checksum(path) for name in (FILE, TABLE) if (path := self.folder / name).exists()}
         survey = Survey([], protocols=self.dataset.splits, described=described, synthetic=self.dataset.synthetic)
         files = [file for path in clip_paths(self.folder) for file in self.clip_files(path)]
         if not files:
-            raise InputError(
-                f"no .npz or .csv file in '{self.folder}' or the folders in it, and none of a pose estimator: put the "
-                "clips there"
-            )
+            raise InputError(f"no .npz or .csv file in '{self.folder}' or below it, and none of a pose estimator")
         for file in files:
             survey.add(file, self._outside(_recording_of(file)))
         there = {name for file in files for name in (file.name, _recording_of(file))}
@@ -129,7 +113,7 @@ class CustomReader:
         if reason := self._outside(_recording_of(file)):
             raise ClipError(reason)
         recording = self._recording(file)
-        needed = {rule.by: f"split '{name}'" for name, rule in self.dataset.splits.items() if rule.by in METADATA_KEYS}
+        needed = {rule.by: f"split '{name}'" for name, rule in self.dataset.splits.items() if rule.by in FIELDS}
         metadata = self._metadata(recording, file, needed)
         joints, present, remark = to_bodies(recording, self._with_picture(recording, metadata))
         return Clip(file.name, metadata.pop("label"), joints, present, **metadata, remark=remark)
@@ -170,9 +154,8 @@ class CustomReader:
 
     def _with_picture(self, recording: Recording, metadata: dict[str, int]) -> Dataset:
         """Return the settings with the size of the clip's picture, which is taken out of its metadata."""
-        width, height = metadata.pop("picture_width", 0), metadata.pop("picture_height", 0)
-        own = (width, height) if width and height else recording.picture
-        return replace(self.dataset, picture=own or self.dataset.picture)
+        size = metadata.pop("picture_width", 0), metadata.pop("picture_height", 0)
+        return replace(self.dataset, picture=size if all(size) else recording.picture or self.dataset.picture)
 
 
 def _recording_of(file: ClipFile) -> str:
@@ -187,10 +170,8 @@ def follow_people(recording: Recording, dataset: Dataset) -> list[Body]:
         raise ClipError("no body in any frame")
     seen = joints_seen(everyone, dataset)
     middle = np.where(seen[..., None], everyone.positions, 0).sum(axis=1) / seen.sum(axis=1)[:, None]
-    if dataset.layout.planar:
-        persons = follow(everyone.frames, middle / (dataset.picture or SHARES), GATE)
-    else:
-        persons = follow(everyone.frames, middle * dataset.unit, SEAM)
+    planar, picture = dataset.layout.planar, np.array(dataset.picture or SHARES)
+    persons = follow(everyone.frames, middle / picture if planar else middle * dataset.unit, GATE if planar else SEAM)
     return [everyone.rows(persons == person) for person in range(persons.max() + 1)]
 
 
@@ -266,7 +247,7 @@ def body_track(body: Body, dataset: Dataset) -> Track:
     positions = np.where(seen[..., None], positions, 0)
     confidence = np.where(seen, body.confidence, 0)
     if dataset.layout.planar:
-        return Track(frames, _in_picture(positions, confidence, seen, dataset.picture))
+        return Track(frames, _in_picture(positions, confidence, seen, dataset.picture or SHARES))
     if not np.abs(positions).max() * dataset.unit <= FARTHEST:
         raise ClipError(f"a coordinate beyond {FARTHEST:,.0f} metres")
     axes, signs = UP[dataset.up]
@@ -277,20 +258,17 @@ def _in_picture(
     positions: NDArray[np.float64],
     confidence: NDArray[np.float64],
     seen: NDArray[np.bool_],
-    picture: tuple[float, float] | None,
+    picture: tuple[float, float],
 ) -> NDArray[np.float64]:
     """Return shares of width and height from the picture's middle, and confidence, (n, V, 3); zeros if not seen."""
     largest = float(np.abs(positions).max())
     if not max(largest, float(confidence.max())) <= FARTHEST:
         raise ClipError(f"a number beyond {FARTHEST:,.0f}")
-    if picture in (None, SHARES) and np.median(np.abs(positions[seen])) > 2:
-        raise ClipError(
-            f"coordinates up to {largest:,.0f} are no shares of a picture: say `picture: [width, height]` "
-            "in dataset.yaml, or picture=[WIDTH,HEIGHT] if there is none"
-        )
-    if picture not in (None, SHARES) and largest <= 1:
+    if picture == SHARES and np.median(np.abs(positions[seen])) > 2:
+        raise ClipError(f"coordinates up to {largest:,.0f} are no shares of a picture: say `picture`, width and height")
+    if picture != SHARES and largest <= 1:
         raise ClipError("coordinates up to 1 are no pixels: without `picture` they are shares of the picture")
-    shares = positions / (picture or (1, 1)) - 0.5
+    shares = positions / picture - 0.5
     return np.concatenate([shares, confidence[..., None]], axis=-1) * seen[..., None]
 
 

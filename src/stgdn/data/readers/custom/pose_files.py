@@ -4,12 +4,11 @@ The forms are those of the tools' published descriptions:
 
 - OpenPose, `--write_json` (doc/02_output.md): a file a frame, `VIDEO_000000000012_keypoints.json`, with
   `{"people": [{"person_id": [-1], "pose_keypoints_2d": [x, y, confidence, ..]}]}`; ComfyUI adds `canvas_width`.
-- AlphaPose (docs/output.md and `write_json` of pPose_nms.py): `[{"image_id": "12.jpg", "keypoints": [x, y, c, ..],
+- AlphaPose (docs/output.md, `write_json` of pPose_nms.py): `[{"image_id": "12.jpg", "keypoints": [x, y, c, ..],
   "idx": 1}, ..]`; with `--format open` or `cmu` `{"12.jpg": {"people": [..]}}`, and the same a file a frame.
-- COCO results, as `predictions.json` of Ultralytics' `val`: the same list; COCO annotations have `images` with sizes.
-- MMPose: inferencers write `[{"frame_id": 0, "instances": [{"keypoints": [[x, y], ..], "keypoint_scores": [..]}]}]`,
-  of pictures the list of instances, a file each; demos write `{"meta_info": {..}, "instance_info": [..]}`. Lifters
-  give `[x, y, z]`.
+- COCO results, as Ultralytics' `val` writes: the same list; COCO annotations have `images` with sizes beside it.
+- MMPose: `[{"frame_id": 0, "instances": [{"keypoints": [[x, y], ..], "keypoint_scores": [..]}]}]`, for a picture the
+  list of instances; demos write `{"meta_info": {..}, "instance_info": [..]}`. Lifters give `[x, y, z]`.
 - Ultralytics: `Results.to_json()` has the people of a frame, `[{"keypoints": {"x": [..], "y": [..], "visible": [..]},
   "track_id": 1}, ..]`; `save_txt` writes a file a frame, `VIDEO_12.txt`, with rows of class, box, joints in shares of
   the picture, and perhaps the box's confidence and the track's id.
@@ -27,7 +26,7 @@ from numpy.typing import NDArray
 
 from stgdn.data.clip import ClipError, ClipFile
 from stgdn.data.readers.custom.recording import MOST_BYTES, Body, Recording
-from stgdn.data.readers.raw_files import parse_json, read_bytes
+from stgdn.data.readers.raw_files import json_object, read_bytes
 
 SUFFIXES = (".json", ".txt")
 HEAD = 4096  # bytes in which a file shows its form
@@ -65,23 +64,24 @@ def first_bytes(path: Path) -> bytes:
 
 def form_of(path: Path) -> str:
     """Return what a file of a pose estimator holds, `clip` or `frame`, by its first bytes; '' for any other file."""
-    head = first_bytes(path)
-    numbered = FRAME_NAME.fullmatch(path.stem) is not None
+    head, numbered = first_bytes(path), _frame_name(path) is not None
     if path.suffix.lower() == ".txt":
         return "frame" if numbered and len(_floats(head.partition(b"\n")[0])) >= 20 else ""
     if any(all(word in head for word in words) for words in CLIP_WORDS):
         return "clip"
-    if head.strip() == b"[]":
-        return "frame" if numbered else ""
     if not any(word in head for word in (b'"people"', b'"bodies"', b'"keypoints"')):
-        return ""
+        return "frame" if numbered and head.strip() == b"[]" else ""
     start = FRAME_START.match(head)
     return "frame" if start and (start[2] or b'"people"' not in head) else "clip"
 
 
+def _frame_name(path: Path) -> re.Match[str] | None:
+    return FRAME_NAME.fullmatch(path.stem) if path.suffix.lower() in SUFFIXES else None
+
+
 def recording_of(path: Path) -> str | None:
     """Return the name of the recording, maybe '', of which a file holds one frame; None if it holds something else."""
-    name = FRAME_NAME.fullmatch(path.stem) if path.suffix.lower() in SUFFIXES else None
+    name = _frame_name(path)
     return name["recording"] if name and path.is_file() and form_of(path) == "frame" else None
 
 
@@ -89,8 +89,8 @@ def first_frames(paths: Iterable[Path]) -> list[Path]:
     """Return the paths without those of further frames of a recording."""
     first: dict[tuple[object, ...], Path] = {}
     for path in paths:
-        name = FRAME_NAME.fullmatch(path.stem) if path.suffix.lower() in SUFFIXES else None
-        frame_key = (path.parent, name["recording"] if name else None, path.suffix)
+        name = _frame_name(path)
+        frame_key = (path.parent, name and name["recording"], path.suffix)
         if frame_key not in first:  # one file a recording is looked into
             first[(path,) if recording_of(path) is None else frame_key] = path
     return list(first.values())
@@ -100,26 +100,26 @@ def read_poses(file: ClipFile, joints: int | None = None) -> Recording:
     """Read a recording from its file, or from the files of all its frames if `file` is that of one.
 
     `joints` is V, the number of joints that people must have; None for any.
-
-    Raises:
-        ClipError: a file cannot be read, has no known form or more bytes than a clip may have, or there is no body.
     """
     path, frames, left = Path(file.path), list[Frame](), MOST_BYTES
     recording = recording_of(path)
     near = [path] if recording is None else path.parent.glob(f"{escape(recording)}*{escape(path.suffix)}")
     for other in near:
-        name = FRAME_NAME.fullmatch(other.stem)
-        if recording is not None and (name is None or name["recording"] != recording):
-            continue
-        try:
-            content = read_bytes(ClipFile(file.name, str(other)), left)
+        name = _frame_name(other)
+        if recording is None or (name and name["recording"] == recording):
+            try:
+                content = read_bytes(ClipFile(file.name, str(other)), left)
+                frames += _file_frames(content, other, int(name["number"]) if name else 0, joints)
+            except ClipError as error:
+                raise error if recording is None else ClipError(f"{other.name}: {error}") from error
             left -= len(content)
-            number = int(name["number"]) if name else 0
-            text = path.suffix.lower() == ".txt"
-            frames += [_text_frame(content, number, joints)] if text else frames_of(parse_json(content), number, joints)
-        except ClipError as error:
-            raise error if recording is None else ClipError(f"{other.name}: {error}") from error
     return merge_frames(frames)
+
+
+def _file_frames(content: bytes, path: Path, number: int, joints: int | None) -> list[Frame]:
+    if path.suffix.lower() == ".txt":
+        return [_text_frame(content, number, joints)]
+    return frames_of(json_object(content, object), number, joints)
 
 
 def frames_of(content: object, number: int = 0, joints: int | None = None) -> list[Frame]:
@@ -136,11 +136,13 @@ def frames_of(content: object, number: int = 0, joints: int | None = None) -> li
         case {"instance_info": [*entries]} | ([{"instances": _}, *_] as entries):
             return [_frame(e.get("frame_id"), e.get("instances"), joints) for e in _objects(entries)]
         case {"annotations": [*entries], "images": [*images]}:
-            return _by_picture(_objects(entries), {image.get("id"): image for image in _objects(images)}, joints)
+            return _by_picture(_objects(entries), {str(image.get("id")): image for image in _objects(images)}, joints)
         case [{"image_id": _}, *_]:
             return _by_picture(_objects(content), {}, joints)
-        case [[*_], *_] | [{"people": _}, *_]:
-            return [frame for index, part in enumerate(content) for frame in frames_of(part, index, joints)]
+        case [[*_], *_]:
+            return [_frame(index, people, joints) for index, people in enumerate(content)]
+        case [{"people": _}, *_]:
+            return [frame for index, entry in enumerate(_objects(content)) for frame in frames_of(entry, index, joints)]
         case [] | [{"keypoints": _}, *_]:
             return [_frame(number, content, joints)]
         case {**pictures} if pictures and all(isinstance(value, dict) for value in pictures.values()):
@@ -157,7 +159,7 @@ def _objects(entries: Iterable[Any]) -> list[dict[str, Any]]:
 
 
 def _frame(number: object, people: object, joints: int | None, size: tuple[float, float] | None = None) -> Frame:
-    if type(number) is not int or number < 0 or not isinstance(people, list):
+    if type(number) is not int or not 0 <= number < 10**18 or not isinstance(people, list):
         raise ClipError("has a frame without a whole number or without a list of people")
     if len(people) > MOST_PEOPLE:
         raise ClipError(f"frame {number} has {len(people)} people, more than {MOST_PEOPLE}")
@@ -170,23 +172,22 @@ def _frame(number: object, people: object, joints: int | None, size: tuple[float
 
 
 def _size(width: object, height: object) -> tuple[float, float] | None:
-    valid = isinstance(width, int) and isinstance(height, int) and min(width, height) > 0
-    return (float(width), float(height)) if valid else None  # pyright: ignore[reportArgumentType]
+    if isinstance(width, int) and isinstance(height, int) and min(width, height) > 0:
+        return float(width), float(height)
+    return None
 
 
 def _by_picture(
-    people: Iterable[Mapping[str, Any]], images: Mapping[Any, Mapping[str, Any]], joints: int | None
+    people: Iterable[Mapping[str, Any]], pictures: Mapping[str, Mapping[str, Any]], joints: int | None
 ) -> list[Frame]:
-    """Group people by their `image_id`; `images` may have the names and sizes of pictures."""
-    groups: dict[Any, list[Mapping[str, Any]]] = {}
+    """Group people by their `image_id`; `pictures` may have names and sizes."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
     for person in people:
         groups.setdefault(str(person.get("image_id")), []).append(person)
-    pictures = {str(key): image for key, image in images.items()}
-    numbers = _numbers(pictures.get(image, {}).get("file_name", image) for image in groups)
-    sizes = (_size(*(pictures.get(image, {}).get(key) for key in ("width", "height"))) for image in groups)
-    return [
-        _frame(number, group, joints, size) for number, group, size in zip(numbers, groups.values(), sizes, strict=True)
-    ]
+    named = [pictures.get(image, {"file_name": image}) for image in groups]
+    numbers = _numbers(picture.get("file_name") for picture in named)
+    sizes = [_size(picture.get("width"), picture.get("height")) for picture in named]
+    return [_frame(*found[:2], joints, found[2]) for found in zip(numbers, groups.values(), sizes, strict=True)]
 
 
 def _numbers(names: Iterable[object]) -> list[int]:
@@ -227,12 +228,10 @@ def _person(given: object, joints: int | None) -> tuple[NDArray[np.float64], int
 
 def _track(person: Mapping[str, Any]) -> int | None:
     """Return the id that a tracker gave a person; None without one, or for OpenPose's -1."""
-    for value in (person[key] for key in TRACK_KEYS if key in person):
-        while isinstance(value, list) and value:  # AlphaPose may write [[1.0]]
-            value = value[0]
-        if isinstance(value, int | float) and value >= 0:
-            return int(value)
-    return None
+    value = next((person[key] for key in TRACK_KEYS if key in person), None)
+    while isinstance(value, list) and value:  # AlphaPose may write [[1.0]]
+        value = value[0]
+    return int(value) if isinstance(value, int | float) and value >= 0 else None
 
 
 def _text_frame(content: bytes, number: int, joints: int | None) -> Frame:
@@ -244,18 +243,17 @@ def _text_frame(content: bytes, number: int, joints: int | None) -> Frame:
     if rows and (more not in (0, 1, 2) or any(len(row) != length for row in rows)):
         raise ClipError(f"has a line of {length} numbers, expected 5 and 3 for each of {V} joints")
     tracked = more == 2 or (more == 1 and all(row[-1].is_integer() for row in rows))  # else it is a confidence
-    people = [np.reshape(row[5 : 5 + 3 * V], (V, 3)) for row in rows]
-    return Frame(
-        number, [(person, int(row[-1]) if tracked else None) for person, row in zip(people, rows, strict=True)], SHARES
-    )
+    people = [(np.reshape(row[5 : 5 + 3 * V], (V, 3)), int(row[-1]) if tracked else None) for row in rows]
+    return Frame(number, people, SHARES)
 
 
 def _floats(line: bytes) -> list[float]:
     """Return the numbers of a line; none if it has anything else."""
     try:
-        return [float(word) for word in line.split()]
+        numbers = [float(word) for word in line.split()]
     except ValueError:
         return []
+    return numbers if np.isfinite(numbers).all() else []
 
 
 def merge_frames(frames: Sequence[Frame]) -> Recording:
