@@ -27,10 +27,7 @@ if TYPE_CHECKING:  # stores are prepared and checked without PyTorch
 
 
 def prepare_data(config: DictConfig) -> str:
-    """Make the store that `config.data` names (a synthetic source is written first); returns a summary.
-
-    Of own data without `dataset.yaml` a template of that file is returned.
-    """
+    """Make the store that `config.data` names; returns a summary, or a template of a missing `dataset.yaml`."""
     data = config.data
     own = data.reader._target_ == "stgdn.data.readers.custom.CustomReader" and not is_prepared(data.store)
     if own and (text := template(Path(str(data.source)).expanduser())):

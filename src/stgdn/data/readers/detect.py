@@ -17,7 +17,7 @@ from stgdn.data.readers.arrays.ctr_gcn_arrays import CTRGCNArrayReader
 from stgdn.data.readers.arrays.mapped import map_array
 from stgdn.data.readers.custom.custom_reader import TABLES, CustomReader, clip_paths
 from stgdn.data.readers.custom.dataset_yaml import FILE, Dataset
-from stgdn.data.readers.custom.pose_files import SUFFIXES, first_bytes, form_of, read_poses
+from stgdn.data.readers.custom.pose_files import SUFFIXES, form_of, read_poses
 from stgdn.data.readers.kinetics import SPLITS, KineticsReader
 from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.readers.nw_ucla import NAME, NWUCLAReader
@@ -216,13 +216,8 @@ def is_nw_ucla(file: Path) -> bool:
 def is_custom(file: Path) -> bool:
     """Return whether a file is a table, an array or a pose estimator's, and not of a data set that has a reader."""
     if file.suffix.lower() in SUFFIXES:
-        return form_of(file) != "" and not is_kinetics(file)
+        return form_of(file) in ("clip", "frame")
     return not is_ctr_gcn(file)
-
-
-def is_kinetics(file: Path) -> bool:
-    """Return whether a JSON file begins like a clip of Kinetics-Skeleton."""
-    return any(key in first_bytes(file) for key in (b'"data"', b'"skeleton"'))
 
 
 def is_ctr_gcn(file: Path) -> bool:
@@ -267,7 +262,9 @@ FORMATS = {
     "utd_mhad": Format((".mat", ".zip"), open_utd_mhad, holds(".mat")),
     "sbu": Format((".txt", ".zip"), open_sbu, is_sbu),
     "nw_ucla": Format((".json", ".zip"), open_nw_ucla, is_nw_ucla),
-    "kinetics": Format((".json",), open_kinetics, is_kinetics, owns_folder=is_kinetics_release),
+    "kinetics": Format(
+        (".json",), open_kinetics, lambda file: form_of(file) == "kinetics", owns_folder=is_kinetics_release
+    ),
     "pyskl": Format((".pkl",), open_pyskl),
     "agcn_arrays": Format((".npy",), open_agcn, owns_folder=lambda folder: bool(array_paths(folder))),
     "ctr_gcn_arrays": Format((".npz",), open_ctr_gcn, owns_folder=lambda folder: (folder / "x_train.npy").exists()),

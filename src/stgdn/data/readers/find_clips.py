@@ -8,17 +8,7 @@ from pathlib import Path
 from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile
 from stgdn.data.readers.bodies import drop_empty_frames
 from stgdn.data.readers.custom.pose_files import first_frames, form_of
-from stgdn.data.readers.detect import (
-    FORMATS,
-    Expected,
-    Source,
-    is_custom,
-    is_kinetics,
-    is_nw_ucla,
-    is_sbu,
-    kind_of,
-    suffixes,
-)
+from stgdn.data.readers.detect import FORMATS, Expected, Source, is_nw_ucla, is_sbu, kind_of, suffixes
 from stgdn.data.store.checks import expect_usable
 from stgdn.errors import InputError, choose
 from stgdn.files import matching
@@ -143,5 +133,4 @@ def _is_clip(path: Path, reader: str) -> bool:
     """Return False for other text files and, if the format is not known, for JSON files without poses."""
     if path.suffix.lower() == ".txt":
         return is_sbu(path) or form_of(path) != ""
-    named = path.suffix.lower() != ".json" or reader != "auto" or is_nw_ucla(path)
-    return named or is_custom(path) or is_kinetics(path)
+    return path.suffix.lower() != ".json" or reader != "auto" or is_nw_ucla(path) or form_of(path) != ""

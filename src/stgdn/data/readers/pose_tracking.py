@@ -14,12 +14,7 @@ Rows = NDArray[np.int64]
 
 
 def track(frames: Rows, people: Float) -> Rows:
-    """Return the person of each pose, see `follow`; a position is the mean of the joints found.
-
-    Args:
-        frames: (P,) ascending.
-        people: (P, V, 3) x, y, confidence; a joint not found has confidence 0.
-    """
+    """Return the person of each pose (P, V, 3), see `follow`; the position is the mean of the joints found."""
     found = people[..., 2:] > 0
     positions = (people[..., :2] * found).sum(axis=1, dtype=np.float64) / found.sum(axis=1)
     return follow(frames, positions, GATE)

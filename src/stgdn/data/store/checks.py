@@ -60,12 +60,7 @@ def check_bodies(clip: Clip, layout: Layout, max_bodies: int) -> None:
 
 
 def up_axis(poses: NDArray[np.floating], joints: Sequence[str]) -> str:
-    """Return the axis along which heads are above feet, such as `y` or `-z`; '' if the names of joints do not say it.
-
-    Args:
-        poses: (n, V, D) joints, zeros or NaN where not found.
-        joints: V names.
-    """
+    """Return the axis along which heads are above feet in poses (n, V, D), such as `-y`; '' if no joint tells it."""
     ends = []
     for words in (HIGH, LOW):
         chosen = [joint for joint, name in enumerate(joints) if re.search(words, name.lower())]

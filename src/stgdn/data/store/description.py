@@ -134,8 +134,8 @@ def _body_notes(store: Store) -> list[str]:
     notes, planar = [], store.layout.planar
     sample = store.coordinates[np.linspace(0, len(store.coordinates) - 1, 1000).astype(np.int64)]
     if up_axis(sample[..., : 2 if planar else 3], store.layout.joints) == ("y" if planar else "-y"):
-        more = "y grows downwards in a picture" if planar else "`up` in dataset.yaml says which axis points up"
-        notes.append(f"most bodies stand upside down: {more}")
+        hint = "y grows downwards in a picture" if planar else "`up` in dataset.yaml says which axis points up"
+        notes.append(f"most bodies stand upside down: {hint}")
     if loose := store.header.reader.get("loose_joints"):
         notes.append(
             f"no bone connects {', '.join(loose)} to {store.layout.joints[store.layout.root]}, where they were put on"

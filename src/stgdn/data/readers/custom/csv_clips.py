@@ -118,7 +118,8 @@ def read_csv(content: bytes, layout: Layout, body: str | None = None) -> Recordi
     values = np.array(numbers, np.float64).reshape(count, layout.num_joints, -1)
     D = 2 if layout.planar else 3
     confidence = values[..., D] if values.shape[-1] > D else np.ones(values.shape[:2])
-    bodies, tracked = _bodies(words, values[..., :D], confidence)
+    bodies = _bodies(words, values[..., :D], confidence)
+    tracked = "body" in words or bool((np.diff(bodies[0].frames) > 0).all())
     return Recording(bodies, _metadata(words), timed="frame" in words, tracked=tracked)
 
 
@@ -162,12 +163,12 @@ def _number(cell: str, line: int) -> float:
 
 def _bodies(
     words: dict[str, list[str]], coordinates: NDArray[np.float64], confidence: NDArray[np.float64]
-) -> tuple[list[Body], bool]:
-    """Split rows (R, V, D) by body, each sorted by frame; False if there are several people without a name."""
+) -> list[Body]:
+    """Split rows (R, V, D) by body, each sorted by frame."""
     rows_of: dict[str, list[int]] = {}
     for row, name in enumerate(words.get("body", [""] * len(coordinates))):
         rows_of.setdefault(name, []).append(row)
-    bodies, tracked = [], True
+    bodies = []
     for rows in rows_of.values():
         frames = np.arange(len(rows))
         if "frame" in words:
@@ -176,11 +177,10 @@ def _bodies(
         expect_size(max(len(rows_of), people.max()), len(people))
         order = np.argsort(frames, kind="stable")
         frames, chosen = frames[order], np.array(rows)[order]
-        tracked = people.max() == 1
-        if not tracked and "body" in words:
+        if people.max() > 1 and "body" in words:
             raise ClipError(f"has frame {frames[1:][np.diff(frames) == 0][0]} twice")
         bodies.append(Body(frames, coordinates[chosen], confidence[chosen]))
-    return bodies, tracked
+    return bodies
 
 
 def _frame(cell: str) -> int:

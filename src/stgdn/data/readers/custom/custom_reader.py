@@ -138,18 +138,16 @@ class CustomReader:
     def _recording(self, file: ClipFile) -> Recording:
         suffix = Path(file.path).suffix.lower()
         if suffix in SUFFIXES:
-            return read_poses(file, self.layout.num_joints)
+            return read_poses(file, self.layout.num_joints, 2 if self.layout.planar else 3)
         content = read_bytes(replace(file, member=None), MOST_BYTES)
         return read_npz(content, self.layout) if suffix == ".npz" else read_csv(content, self.layout, file.member)
 
-    def _metadata(
-        self, recording: Recording, file: ClipFile, needed: Mapping[str, str] | None = None
-    ) -> dict[str, int]:
+    def _metadata(self, content: Recording, file: ClipFile, needed: Mapping[str, str] | None = None) -> dict[str, int]:
         """Merge what file, table and name say, see `merge_metadata`."""
         name = _recording_of(file)
         from_name = metadata_from_name(self.dataset.pattern, name) or {}
         table = self._table.get(name, {}) | self._table.get(file.name, {})
-        sources = {"its file": recording.metadata, TABLE: table, "its name": from_name}
+        sources = {"its file": content.metadata, TABLE: table, "its name": from_name}
         return merge_metadata(sources, self.classes, self.dataset.first_label, needed, self.dataset.subjects)
 
     def _with_picture(self, recording: Recording, metadata: dict[str, int]) -> Dataset:
@@ -242,8 +240,6 @@ def body_track(body: Body, dataset: Dataset) -> Track:
         ClipError: numbers too large or infinite, or coordinates that do not fit the picture.
     """
     frames, positions, seen = body.frames, body.positions, joints_seen(body, dataset)
-    if positions.shape[-1] != (2 if dataset.layout.planar else 3):
-        raise ClipError(f"has joints of {positions.shape[-1]} coordinates, layout {dataset.layout.name} has others")
     positions = np.where(seen[..., None], positions, 0)
     confidence = np.where(seen, body.confidence, 0)
     if dataset.layout.planar:

@@ -236,11 +236,7 @@ def _words(value: object, key: str, least: int) -> tuple[str, ...]:
 
 
 def picture_size(value: object) -> tuple[float, float]:
-    """Return width and height of a picture.
-
-    Raises:
-        InputError: `value` is something else.
-    """
+    """Return width and height of a picture; anything else is refused."""
     listed = [] if isinstance(value, str) or not isinstance(value, Sequence) else list(value)
     sizes = [_whole(str(size), "a size in 'picture'", 1, 1_000_000) for size in listed]
     if len(sizes) != 2:

@@ -28,6 +28,7 @@ from stgdn.data.clip import ClipError, ClipFile
 from stgdn.data.readers.custom.recording import MOST_BYTES, Body, Recording
 from stgdn.data.readers.raw_files import json_object, read_bytes
 
+UNKNOWN = "is JSON, but not as OpenPose, AlphaPose, MMPose or Ultralytics write it"
 SUFFIXES = (".json", ".txt")
 HEAD = 4096  # bytes in which a file shows its form
 MOST_PEOPLE = 200  # in a frame
@@ -37,9 +38,10 @@ JOINT_KEYS = ("pose_keypoints_2d", "pose_keypoints", "joints", "keypoints", "pos
 SCORE_KEYS = ("keypoint_scores", "score")
 TRACK_KEYS = ("idx", "track_id", "person_id")
 FRAME_NAME = re.compile(r"(?P<recording>.*?)[_. -]?(?P<number>[0-9]{1,18})(_keypoints)?")
-# The head of a file of whole recordings has the words of one of these groups.
+# The head of a file of whole recordings has the words of one of these groups; the first two are Kinetics-Skeleton's.
 CLIP_WORDS = (
-    *((b'"image_id"', b'"keypoints"'), (b'"frame_id"', b'"instances"'), (b'"frame_index"', b'"skeleton"')),
+    *((b'"data"', b'"frame_index"'), (b'"data"', b'"label_index"')),
+    *((b'"image_id"', b'"keypoints"'), (b'"frame_id"', b'"instances"')),
     *((b'"meta_info"', b"keypoint"), (b'"images"', b'"file_name"', b'"width"')),
 )
 FRAME_START = re.compile(rb'\s*(\{\s*"(version|people|bodies|canvas_\w+)"|\[\s*\{)')
@@ -56,19 +58,15 @@ class Frame(NamedTuple):
     picture: tuple[float, float] | None = None
 
 
-def first_bytes(path: Path) -> bytes:
-    """Return the first `HEAD` bytes of a file."""
-    with path.open("rb") as file:
-        return file.read(HEAD)
-
-
 def form_of(path: Path) -> str:
-    """Return what a file of a pose estimator holds, `clip` or `frame`, by its first bytes; '' for any other file."""
-    head, numbered = first_bytes(path), _frame_name(path) is not None
+    """Return what a file of poses holds by its first bytes: `kinetics`, another `clip`, `frame`, '' for other files."""
+    with path.open("rb") as file:
+        head, numbered = file.read(HEAD), _frame_name(path) is not None
     if path.suffix.lower() == ".txt":
         return "frame" if numbered and len(_floats(head.partition(b"\n")[0])) >= 20 else ""
-    if any(all(word in head for word in words) for words in CLIP_WORDS):
-        return "clip"
+    fitting = [index for index, words in enumerate(CLIP_WORDS) if all(word in head for word in words)]
+    if fitting:
+        return "kinetics" if fitting[0] < 2 else "clip"
     if not any(word in head for word in (b'"people"', b'"bodies"', b'"keypoints"')):
         return "frame" if numbered and head.strip() == b"[]" else ""
     start = FRAME_START.match(head)
@@ -96,10 +94,10 @@ def first_frames(paths: Iterable[Path]) -> list[Path]:
     return list(first.values())
 
 
-def read_poses(file: ClipFile, joints: int | None = None) -> Recording:
+def read_poses(file: ClipFile, joints: int | None = None, axes: int | None = None) -> Recording:
     """Read a recording from its file, or from the files of all its frames if `file` is that of one.
 
-    `joints` is V, the number of joints that people must have; None for any.
+    `joints` is V and `axes` D, the number of joints that people must have and of their coordinates; None for any.
     """
     path, frames, left = Path(file.path), list[Frame](), MOST_BYTES
     recording = recording_of(path)
@@ -109,17 +107,22 @@ def read_poses(file: ClipFile, joints: int | None = None) -> Recording:
         if recording is None or (name and name["recording"] == recording):
             try:
                 content = read_bytes(ClipFile(file.name, str(other)), left)
-                frames += _file_frames(content, other, int(name["number"]) if name else 0, joints)
+                read = _text_frame if path.suffix.lower() == ".txt" else _json_frames
+                frames += read(content, int(name["number"]) if name else 0, joints)
             except ClipError as error:
                 raise error if recording is None else ClipError(f"{other.name}: {error}") from error
             left -= len(content)
-    return merge_frames(frames)
+    made = merge_frames(frames)
+    if (D := made.bodies[0].positions.shape[-1]) != (axes or D):
+        raise ClipError(f"has joints of {D} coordinates, expected {axes}")
+    return made
 
 
-def _file_frames(content: bytes, path: Path, number: int, joints: int | None) -> list[Frame]:
-    if path.suffix.lower() == ".txt":
-        return [_text_frame(content, number, joints)]
-    return frames_of(json_object(content, object), number, joints)
+def _json_frames(content: bytes, number: int, joints: int | None) -> list[Frame]:
+    try:
+        return frames_of(json_object(content, object), number, joints)
+    except AttributeError:  # something else where an object belongs
+        raise ClipError(UNKNOWN) from None
 
 
 def frames_of(content: object, number: int = 0, joints: int | None = None) -> list[Frame]:
@@ -130,32 +133,28 @@ def frames_of(content: object, number: int = 0, joints: int | None = None) -> li
     """
     match content:
         case {"people": people, **more} | {"bodies": people, **more}:
-            return [_frame(number, people, joints, _size(more.get("canvas_width"), more.get("canvas_height")))]
+            return [_frame(number, people, joints, _size(more, "canvas_"))]
         case {"data": [*entries]}:
-            return [_frame(e.get("frame_index"), e.get("skeleton"), joints, SHARES) for e in _objects(entries)]
+            return [_frame(e.get("frame_index"), e.get("skeleton"), joints, SHARES) for e in entries]
         case {"instance_info": [*entries]} | ([{"instances": _}, *_] as entries):
-            return [_frame(e.get("frame_id"), e.get("instances"), joints) for e in _objects(entries)]
+            return [_frame(e.get("frame_id"), e.get("instances"), joints) for e in entries]
         case {"annotations": [*entries], "images": [*images]}:
-            return _by_picture(_objects(entries), {str(image.get("id")): image for image in _objects(images)}, joints)
+            return _by_picture(entries, {str(image.get("id")): image for image in images}, joints)
         case [{"image_id": _}, *_]:
-            return _by_picture(_objects(content), {}, joints)
+            return _by_picture(content, {}, joints)
         case [[*_], *_]:
             return [_frame(index, people, joints) for index, people in enumerate(content)]
         case [{"people": _}, *_]:
-            return [frame for index, entry in enumerate(_objects(content)) for frame in frames_of(entry, index, joints)]
+            return [
+                _frame(index, entry.get("people"), joints, _size(entry, "canvas_"))
+                for index, entry in enumerate(content)
+            ]
         case [] | [{"keypoints": _}, *_]:
             return [_frame(number, content, joints)]
         case {**pictures} if pictures and all(isinstance(value, dict) for value in pictures.values()):
             people = (value.get("people", value.get("bodies")) for value in pictures.values())
             return [_frame(*found, joints) for found in zip(_numbers(pictures), people, strict=True)]
-    raise ClipError("is JSON, but not as OpenPose, AlphaPose, MMPose or Ultralytics write it")
-
-
-def _objects(entries: Iterable[Any]) -> list[dict[str, Any]]:
-    listed = list(entries)
-    if not all(isinstance(entry, dict) for entry in listed):
-        raise ClipError("has a list with something else than objects")
-    return listed
+    raise ClipError(UNKNOWN)
 
 
 def _frame(number: object, people: object, joints: int | None, size: tuple[float, float] | None = None) -> Frame:
@@ -171,7 +170,8 @@ def _frame(number: object, people: object, joints: int | None, size: tuple[float
         raise ClipError(f"a person in frame {number} {error}") from None
 
 
-def _size(width: object, height: object) -> tuple[float, float] | None:
+def _size(described: Mapping[str, Any], before: str = "") -> tuple[float, float] | None:
+    width, height = described.get(f"{before}width"), described.get(f"{before}height")
     if isinstance(width, int) and isinstance(height, int) and min(width, height) > 0:
         return float(width), float(height)
     return None
@@ -186,8 +186,8 @@ def _by_picture(
         groups.setdefault(str(person.get("image_id")), []).append(person)
     named = [pictures.get(image, {"file_name": image}) for image in groups]
     numbers = _numbers(picture.get("file_name") for picture in named)
-    sizes = [_size(picture.get("width"), picture.get("height")) for picture in named]
-    return [_frame(*found[:2], joints, found[2]) for found in zip(numbers, groups.values(), sizes, strict=True)]
+    found = zip(numbers, groups.values(), named, strict=True)
+    return [_frame(number, group, joints, _size(picture)) for number, group, picture in found]
 
 
 def _numbers(names: Iterable[object]) -> list[int]:
@@ -223,19 +223,14 @@ def _person(given: object, joints: int | None) -> tuple[NDArray[np.float64], int
         found = found[: WHOLE_BODY.get(len(found))]
     if found.ndim != 2 or found.shape[1] not in (3, 4) or len(found) != (joints or len(found)):
         raise ClipError(f"has '{key}' of the shape {found.shape}" + (f", expected {joints} joints" if joints else ""))
-    return found, _track(given)
+    track = next((given[key] for key in TRACK_KEYS if key in given), None)
+    while isinstance(track, list) and track:  # AlphaPose may write [[1.0]], OpenPose writes [-1]
+        track = track[0]
+    return found, int(track) if isinstance(track, int | float) and track >= 0 else None
 
 
-def _track(person: Mapping[str, Any]) -> int | None:
-    """Return the id that a tracker gave a person; None without one, or for OpenPose's -1."""
-    value = next((person[key] for key in TRACK_KEYS if key in person), None)
-    while isinstance(value, list) and value:  # AlphaPose may write [[1.0]]
-        value = value[0]
-    return int(value) if isinstance(value, int | float) and value >= 0 else None
-
-
-def _text_frame(content: bytes, number: int, joints: int | None) -> Frame:
-    """Return a frame as Ultralytics' `save_txt` writes it."""
+def _text_frame(content: bytes, number: int, joints: int | None) -> list[Frame]:
+    """Return one frame as Ultralytics' `save_txt` writes it."""
     rows = [_floats(line) for line in content.splitlines() if line.strip()]
     length = len(rows[0]) if rows else 0
     V = joints or (length - 5) // 3
@@ -244,7 +239,7 @@ def _text_frame(content: bytes, number: int, joints: int | None) -> Frame:
         raise ClipError(f"has a line of {length} numbers, expected 5 and 3 for each of {V} joints")
     tracked = more == 2 or (more == 1 and all(row[-1].is_integer() for row in rows))  # else it is a confidence
     people = [(np.reshape(row[5 : 5 + 3 * V], (V, 3)), int(row[-1]) if tracked else None) for row in rows]
-    return Frame(number, people, SHARES)
+    return [Frame(number, people, SHARES)]
 
 
 def _floats(line: bytes) -> list[float]:
