@@ -157,8 +157,8 @@ def open_custom(path: Path, expected: Expected) -> Source:
 def _pose_layout(path: Path, first: Layout) -> Layout:
     try:
         positions = read_poses(ClipFile(path.stem, str(path))).bodies[0].positions
-    except ClipError:  # whoever reads the clip is told
-        return first
+    except ClipError as error:
+        raise InputError(str(error)) from None
     return _layout(positions.shape[1], first, [positions.shape[2] == 2])
 
 

@@ -44,7 +44,7 @@ CLIP_WORDS = (
     *((b'"image_id"', b'"keypoints"'), (b'"frame_id"', b'"instances"')),
     *((b'"meta_info"', b"keypoint"), (b'"images"', b'"file_name"', b'"width"')),
 )
-FRAME_START = re.compile(rb'\s*(\{\s*"(version|people|bodies|canvas_\w+)"|\[\s*\{)')
+FRAME_START = re.compile(rb'\s*\{\s*"(version|people|bodies|canvas_\w+)"')
 
 
 class Frame(NamedTuple):
@@ -67,10 +67,12 @@ def form_of(path: Path) -> str:
     fitting = [index for index, words in enumerate(CLIP_WORDS) if all(word in head for word in words)]
     if fitting:
         return "kinetics" if fitting[0] < 2 else "clip"
-    if not any(word in head for word in (b'"people"', b'"bodies"', b'"keypoints"')):
-        return "frame" if numbered and head.strip() == b"[]" else ""
-    start = FRAME_START.match(head)
-    return "frame" if start and (start[2] or b'"people"' not in head) else "clip"
+    if b'"people"' in head or b'"bodies"' in head:
+        return "frame" if FRAME_START.match(head) else "clip"
+    start = head[:64].translate(None, b" \t\r\n")
+    if start == b"[]" or not start.startswith(b"[") or b'"keypoints"' not in head:
+        return "frame" if start == b"[]" and numbered else ""
+    return "frame" if start.startswith(b"[{") else "clip"
 
 
 def _frame_name(path: Path) -> re.Match[str] | None:
@@ -233,7 +235,7 @@ def _text_frame(content: bytes, number: int, joints: int | None) -> list[Frame]:
     """Return one frame as Ultralytics' `save_txt` writes it."""
     rows = [_floats(line) for line in content.splitlines() if line.strip()]
     length = len(rows[0]) if rows else 0
-    V = joints or (length - 5) // 3
+    V = joints or max((length - 5) // 3, 1)
     more = length - 5 - 3 * V
     if rows and (more not in (0, 1, 2) or any(len(row) != length for row in rows)):
         raise ClipError(f"has a line of {length} numbers, expected 5 and 3 for each of {V} joints")
