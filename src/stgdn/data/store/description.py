@@ -137,9 +137,7 @@ def _body_notes(store: Store) -> list[str]:
         hint = "y grows downwards in a picture" if planar else "`up` in dataset.yaml says which axis points up"
         notes.append(f"most bodies stand upside down: {hint}")
     if loose := store.header.reader.get("loose_joints"):
-        notes.append(
-            f"no bone connects {', '.join(loose)} to {store.layout.joints[store.layout.root]}, where they were put on"
-        )
+        notes.append(f"no bone connects {', '.join(loose)}: they hang on {store.layout.joints[store.layout.root]}")
     return notes
 
 

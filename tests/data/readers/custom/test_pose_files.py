@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
+from tests.conftest import TINY, RunCommand
 
 from stgdn.data.clip import Clip, ClipError, ClipFile
 from stgdn.data.readers.custom.custom_reader import CustomReader
@@ -389,6 +391,36 @@ def test_joints_of_no_layout(tmp_path: Path) -> None:
     openpose(tmp_path, walkers(15))  # OpenPose's MPI
     with pytest.raises(InputError, match="has bodies of 15 joints, known layouts have others: ntu25 25, "):
         found(tmp_path)
+
+
+def test_from_openpose_folders_to_a_label(
+    tmp_path: Path, run_command: RunCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing but folders, then a description, a store, a trained network, and the label of a new folder."""
+    monkeypatch.setenv("STGDN_DATA", str(tmp_path / "data"))
+    people = walkers(25)
+    people[..., 1] = HEIGHT - people[..., 1]  # on their feet
+    for label, take in product(("wave", "bow"), range(4)):
+        openpose(tmp_path / "poses" / label / f"day{take}", people[:1])
+    source = ("data=custom", "data.source=poses", "workers=1")
+    template = run_command("prepare", *source)
+    assert template.code == 0, template.err
+    (tmp_path / "poses" / "dataset.yaml").write_text(template.out.replace("WIDTH, HEIGHT", f"{WIDTH}, {HEIGHT}"))
+    done = run_command("prepare", *source)
+    assert "random: 6 training and 2 test clips" in done.out, done.err
+    assert "note:" not in done.out
+    done = run_command("train", "data=custom", "data.source=poses", "recipe=demo", *TINY)
+    assert done.code == 0, done.err
+    (run,) = Path("outputs").rglob("demo-seed1*/")
+    assert OmegaConf.load(run / "config.yaml").data.reader.picture == [WIDTH, HEIGHT]
+    openpose(tmp_path / "new", people[:1])
+    for options in ([], [f"picture=[{WIDTH},{HEIGHT}]"]):
+        told = run_command("predict", f"run={run}", "clips=new", "format=json", *options)
+        assert told.code == 0, told.err
+        assert json.loads(told.out)["clips"][0]["clip"] == "take"
+    assert run_command("predict", f"run={run}", "clips=new", "picture=640").code == 1
+    live = run_command("live", f"run={run}", "input=new", "pace=fast", "every=0.1", "format=json")
+    assert {json.loads(line)["label"] for line in live.out.splitlines()} <= {"wave", "bow"}
 
 
 JSON = st.recursive(

@@ -179,11 +179,9 @@ def _size(described: Mapping[str, Any], before: str = "") -> tuple[float, float]
     return None
 
 
-def _by_picture(
-    people: Iterable[Mapping[str, Any]], pictures: Mapping[str, Mapping[str, Any]], joints: int | None
-) -> list[Frame]:
+def _by_picture(people: Iterable[Any], pictures: Mapping[str, Mapping[str, Any]], joints: int | None) -> list[Frame]:
     """Group people by their `image_id`; `pictures` may have names and sizes."""
-    groups: dict[str, list[Mapping[str, Any]]] = {}
+    groups: dict[str, list[Any]] = {}
     for person in people:
         groups.setdefault(str(person.get("image_id")), []).append(person)
     named = [pictures.get(image, {"file_name": image}) for image in groups]
