@@ -22,6 +22,10 @@ def main(config: DictConfig) -> bool:
 
     data = stored_data(again.config)
     recognizer = stored_recognizer(again.config)
+    if again.config.get("init") is not None:
+        from stgdn.inference.initial_weights import start_from
+
+        start_from(recognizer, again.config.init)
     trainer = build_trainer(again.config, again.folder, stored=True)
     with again.lock():
         if not again.done:

@@ -33,6 +33,12 @@ def main(config: DictConfig) -> float:
 
     recognizer = build_recognizer(config)
     trainer = build_trainer(config, run.folder)
+    if config.init is not None and (run.overwrites or not run.checkpoints):
+        from stgdn.inference.initial_weights import start_from
+
+        started = start_from(recognizer, config.init)
+        if trainer.is_global_zero:
+            print(started, flush=True)
     try:
         with run.lock():
             if (sweeping() or config.resume) and run.done:

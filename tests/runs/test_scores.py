@@ -30,6 +30,24 @@ def test_accuracy_counts_true_class_among_the_k_best(scores: Scores, k: int) -> 
     assert scores.accuracy(k) == pytest.approx(hits / 40)
 
 
+def test_of_nine_to_one_the_majority_is_right_in_90_per_cent_and_in_50_by_class() -> None:
+    labels = np.array([0] * 9 + [1])
+    scores = np.tile(np.float32([1, 0, 0]), (10, 1))  # always the first class; the third one has no clips
+    always = Scores(
+        np.asarray(list("abcdefghij")), labels, scores, np.asarray(["most", "few", "none"]), "joint", "test"
+    )
+    assert (always.top1, always.mean_class) == (90, 50)
+    assert always.accuracies == {"test_top1": 90, "test_mean_class": 50}
+
+
+def test_mean_over_classes(scores: Scores) -> None:
+    shares = []
+    for label in range(7):
+        own = scores.scores[scores.labels == label]
+        shares.append(sum(int(np.argmax(row)) == label for row in own) / len(own))
+    assert scores.mean_class == pytest.approx(100 * sum(shares) / 7)
+
+
 def test_confusion_counts_pairs(scores: Scores) -> None:
     counts = np.zeros((7, 7), int)
     for label, row in zip(scores.labels, scores.scores, strict=True):

@@ -58,7 +58,8 @@ def test_has_accuracy_over_smoothing_throughput_and_confusion(spec: dict[str, An
 
 
 def test_shows_what_runs_leave_in_their_summaries(spec: dict[str, Any]) -> None:
-    summary = {"test_top1": 1.0, "test_top5": 2.0, "parameters": 3, "flops": 4}
+    accuracies = {"test_top1": 1.0, "test_mean_class": 1.5, "test_top5": 2.0}
+    summary = {**accuracies, "parameters": 3, "flops": 4}
     left = sortable_summary({**summary, "smoothing": {name: [0.5] for name in MEASURES}})
     columns = {key.removeprefix("summary:") for key in spec["section"]["runSets"][0]["runFeed"]["columnOrder"]}
     assert columns == {*left, "run:displayName"}

@@ -207,6 +207,7 @@ def _data_module(config: DictConfig, store: PreparedStore, protocol: str) -> "Sk
         layout=layout(data.input_layout),
         batch_size=config.batch_size,
         holdout=tuple(data.holdout) if isinstance(data.holdout, ListConfig) else (data.holdout,),
+        train_share=data.get("train_share", 1.0),  # older runs do not have it
         workers=loader_workers(config) if config.workers is None else config.workers,
         seed=config.seed,
     )

@@ -9,6 +9,7 @@ from stgdn.inference.load import METADATA_FILE, WEIGHTS
 from stgdn.rounding import fixed
 
 RANDOM_SETTINGS = ("crop", "jitter", "rotate", "mirror", "moving_camera")
+MORE_ACCURACIES = {"test_mean_class": "mean over classes", "test_top5": "top-5"}  # as results and the card name them
 STATES = {
     True: "folded, for inference only: whitening and BatchNorm are constants of the filters",
     False: "as trained, with running statistics",
@@ -129,9 +130,10 @@ def _accuracy(metadata: dict[str, Any]) -> str:
     results = metadata["results"]
     if results is None:
         return "Not measured: this suite has not tested these weights."
-    top5 = f", top-5 {fixed(results['test_top5'])} %" if results.get("test_top5") is not None else ""
+    given = {name: results[key] for key, name in MORE_ACCURACIES.items() if results.get(key) is not None}
+    more = "".join(f", {name} {fixed(value)} %" for name, value in given.items())
     return (
-        f"Top-1 {fixed(results['test_top1'])} %{top5} on the test split, one run, seed {results['seed']}, last epoch"
+        f"Top-1 {fixed(results['test_top1'])} %{more} on the test split, one run, seed {results['seed']}, last epoch"
         f"{'; of synthetic people it says nothing about real ones' if _is_synthetic(metadata) else ''}."
     )
 

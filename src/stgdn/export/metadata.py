@@ -58,7 +58,7 @@ def results_of(network: TrainedNetwork) -> dict[str, Any] | None:
         summary = json.loads((path.parent.parent / SUMMARY).read_text(encoding="utf-8"))
         if is_partial(network.config, *read_counts(path.parent.parent)):
             return None
-        keys = ("test_top1", "test_top5", "seed", "clips", "command", "synthetic")
+        keys = ("test_top1", "test_mean_class", "test_top5", "seed", "clips", "command", "synthetic")
         return {key: summary.get(key) for key in keys} if summary["epochs"] == network.epoch else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -37,11 +37,24 @@ def load(place: str | Path, checkpoint: str = "last") -> TrainedNetwork:
     Raises:
         InputError: no run, no such checkpoint, or a file that is none (pickled code is refused, nothing of it runs).
     """
+    return _assembled(*read_trained(place, checkpoint))
+
+
+def read_trained(place: str | Path, checkpoint: str = "last") -> tuple[dict[str, Any], Path]:
+    """Read the content of a checkpoint, or of a weights folder as if it were one, and return it with the file's path.
+
+    Args:
+        place: see `load`.
+        checkpoint: see `load`.
+
+    Raises:
+        InputError: see `load`.
+    """
     path = Path(place).expanduser()
     if path.name == WEIGHTS and path.is_file():
         path = path.parent
     if is_weights_folder(path):
-        return _assembled(_read_weights_folder(path), path / WEIGHTS)
+        return _read_weights_folder(path), path / WEIGHTS
     if not path.is_file():
         if (path / FUSION).exists():
             raise InputError(f"{path} is a fusion: give the runs that it was made from, run=[A,B]")
@@ -49,7 +62,7 @@ def load(place: str | Path, checkpoint: str = "last") -> TrainedNetwork:
             raise InputError(f"no checkpoint file {path}: give one, or a run's folder outputs/DATA/MODEL/STREAM/NAME")
         expect_run(path)
         path = checkpoint_of(path, checkpoint)
-    return _assembled(read_checkpoint(path), path)
+    return read_checkpoint(path), path
 
 
 def load_networks(

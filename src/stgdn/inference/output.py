@@ -52,9 +52,12 @@ def _cell(predictions: Predictions, clip: Prediction, number: int) -> str:
 def summary(predictions: Predictions) -> str:
     """Return the accuracy over the labelled clips in a line; '' if no clip has a label."""
     count, top1, top5 = predictions.labelled, predictions.accuracy(), predictions.accuracy(5)
-    if top1 is None or top5 is None:
+    mean_class = predictions.mean_class()
+    if top1 is None or top5 is None or mean_class is None:
         return ""
-    more = f", top-5 {fixed(100 * top5)}" if len(predictions.classes) > 5 else ""
+    more = f", mean class {fixed(100 * mean_class)}"
+    if len(predictions.classes) > 5:
+        more += f", top-5 {fixed(100 * top5)}"
     clips = "1 clip" if count == 1 else f"{count:,} clips"
     return f"top-1 {fixed(100 * top1)}{more} ({clips} of a known class)\n"
 
@@ -74,6 +77,7 @@ def as_json(predictions: Predictions, top: int) -> str:
         "clips": clips,
         "labelled": predictions.labelled,
         "top1": predictions.accuracy(),
+        "mean_class": predictions.mean_class(),
         "top5": predictions.accuracy(5),
         "unusable": [{"clip": name, "reason": reason} for name, reason in predictions.unusable],
     }

@@ -65,6 +65,14 @@ class Predictions:
         right = sum(clip.label in clip.top(k) for clip in self.clips if clip.label != UNKNOWN)
         return right / self.labelled if self.labelled else None
 
+    def mean_class(self) -> float | None:
+        """Return the mean over the classes that have labelled clips of the share of them that is right."""
+        right: dict[int, list[bool]] = {}
+        for clip in self.clips:
+            if clip.label != UNKNOWN:
+                right.setdefault(clip.label, []).append(clip.top(1)[0] == clip.label)
+        return float(np.mean([np.mean(clips) for clips in right.values()])) if right else None
+
     def expect_all_usable(self) -> None:
         """Check that no clip was left out.
 

@@ -79,7 +79,7 @@ def report_run(
     scores.save(run.folder / SCORES)
     save_layers(run.folder / LAYERS, layer_arrays(recognizer.network, data.layout))
     data_name = run.config.data.name + (" (synthetic people)" if summary["synthetic"] else "")
-    title = f"{data_name}, {recognizer.network.name}, {scores.stream}: test top-1 {fixed(scores.top1)}"
+    title = f"{data_name}, {recognizer.network.name}, {scores.stream}: test {_accuracy(scores.accuracies)}"
     figures = {
         "confusion": confusion_figure(scores, title),
         "adjacency": adjacency_figure(recognizer.network, data.layout.joints),
@@ -116,22 +116,16 @@ def report_evaluation(run: Run, data: SkeletonData, scores: Scores, checkpoint: 
     """
     suffix = "" if (checkpoint, scores.split) == ("last", "test") else f"-{checkpoint}-{scores.split}"
     suffix += f"-on-{data.store.folder.name}" if other else ""
-    metrics = accuracies(scores) | {"clips": len(scores.names), "stream": scores.stream, "checkpoint": checkpoint}
+    metrics = scores.accuracies | {"clips": len(scores.names), "stream": scores.stream, "checkpoint": checkpoint}
     if other:
         metrics |= {"store": str(data.store.folder), "synthetic": data.store.header.synthetic}
         console.print(f"clips of {data.store.folder}{_mapping(data)}")
     scores.save(run.folder / f"scores{suffix}.npz")
     write_json(run.folder / f"evaluation{suffix}.json", metrics)
-    for name, value in accuracies(scores).items():
+    for name, value in scores.accuracies.items():
         console.print(f"{name} {fixed(value, 2)}")
     console.print(f"{len(scores.names)} clips, stream {scores.stream}: {run.folder}/scores{suffix}.npz")
     return scores.accuracy()
-
-
-def accuracies(scores: Scores) -> dict[str, float]:
-    """Return top-1 and, for more than five classes, top-5, in per cent."""
-    top5 = {} if scores.top5 is None else {f"{scores.split}_top5": scores.top5}
-    return {f"{scores.split}_top1": scores.top1, **top5}
 
 
 def summarise(run: Run, scores: Scores, cost: Complexity, data: SkeletonData) -> dict[str, Any]:
@@ -143,7 +137,7 @@ def summarise(run: Run, scores: Scores, cost: Complexity, data: SkeletonData) ->
         "stream": scores.stream,
         "seed": run.config.seed,
         "recipe": run.config.recipe_name,
-        **accuracies(scores),
+        **scores.accuracies,
         "clips": {split: len(indices) for split, indices in data.splits.items()},
         "scored": len(scores.names),
         "parameters": cost.parameters,
@@ -155,12 +149,17 @@ def summarise(run: Run, scores: Scores, cost: Complexity, data: SkeletonData) ->
 def print_end(run: Run, summary: dict[str, Any], data: SkeletonData) -> None:
     """Print the test accuracy, the run folder and commands to try next."""
     synthetic = " on synthetic people" if summary["synthetic"] else ""
-    console.print(f"\n[bold]test top-1 {fixed(summary['test_top1'])}[/bold]{synthetic} (last epoch, one seed)")
+    console.print(f"\n[bold]test {_accuracy(summary)}[/bold]{synthetic} (last epoch, one seed)")
     if summary["synthetic"]:
         console.print(f"nearest class mean of the average pose: {fixed(100 * trivial_accuracy(data))}")
     console.print(f"run folder {run.folder}: config, checkpoints, metrics, scores, confusion.png, adjacency.png")
     if HydraConfig.get().mode != RunMode.MULTIRUN:  # a sweep says it once, at its end
         console.print("next: " + "\n      ".join(next_steps(run)))
+
+
+def _accuracy(summary: Mapping[str, Any]) -> str:
+    """Return top-1 and the mean over classes of a test."""
+    return f"top-1 {fixed(summary['test_top1'])}, mean class {fixed(summary['test_mean_class'])}"
 
 
 def next_steps(run: Run) -> list[str]:

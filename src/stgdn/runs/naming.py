@@ -27,7 +27,8 @@ NEUTRAL_OPTIONS = (
 )  # fmt: skip
 # Values that runs had before these options existed.
 VALUES_OF_OLD_RUNS = {
-    "data.mirror": 0.0, "model.empty_bodies": "dedup", "model.whiten": "none", "model.whitening.sample_every": 1,
+    "data.mirror": 0.0, "data.train_share": 1.0, "freeze": [],
+    "model.empty_bodies": "dedup", "model.whiten": "none", "model.whitening.sample_every": 1,
     "trainer.limit_val_batches": 1.0, "trainer.limit_test_batches": 1.0, "trainer.overfit_batches": 0.0,
 }  # fmt: skip
 # Options of version 0.1, with all below them, and what they are called now.

@@ -30,6 +30,7 @@ FIELDS: dict[str, tuple[type, ...]] = {
     "parameters": (int,),
     "flops": (int, float),
     "clip_shape": (list,),
+    "test_mean_class": (int, float, type(None)),
     "test_top5": (int, float, type(None)),
     "command": (str, type(None)),
     "scored": (int, type(None)),
@@ -54,6 +55,7 @@ class Result:
     flops: float  # for a clip of `clip_shape`
     clip_shape: tuple[int, ...]  # (C, T, V, M)
     command: str | None  # that repeats the run; None if it was not stored
+    mean_class: float | None = None  # mean over classes of their top-1; None if it was not stored
     origin: str = ""  # how a fused result was made; empty for a run
     settings: Settings = field(default_factory=dict, repr=False)  # options that affect the result, by dotted name
     clips: Mapping[str, int] = field(default_factory=dict)  # by split; empty if it was not stored
@@ -138,6 +140,7 @@ def read_result(folder: Path, config: Mapping[str, Any] | None = None) -> Result
         folder,
         top1=float(summary["test_top1"]),
         top5=summary.get("test_top5"),
+        mean_class=summary.get("test_mean_class"),
         flops=float(summary["flops"]),
         clip_shape=tuple(summary["clip_shape"]),
         recipe=recipe_label(folder.name, summary["recipe"], summary["seed"], command, fold),
@@ -208,7 +211,7 @@ def check_summary(path: Path, summary: Mapping[str, Any], remedy: str) -> None:
     for key in ("data", "model", "stream"):  # parts of the folders of fusions and pictures
         if problem := name_problem(summary[key]):
             raise InputError(f"{path} has {key}={summary[key]!a}, which cannot be a file's name: {problem}; {remedy}")
-    for key, highest in (("test_top1", 100), ("test_top5", 100), ("flops", 1e30)):
+    for key, highest in (("test_top1", 100), ("test_mean_class", 100), ("test_top5", 100), ("flops", 1e30)):
         if summary.get(key) is not None and not 0 <= summary[key] <= highest:
             raise InputError(f"{path} has {key}={summary[key]!r}, which is not between 0 and {highest:g}: {remedy}")
 

@@ -39,6 +39,23 @@ class Scores:
         """Return top-5 in per cent; None for five classes or fewer."""
         return 100 * self.accuracy(5) if len(self.classes) > 5 else None
 
+    @property
+    def mean_class(self) -> float:
+        """Return the mean over classes of the share of their clips that are right, in per cent.
+
+        Classes without clips do not count.
+        """
+        counts = self.confusion()
+        clips = counts.sum(axis=1)
+        seen = clips > 0
+        return 100 * float((counts.diagonal()[seen] / clips[seen]).mean())
+
+    @property
+    def accuracies(self) -> dict[str, float]:
+        """Return the accuracies above by the names that they have in a run's files, such as `test_top1`."""
+        values = {"top1": self.top1, "mean_class": self.mean_class, "top5": self.top5}
+        return {f"{self.split}_{name}": value for name, value in values.items() if value is not None}
+
     def confusion(self) -> NDArray[np.int64]:
         """Return the confusion matrix: counts (true class, predicted class)."""
         counts = np.zeros((len(self.classes), len(self.classes)), np.int64)

@@ -27,6 +27,7 @@ from stgdn.runs.stored_config import build, stored_config
 from stgdn.runs.weights_file import read_weights
 from stgdn.training import schedulers
 from stgdn.training.divergence import NAMED, find_divergence, finite_gradients, unusable_clips, usable
+from stgdn.training.freeze import freeze as freeze_parts
 from stgdn.training.loss import CrossEntropy
 
 EPOCH_METRICS = "epoch_metrics"  # key of a checkpoint that lies inside an epoch
@@ -58,6 +59,7 @@ class Recognizer(lightning.LightningModule):
             for the letter's, `schedulers.cosine`.
         batch_size: clips in a step over all devices.
         seed: seeds dropout together with the step, so that a resumed run continues exactly.
+        freeze: parts of the network that stay as they are, see `freeze.py`.
         config: of a run, plain dictionaries: the hyperparameters, which checkpoints carry.
 
     Attributes:
@@ -74,11 +76,13 @@ class Recognizer(lightning.LightningModule):
         scheduler: Callable[..., LRScheduler] | None = None,
         batch_size: int = LR_BATCH,
         seed: int = 1,
+        freeze: Sequence[str] = (),
         config: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(dict(config or {}))
         self.network = cast(Network, network)  # reports look into the suite's own; to train, any will do
+        freeze_parts(network, freeze)
         self.loss = loss or CrossEntropy()
         self.optimizer, self.scheduler = optimizer or letter_sgd, scheduler or schedulers.cosine
         self.num_classes, self.batch_size, self.seed = num_classes, batch_size, seed
@@ -236,7 +240,7 @@ class Recognizer(lightning.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer and its schedule by step."""
-        optimizer = self.optimizer(self.parameters())
+        optimizer = self.optimizer([parameter for parameter in self.parameters() if parameter.requires_grad])
         for group in optimizer.param_groups:
             group["lr"] = self.lr or group["lr"] * self.batch_size / LR_BATCH
         options: dict[str, Any] = {}
@@ -321,7 +325,7 @@ def _network_parts(config: DictConfig, given: Mapping[str, Any]) -> dict[str, An
 
 def _training_parts(config: DictConfig, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments that a stored config has for training on; those that are given are not built."""
-    plain = {key: config[key] for key in ("batch_size", "seed") if key in config}
+    plain = {key: config[key] for key in ("batch_size", "seed", "freeze") if key in config}
     kinds = (kind for kind in ("loss", "optimizer", "scheduler") if kind in config and kind not in given)
     return plain | {kind: build(config[kind], kind) for kind in kinds}
 

@@ -59,6 +59,7 @@ def build_recognizer(config: DictConfig) -> Recognizer:
         scheduler=_instantiate_partial(config.scheduler),
         batch_size=config.batch_size,
         seed=config.seed,
+        freeze=config.freeze,
         config=OmegaConf.to_container(config, resolve=True),  # pyright: ignore[reportArgumentType]
     )
 
@@ -199,6 +200,7 @@ def silence_lightning() -> None:
         "callbacks used to create the checkpoint need to be provided",  # older ones hold states that nothing needs
         "number of training batches .* is smaller than the logging interval",
         "treespec, LeafSpec",
+        r"Found \d+ module\(s\) in eval mode at the start of training",  # the frozen ones
         r"It is recommended to use `self.log\(.*sync_dist=True",  # what is logged is of all processes already
         "PyTorch Profiler default schedule will be overridden",  # few test batches: all of them are recorded
         "Total length of `list` across ranks is zero",  # no held-out subjects

@@ -24,7 +24,14 @@ with warnings.catch_warnings():
 
 DEPTH = 16  # layers of the deepest network
 MEDIA = ("confusion", "adjacency", "curves", "figure2")
-COLUMNS = ("test_top1", "test_top5", *(f"last_layer/{name}" for name in MEASURES), "parameters", "flops")
+COLUMNS = (
+    "test_top1",
+    "test_mean_class",
+    "test_top5",
+    *(f"last_layer/{name}" for name in MEASURES),
+    "parameters",
+    "flops",
+)
 TITLES = {
     "mad": "mean average distance between joints",
     "dirichlet": "Dirichlet energy on the skeleton",
@@ -69,6 +76,7 @@ def dashboard_sections() -> list[workspaces.Section]:
     top1, speed = reports.SummaryMetric("test_top1"), "train/clips_per_second"
     accuracy = [
         _bars("test top-1, last epoch", "test_top1"),
+        _bars("test mean class accuracy, last epoch", "test_mean_class"),
         _bars("test top-5, last epoch", "test_top5"),
         reports.ScatterPlot(title="top-1 by parameters", x=reports.SummaryMetric("parameters"), y=top1),
         reports.ScatterPlot(title="top-1 by FLOPs a clip", x=reports.SummaryMetric("flops"), y=top1, log_x=True),

@@ -92,6 +92,20 @@ class TestSplits:
         assert isinstance(loader, DataLoader)
         assert order(of_epoch(loader, 0)) == data.splits["holdout"].tolist()
 
+    @pytest.mark.parametrize("share", [0.01, 0.3, 0.5, 1.0])
+    def test_a_share_of_every_class_trains(self, folder: Path, share: float) -> None:
+        every, few = build(folder), build(folder, train_share=share)
+        labels = every.store.clips["label"]
+        counts = np.bincount(labels[every.splits["train"]])
+        expected = [max(1, round(share * count)) for count in counts]
+        assert np.bincount(labels[few.splits["train"]]).tolist() == expected
+        assert set(few.splits["train"]) <= set(every.splits["train"])
+        assert few.splits["train"].tolist() == sorted(few.splits["train"])
+        assert few.splits["test"].tolist() == every.splits["test"].tolist()
+        again, other = build(folder, train_share=share), build(folder, train_share=share, seed=2)
+        assert again.splits["train"].tolist() == few.splits["train"].tolist()
+        assert share == 1 or other.splits["train"].tolist() != few.splits["train"].tolist()
+
     @pytest.mark.parametrize(
         ("subjects", "holdout", "split"),
         [((1, 2), (), "test"), ((3, 6), (), "train"), ((1, 3), (1,), "train"), ((1, 3), (3,), "holdout")],
@@ -111,6 +125,8 @@ class TestSplits:
             ({"batch_size": 0}, "batch_size=0 must be a whole number from 1 up"),
             ({"batch_size": "many"}, "batch_size=many must be a whole number"),
             ({"workers": -1}, "workers=-1 must be a whole number from 0 up"),
+            ({"train_share": 0}, "data.train_share=0 is out of range: give a share above 0 and up to 1"),
+            ({"train_share": "half"}, "data.train_share=half is out of range"),
             ({"seed": -1}, "seed=-1 must be a whole number from 0 up"),
             ({"protocol": "xsub"}, "unknown protocol 'xsub'"),
             ({"protocol": "ntu120_cset"}, "splits by setup, but 48 of 48 clips have none"),

@@ -47,10 +47,14 @@ def cell(outputs: Path, heading: str) -> str | None:
 class TestOneRow:
     def test_is_the_accuracy_over_all_clips(self, tmp_path: Path) -> None:
         for fold, clips in CLIPS.items():
-            fold_run(tmp_path, fold, test_top1=100 * (clips - fold) / clips, test_top5=100.0)
+            fold_run(
+                tmp_path, fold, test_top1=100 * (clips - fold) / clips, test_top5=100.0, test_mean_class=50.0 + fold
+            )
         found = row(tmp_path)
         assert [result.top1 for result in found.results] == [pytest.approx(100 * (ALL - 15) / ALL)]
         assert found.results[0].top5 == 100
+        weighted = sum(clips * (50 + fold) for fold, clips in CLIPS.items()) / ALL
+        assert found.results[0].mean_class == pytest.approx(weighted)
         assert found.recipe == "nw_ucla"
         assert cell(tmp_path, "seeds") == "1 (one seed; 5 folds)"
         assert len(finished_runs([table(tmp_path)])) == 5

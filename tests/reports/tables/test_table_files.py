@@ -54,6 +54,17 @@ class TestMarkdown:
         number = line.split("|")[1].strip()
         assert f"- row {number}: `python src/train.py model=st_gdn data.stream=joint`" in text
 
+    def test_mean_over_classes_beside_top1(self, tmp_path: Path) -> None:
+        for seed, mean_class in ((1, 50.0), (2, 51.0)):
+            run(tmp_path, seed=seed, test_top1=90.0, test_mean_class=mean_class)
+        run(tmp_path, model="agcn_7l", test_top1=80.0)  # of a version that has not stored it
+        found = [each for each in compare(collect_runs(tmp_path))[0] if each.name == "demo"]
+        text = as_markdown(found)
+        lines = [line.split("|") for line in text.splitlines() if line.startswith("| ")]
+        network, stream, wanted = (lines[0].index(f" {heading} ") for heading in ("network", "stream", "mean class"))
+        found = {line[network]: line[wanted] for line in lines[1:] if line[stream] == " joint "}
+        assert (found[" st_gdn "], found[" agcn_7l "]) == (" 50.5 ± 0.7 ", " – ")
+
     def test_difference_and_source(self, comparisons: list[Comparison]) -> None:
         text = as_markdown([comparison for comparison in comparisons if comparison.name == "table2"])
         (line,) = [line for line in text.splitlines() if "| agcn | joint | letter |" in line]

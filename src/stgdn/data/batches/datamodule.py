@@ -36,6 +36,7 @@ class SkeletonData(lightning.LightningDataModule):
         settings: how to make the network's inputs from clips.
         batch_size: clips in a training batch, over all devices.
         holdout: subjects of the training split that do not train, for choosing hyperparameters.
+        train_share: of the training clips of every class, at least one; the others are left out. The seed draws them.
         workers: processes that make batches; 0 makes them in the main process.
         seed: of order and augmentation.
         layout: joints that the network sees, a layout or what `stgdn.skeleton.layout` takes; None for the store's.
@@ -55,6 +56,7 @@ class SkeletonData(lightning.LightningDataModule):
         *,
         batch_size: int = 64,
         holdout: tuple[int, ...] = (),
+        train_share: float = 1.0,
         workers: int = 0,
         seed: int = 1,
         layout: str | Mapping[str, Any] | Layout | None = None,
@@ -70,6 +72,9 @@ class SkeletonData(lightning.LightningDataModule):
         self.settings = replace(settings or ClipSettings(), **changes)
         self.protocol, self.holdout, self.seed = protocol, holdout, seed
         self.batch_size, self.workers = batch_size, workers
+        if isinstance(train_share, bool) or not isinstance(train_share, int | float) or not 0 < train_share <= 1:
+            raise InputError(f"data.train_share={train_share} is out of range: give a share above 0 and up to 1")
+        self.train_share = train_share
         self._input_layout = None if layout is None else joint_layout(layout)
         self._prepare = prepare
         self._store = store if isinstance(store, PreparedStore) else None
@@ -101,6 +106,13 @@ class SkeletonData(lightning.LightningDataModule):
                     f"{store.folder}: prepare the whole data set, or choose another protocol or data.holdout"
                 )
         self._splits = {split: np.flatnonzero(mask) for split, mask in masks.items()}
+        self._splits["train"] = self._share(self._splits["train"], store.clips["label"])
+
+    def _share(self, indices: NDArray[np.int64], labels: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Return `train_share` of the indices of every class, at least one; in order."""
+        drawn = np.random.default_rng(self.seed).permutation(indices)
+        kept = [drawn[labels[drawn] == label] for label in np.unique(labels[indices])]
+        return np.sort(np.concatenate([own[: max(1, round(self.train_share * len(own)))] for own in kept]))
 
     @property
     def store(self) -> PreparedStore:

@@ -6,7 +6,7 @@ from itertools import groupby
 from stgdn.data.batches.settings import STREAMS
 from stgdn.inference.stream_weights import rank
 from stgdn.reports.findings.variants import label, training_text
-from stgdn.reports.tables.cells import NOTHING, OTHER_RECIPE, Column, seeds, signed, top1
+from stgdn.reports.tables.cells import NOTHING, OTHER_RECIPE, Column, mean_class, seeds, signed, top1
 from stgdn.reports.tables.comparison import RowKey, Runs, standard_protocol
 from stgdn.reports.tables.letter import ABLATION
 from stgdn.reports.tables.published import PublishedValue, published_values, values_of
@@ -116,6 +116,7 @@ def headline_columns(table: Comparison) -> list[Column]:
         Column("stream", lambda row: FOUR if row.stream == ALL_STREAMS else row.stream, right=False),
         Column("seeds", seeds, right=False),
         Column("top-1", top1),
+        *([Column("mean class", mean_class)] if any(map(mean_class, table.rows)) else []),
         Column("the same network, published", lambda row: published(row, "top1")),
         Column("difference", difference),
         Column("best published on this stream", lambda row: published(row, BEST) or NOTHING, right=False),

@@ -73,7 +73,8 @@ def print_disagreements(differing: Sequence[Disagreement], parts: tuple[StreamSc
     names = dict(zip(runs, distinct_names(list(runs.values())), strict=True))
     for run, part in zip(RUNS, parts, strict=True):
         name = f" ({names[part.place]})" if part.place in names else ""
-        console.print(f"{run}: {part.place}{name}, top-1 {fixed(part.scores.top1, 2)}", soft_wrap=True)
+        accuracy = f"top-1 {fixed(part.scores.top1, 2)}, mean class {fixed(part.scores.mean_class, 2)}"
+        console.print(f"{run}: {part.place}{name}, {accuracy}", soft_wrap=True)
     clips = len(parts[0].scores.names)
     if not differing:
         console.print(f"The runs agree on all {clips:,} clips.")

@@ -76,13 +76,12 @@ def fusion_folder(outputs: str | Path, sources: Sequence[StreamScores], fusion: 
 
 def write_fusion(folder: Path, sources: Sequence[StreamScores], fusion: Fusion) -> None:
     """Write `scores.npz` and `fusion.json`, with the keys of `summary.json` where they apply, into a folder."""
-    split, top5, runs = fusion.scores.split, fusion.scores.top5, _runs(sources)
+    runs = _runs(sources)
     content: dict[str, Any] = {
         "stream": fusion.scores.stream,
         "how": FUSION_METHOD,
         "default_weights": fusion.default,
-        f"{split}_top1": fusion.scores.top1,
-        **({} if top5 is None else {f"{split}_top5": top5}),
+        **fusion.scores.accuracies,
         "clips": len(fusion.scores.names),
         "streams": [vars(stream) | {"adds": fusion.scores.top1 - stream.without} for stream in fusion.contributions],
         "command": fusion_command(fusion),
@@ -124,7 +123,7 @@ def print_fusion(sources: Sequence[StreamScores], fusion: Fusion) -> None:
     synthetic = " of synthetic people" if any(run.synthetic for run in runs) else ""
     table = Table(title=f"{len(scores.names):,} {scores.split} clips{synthetic}")
     table.add_column("stream")
-    for heading in ("weight", "top-1", "top-5", "adds"):
+    for heading in ("weight", "top-1", "mean class", "top-5", "adds"):
         table.add_column(heading, justify="right")
     for stream in fusion.contributions:
         adds = fixed(scores.top1 - stream.without, 2, "+")
@@ -150,5 +149,6 @@ def _joined(values: Iterable[str]) -> str:
     return "+".join(dict.fromkeys(values))
 
 
-def _percents(accuracies: Scores | Contribution) -> tuple[str, str]:
-    return fixed(accuracies.top1, 2), "" if accuracies.top5 is None else fixed(accuracies.top5, 2)
+def _percents(accuracies: Scores | Contribution) -> list[str]:
+    values = (accuracies.top1, accuracies.mean_class, accuracies.top5)
+    return ["" if value is None else fixed(value, 2) for value in values]

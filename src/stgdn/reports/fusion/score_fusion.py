@@ -34,6 +34,7 @@ class Contribution:
     place: str  # file or folder of the scores
     weight: float  # of the scores
     top1: float  # of this stream alone
+    mean_class: float  # likewise
     top5: float | None  # likewise; None for five classes or fewer
     without: float  # top-1 of all other streams fused
 
@@ -79,7 +80,8 @@ def fuse(parts: Sequence[StreamScores], weights: Mapping[str, float | None] | No
     for index, (part, weight) in enumerate(zip(parts, chosen, strict=True)):
         others = _sum(parts[0].scores, "", weighted[:index] + weighted[index + 1 :])
         own = part.scores
-        contributions.append(Contribution(own.stream, part.place, weight, own.top1, own.top5, without=others.top1))
+        accuracies = (own.top1, own.mean_class, own.top5)
+        contributions.append(Contribution(own.stream, part.place, weight, *accuracies, without=others.top1))
     return Fusion(_sum(parts[0].scores, "+".join(streams), weighted), tuple(contributions))
 
 

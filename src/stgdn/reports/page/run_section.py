@@ -83,7 +83,7 @@ def _run(result: Result, name: str, classes: list[list[str]], skeletons: list[Co
         "folder": str(result.folder),
         "clip_shape": ", ".join(map(str, result.clip_shape)),
         **{key: getattr(result, key) for key in ("data", "synthetic", "model", "stream", "seed", "recipe", "epochs")},
-        **{key: getattr(result, key) for key in ("top1", "top5", "parameters", "flops", "command")},
+        **{key: getattr(result, key) for key in ("top1", "mean_class", "top5", "parameters", "flops", "command")},
         "classes": None if scores is None else _index(classes, scores.classes.tolist()),
         "confusion": None if scores is None else _confusion(scores),
         "curves": attempt(_curves, {}),

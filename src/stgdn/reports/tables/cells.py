@@ -42,6 +42,7 @@ def columns(comparison: Comparison) -> list[Column]:
         Column("top-1", top1, always=True),
         Column("published", lambda row: published(row, "top1")),
         Column("difference", lambda row: _difference(row, "top1")),
+        Column("mean class", mean_class),
         Column("top-5", lambda row: spread_text(row.spread("top5"))),
         Column("published top-5", lambda row: published(row, "top5")),
         Column("difference top-5", lambda row: _difference(row, "top5")),
@@ -90,6 +91,11 @@ def seeds(row: Row) -> str | None:
 def top1(row: Row) -> str:
     """Return top-1, or the reason why it is missing."""
     return spread_text(row.spread("top1")) or (NOTHING if row.status == "published" else row.status)
+
+
+def mean_class(row: Row) -> str | None:
+    """Return the mean over classes of their top-1; None where runs have not stored it."""
+    return spread_text(row.spread("mean_class"))
 
 
 def spread_text(values: Spread | None, sign: str = "", digits: int = 1) -> str | None:

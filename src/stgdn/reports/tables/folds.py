@@ -47,6 +47,7 @@ def _mean(parts: Sequence[Result]) -> Result:
         parts[0],
         top1=mean([part.top1 for part in parts]) or 0.0,
         top5=mean([part.top5 for part in parts]),
+        mean_class=mean([part.mean_class for part in parts]),
         clips={**parts[0].clips, "test": sum(weights)},
         smoothing={name: tuple(np.average(values, axis=0, weights=weights)) for name, values in layers.items()},
         parts=tuple(parts),

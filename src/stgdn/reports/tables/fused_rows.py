@@ -72,6 +72,7 @@ def _read_fusion(folder: Path, results: Sequence[Result]) -> Result:
         recipe=parts[0].recipe + ("" if content.get("default_weights") else f" weighted {weights}"),
         top1=float(content["test_top1"]),
         top5=content.get("test_top5"),
+        mean_class=content.get("test_mean_class"),
         command=content.get("command"),
         origin=WRITTEN,
     )
@@ -99,7 +100,7 @@ def _combinations(results: Sequence[Result]) -> Iterator[list[Result]]:
 def _compute_fusion(parts: Sequence[Result]) -> Result:
     """Fuse streams with the default weights."""
     fusion = fuse([StreamScores(Scores.load(part.folder / SCORES), str(part.folder)) for part in parts])
-    accuracies = {"top1": fusion.scores.top1, "top5": fusion.scores.top5}
+    accuracies = {name: getattr(fusion.scores, name) for name in ("top1", "top5", "mean_class")}
     return replace(_merge_runs(parts), **accuracies, command=fusion_command(fusion), origin=COMPUTED)
 
 

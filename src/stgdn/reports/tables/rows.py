@@ -52,7 +52,7 @@ class Row:
         return self.first.recipe if self.first else None
 
     def spread(self, metric: str) -> Spread | None:
-        """Return test top-1 or top-5 of the last epoch in per cent, or the gain over the baseline of the same seeds."""
+        """Return an accuracy of the last epoch in per cent, or the gain in top-1 over the baseline's seeds."""
         if metric == "gain":
             theirs = {(result.seed, result.folds): result.top1 for result in self.baseline}
             pairs = [(result.top1, theirs.get((result.seed, result.folds))) for result in self.results]

@@ -42,6 +42,8 @@ RECORD: dict[str, Callable[[Row], object]] = {  # columns of the CSV
     "top1_deviation": lambda row: _deviation(row, "top1"),
     "published": lambda row: _published(row, "top1"),
     "difference": lambda row: row.difference("top1"),
+    "mean_class": lambda row: _mean(row, "mean_class"),
+    "mean_class_deviation": lambda row: _deviation(row, "mean_class"),
     "top5": lambda row: _mean(row, "top5"),
     "top5_deviation": lambda row: _deviation(row, "top5"),
     "published_top5": lambda row: _published(row, "top5"),

@@ -125,7 +125,7 @@ def layer_measures(x: Tensor, seen: Tensor, bones: Bones) -> dict[str, float]:
 def measure(network: Network, clips: Tensor, bones: Bones) -> dict[str, list[float]]:
     """Return MEASURES by layer, for `clips` (N, C, T, V, M) in evaluation mode.
 
-    Features are a layer's output, after its last ReLU. The network's mode is restored afterwards.
+    Features are a layer's output, after its last ReLU. Modes are restored afterwards.
 
     Args:
         network: a network of this suite.
@@ -137,12 +137,13 @@ def measure(network: Network, clips: Tensor, bones: Bones) -> dict[str, list[flo
     def watch(number: int, x: Tensor) -> None:
         layers.append(layer_measures(x, seen[:, :: prod(network.strides[: number + 1])], bones))
 
-    training = network.training
+    modes = [(module, module.training) for module in network.modules()]  # frozen ones do not train
     network.eval()
     try:
         network.features(clips, watch)
     finally:
-        network.train(training)
+        for module, training in modes:
+            module.training = training
     return {name: [layer[name] for layer in layers] for name in MEASURES}
 
 

@@ -63,7 +63,7 @@ function confusionMap(run, names, counts, order) {
   const caption = element(
     "figcaption",
     {},
-    `Confusion matrix, top-1 ${fixed(run.top1)}`,
+    `Confusion matrix, top-1 ${fixed(run.top1)}${run.mean_class === null ? "" : `, mean class ${fixed(run.mean_class)}`}`,
     element("small", {}, `${run.name}; row: true class, column: predicted`),
   );
   return element("figure", {}, caption, map, ramp("0", "100 % of the true class", shareColours, 0, 1));

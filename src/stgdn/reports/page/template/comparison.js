@@ -34,8 +34,7 @@ function differences(a, b) {
 /** What both runs came to, and B minus A. */
 function figuresOf(a, b) {
   const rows = [
-    ["test top-1", a.top1, b.top1, fixed, 1],
-    ["test top-5", a.top5, b.top5, fixed, 1],
+    ...Object.entries(ACCURACIES).map(([key, name]) => [`test ${name}`, a[key], b[key], fixed, 1]),
     ["parameters", a.parameters, b.parameters, (value) => value.toLocaleString("en"), 0],
     ["GFLOP a clip", a.flops, b.flops, gigaflops],
     ["clip (C, T, V, M)", a.clip_shape, b.clip_shape, String],

@@ -1,5 +1,8 @@
 const SHOWN_AT_FIRST = 8;
 
+/** Headings of a run's accuracies on the test split, in per cent; null where a run has not stored one. */
+const ACCURACIES = { top1: "top-1", mean_class: "mean class", top5: "top-5" };
+
 /** The runs that are ticked, and who wants to know. */
 const ticked = { runs: new Set(), listeners: [] };
 
@@ -31,8 +34,8 @@ function showRuns(section) {
     { heading: "data", value: (run) => (run.synthetic ? `${run.data} (synthetic)` : run.data) },
     ...["model", "stream", "recipe"].map((key) => ({ heading: key, value: (run) => run[key] })),
     ...["seed", "epochs"].map((key) => ({ heading: key, value: (run) => run[key], number: true })),
-    ...["top1", "top5"].map((key) => ({
-      heading: key.replace("top", "top-"),
+    ...Object.entries(ACCURACIES).map(([key, heading]) => ({
+      heading,
       value: (run) => run[key],
       cell: (run) => (run[key] === null ? "–" : fixed(run[key])),
       number: true,
