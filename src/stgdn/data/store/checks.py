@@ -60,17 +60,18 @@ def check_bodies(clip: Clip, layout: Layout, max_bodies: int) -> None:
 
 
 def up_axis(poses: NDArray[np.floating], joints: Sequence[str]) -> str:
-    """Return the axis along which heads are above feet in poses (n, V, D), such as `-y`; '' if no joint tells it."""
-    ends = []
+    """Return the axis along which heads are above feet in most poses (n, V, D), such as `-y`; '' if none is."""
+    valid = (poses != 0).any(axis=-1, keepdims=True) & (np.abs(poses) <= FARTHEST).all(axis=-1, keepdims=True)
+    found, seen, ends = np.where(valid, poses, 0).astype(np.float64), np.ones(len(poses), np.bool_), []
     for words in (HIGH, LOW):
         chosen = [joint for joint, name in enumerate(joints) if re.search(words, name.lower())]
-        points = np.nan_to_num(poses[:, chosen].astype(np.float64)).reshape(-1, poses.shape[-1])
-        ends.append(points[points.any(axis=-1)])
-    if not min(map(len, ends)):
-        return ""
-    height = np.median(ends[0], axis=0) - np.median(ends[1], axis=0)
-    axis = int(np.abs(height).argmax())
-    return f"{'-' * bool(height[axis] < 0)}{'xyz'[axis]}"
+        count = valid[:, chosen].sum(axis=1)
+        ends.append(found[:, chosen].sum(axis=1) / np.maximum(count, 1))
+        seen &= count[:, 0] > 0
+    heights = (ends[0] - ends[1])[seen]
+    axis = int(np.abs(np.median(heights, axis=0)).argmax()) if len(heights) else 0
+    share = float((heights[:, axis] > 0).mean()) if len(heights) else 0.5
+    return "" if 0.2 < share < 0.8 else f"{'-' * (share < 0.5)}{'xyz'[axis]}"
 
 
 def first_impossible(coordinates: NDArray[np.floating]) -> int | None:
