@@ -136,10 +136,7 @@ def open_ctr_gcn(path: Path, expected: Expected) -> Source:
 
 
 def open_custom(path: Path, expected: Expected) -> Source:
-    """Open a folder with `dataset.yaml` or one of its files; by default the run's joints in metres with y up.
-
-    The joints of a pose estimator's file are those of the layout with as many of them.
-    """
+    """Open a folder with `dataset.yaml` or one of its files; by default the run's joints in metres with y up."""
     path = path.absolute()
     above = [path] if path.is_dir() else list(path.parents)[:MOST_PARENTS]
     described = next((folder for folder in above if (folder / FILE).exists()), None)
@@ -155,6 +152,7 @@ def open_custom(path: Path, expected: Expected) -> Source:
 
 
 def _pose_layout(path: Path, first: Layout) -> Layout:
+    """Return the layout with as many joints as a pose estimator's file has."""
     try:
         positions = read_poses(ClipFile(path.stem, str(path))).bodies[0].positions
     except ClipError as error:

@@ -48,10 +48,7 @@ FRAME_START = re.compile(rb'\s*\{\s*"(version|people|bodies|canvas_\w+)"')
 
 
 class Frame(NamedTuple):
-    """Hold the people of a frame: joints (V, D + 1) with the confidence last, and the ids that a tracker gave or None.
-
-    `picture` is the picture's width and height if the file says them.
-    """
+    """Hold a frame: joints (V, D + 1), the confidence last, and the tracker's id of each person; the picture's size."""
 
     number: int
     people: list[tuple[NDArray[np.float64], int | None]]
@@ -112,7 +109,7 @@ def read_poses(file: ClipFile, joints: int | None = None, axes: int | None = Non
                 read = _text_frame if path.suffix.lower() == ".txt" else _json_frames
                 frames += read(content, int(name["number"]) if name else 0, joints)
             except ClipError as error:
-                raise error if recording is None else ClipError(f"{other.name}: {error}") from error
+                raise error if other == path else ClipError(f"{other.name}: {error}") from error
             left -= len(content)
     made = merge_frames(frames)
     if (D := made.bodies[0].positions.shape[-1]) != (axes or D):

@@ -32,7 +32,7 @@ def template(folder: Path) -> str:
         try:
             read.append(_look_into(path))
         except ClipError as error:
-            reason = f"{path.name}: {error}"
+            reason = f"{path.relative_to(folder)}: {error}"
     if not read:
         raise InputError(f"no clip of '{folder}' can be read ({reason}): docs/own-data.md says what is read")
     layout, recordings = read[0][0], [recording for skeleton, recording in read if skeleton == read[0][0]]
