@@ -7,7 +7,7 @@ LIMIT ?= 3600
 PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/limited_run.py $(LIMIT) $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test unit quick test-gpu lint format types models report bench bench-gpu bench-data watch sync clean
+.PHONY: help install install-dev demo test unit quick faults test-gpu lint format types models report bench bench-gpu bench-data watch sync clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,13 @@ unit: install-dev ## Run the tests, a process a core, LIMIT seconds at most: mak
 
 quick: install-dev ## Run the tests that train nothing and need no browser, in a minute or two
 	$(PYTEST) -n auto --dist loadgroup -m "not slow" $(ARGS)
+
+faults: LIMIT = 2700
+faults: export STGDN_FAULTS = full
+faults: export STGDN_KILLS = 50
+faults: export STGDN_STEPS = 500
+faults: install-dev ## Inject faults (kills, full disks, damage), 45 minutes at most: docs/reliability.md; as root all of them
+	$(PYTEST) -n auto --dist loadgroup -m fault -o faulthandler_timeout=1800 $(ARGS)
 
 test-gpu: LIMIT = 240
 test-gpu: install-dev ## Run the tests that need a GPU, in four minutes at most

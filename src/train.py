@@ -61,7 +61,7 @@ def train(run: Run, trainer: "lightning.Trainer", recognizer: "Recognizer", data
     from stgdn.wandb_tools.logger import add_loggers
 
     run.expect_free(ask=not sweeping())
-    add_loggers(trainer, run.config, run.folder)
+    add_loggers(trainer, run.config, run.folder, recognizer.network)
     run.begin()
     if trainer.is_global_zero:
         print_start(run, data, recognizer)

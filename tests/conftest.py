@@ -24,7 +24,7 @@ from stgdn.slurm import queue
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-pytest_plugins = ("tests.unfinished",)
+pytest_plugins = ("tests.unfinished", "tests.faults.figures")
 
 ROOT = Path(__file__).parents[1]
 
@@ -49,7 +49,7 @@ SLOW_FILES = (
     *("benchmark/test_scale", "cli/test_entry", "data/batches/test_streaming", "export/test_exporting", "gpu"),
     *("inference/test_entrances", "model/test_distributed", "model/test_network", "model/test_precision"),
     *("model/test_processors", "test_extending", "test_limits", "training/test_degenerate", "training/test_sync_norm"),
-    "wandb_tools",
+    *("faults", "wandb_tools"),
 )
 
 

@@ -250,6 +250,7 @@ def test_a_finished_run_of_other_settings_is_not_taken_for_done(run_command: Run
     (summary,) = Path("outputs").rglob("summary.json")
     config = summary.with_name("config.yaml")
     config.write_text(config.read_text().replace("lr: 0.1", "lr: 0.5"))
+    summary.write_text(json.dumps(json.loads(summary.read_text()) | {"checksums": {}}))
     outcome = run_command("train", *options)
     assert outcome.code == 1
     assert "optimizer.lr was 0.5 and is 0.1" in outcome.err

@@ -18,7 +18,7 @@ ONE_STEP = (
     *TINY,
     *("trainer.limit_train_batches=1", "callbacks.over_smoothing.clips=4"),
 )
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def commands(prefix: str) -> list[str]:

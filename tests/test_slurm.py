@@ -29,6 +29,8 @@ CLUSTER = ("launcher=slurm", "launcher.cpus=1", "launcher.memory=1")
 LONG = (*(option for option in SMALL if not option.startswith("epochs")), "checkpoint_every=0")
 ENDLESS = (*LONG, "epochs=100000")
 SEAT = "gres=seat:1"  # what .ci/slurm has one of, and lets jobs of its partition `spare` lose to others
+# The data are copied to where the job runs, which finds them there.
+STAGED = "launcher.setup=['cp -r $STGDN_DATA data-$SLURM_JOB_ID','export STGDN_DATA=$PWD/data-$SLURM_JOB_ID']"
 START = "Starting with JobEnvironment"
 
 
@@ -209,7 +211,7 @@ def work(slurm: None, tmp_path_factory: pytest.TempPathFactory, tiny_data: Path)
     work.start("endless", *ENDLESS, *CLUSTER, "launcher.time=2", "launcher.notice=10", "launcher.wait=false")
     if "spare" in ask("sinfo", "--noheader", "--format=%R").split():
         work.start("spare", *LONG, *CLUSTER, "epochs=30", "launcher.partition=spare", f"+launcher.options.{SEAT}")
-    work.start("sweep", *SMALL, *CLUSTER, "optimizer.lr=0.01,1e30")
+    work.start("sweep", *SMALL, *CLUSTER, "optimizer.lr=0.01,1e30", "launcher.at_once=1", STAGED)
     work.start("changed", *SMALL, *CLUSTER, "launcher.wait=false", "+launcher.options.hold=true", script=copied / "src")
     work.start("ranks", *SMALL, *CLUSTER, "trainer=ddp", "trainer.devices=2", "optimizer.lr=0.01")
     yield work
@@ -272,6 +274,18 @@ class TestSweep:
         (summary,) = work.path("sweep", "summary.json")
         assert "lr-0.01" in summary.parent.name
 
+    def test_one_is_submitted_when_the_other_has_ended(self, work: Work) -> None:
+        _, out, err = work.end("sweep")
+        first, second = re.findall(r"^job (\d+): ", out, re.MULTILINE)
+        assert out.index(f"job {first} finished") < out.index(f"job {second}: ")
+        assert f"job {second} failed" in err
+
+    def test_data_that_the_job_has_copied_are_trained_on(self, work: Work) -> None:
+        _, out, _ = work.end("sweep")
+        first, _ = re.findall(r"^job (\d+): ", out, re.MULTILINE)
+        (summary,) = work.path("sweep", "summary.json")
+        assert f"data_root: {work.folder}/data-{first}" in (summary.parent / "config.yaml").read_text()
+
     def test_logs_lie_in_the_run_folder(self, work: Work) -> None:
         work.end("sweep")
         (summary,) = work.path("sweep", "summary.json")
@@ -297,6 +311,7 @@ class TestSweep:
             ("+launcher.options.nodelist=nowhere", "Slurm refuses the job of demo/agcn_7l/joint/seed1: "),
             ("launcher.time=soon", "launcher.time=soon is no time"),
             ("launcher.time=1", "launcher.time=1 is too short"),
+            ("launcher.at_once=0", "launcher.at_once=0 must be a whole number from 1 up"),
             ("trainer.devices=-1", "trainer.devices=-1 with launcher=slurm: say how many"),
         ],
     )

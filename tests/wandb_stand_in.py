@@ -17,7 +17,7 @@ from stgdn.wandb_tools.logger import RunLogger, build_loggers
 def run_config(folder: Path, **changed: Any) -> DictConfig:  # noqa: ANN401
     """As much of a run's config as its record needs."""
     content = {
-        "logger": {"wandb": "offline", "project": "st-gdn"},
+        "logger": {"wandb": "offline", "project": "st-gdn", "watch": None, "log_model": False, "player": 0},
         "experiment_name": None,
         "tags": [],
         "data": {"name": "demo", "stream": "joint"},

@@ -8,36 +8,28 @@ already is not submitted again, and a job that fails does not keep the others fr
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_repository import ConfigRepository
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
-from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
+from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
-from stgdn.cli.entry import RunError
+from stgdn.cli.launcher import RunLauncher, failed, take_state
 from stgdn.environment import COMMIT, git_state
 from stgdn.errors import InputError
 from stgdn.files import write_json
-from stgdn.runs.folder import SUMMARY
-from stgdn.runs.naming import check_names, run_folder
 from stgdn.slurm import HOPELESS, RunJob, ask, check_partition, copy_code, queue, sbatch_options
 
 PATIENCE = 20  # seconds in which a job's result may come after the job has left the queue
 
 
-class SlurmLauncher(Launcher):
+class SlurmLauncher(RunLauncher):
     """Submits every run as a job, waits for all, and reports how each ended."""
-
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Hydra calls this once; `config.launcher` has the options of conf/launcher/slurm.yaml."""
-        self.context, self.task_function, self.config = hydra_context, task_function, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Submit what is missing, wait, and return what came out of every run.
@@ -51,15 +43,27 @@ class SlurmLauncher(Launcher):
         self.code = copy_code(Path(self.config.outputs))
         if (state := git_state()) is not None:
             write_json(self.code / COMMIT, state)
-        runs = [self._start(list(overrides), initial_job_idx + i, queued) for i, overrides in enumerate(job_overrides)]
-        jobs = [run for run in runs if isinstance(run, RunJob)]
+        at_once = most_at_once(self.config.launcher, len(job_overrides))
+        waiting = deque((initial_job_idx + i, list(overrides)) for i, overrides in enumerate(job_overrides))
+        runs: list[RunJob | JobReturn] = []
+
+        def submit(active: int) -> list[RunJob]:
+            """Submit runs while fewer than `at_once` are active; return their jobs."""
+            jobs: list[RunJob] = []
+            while waiting and active + len(jobs) < at_once:
+                number, overrides = waiting.popleft()
+                runs.append(run := self._start(overrides, number, queued))
+                jobs += [run] if isinstance(run, RunJob) else []
+            return jobs
+
         if not self.config.launcher.wait:
+            submit(0)
             print("not waiting: `squeue --me` shows the jobs, the same command later tells how they ended", flush=True)
             return [JobReturn(status=JobStatus.COMPLETED) if isinstance(run, RunJob) else run for run in runs]
         try:
-            results = wait(jobs)
+            results = wait(submit)
         except KeyboardInterrupt:
-            numbers = " ".join(job.number for job in jobs)
+            numbers = " ".join(run.number for run in runs if isinstance(run, RunJob))
             raise KeyboardInterrupt(
                 f"interrupted; the jobs go on, the same command waits for them, `scancel {numbers}` ends them"
             ) from None
@@ -67,12 +71,9 @@ class SlurmLauncher(Launcher):
 
     def _start(self, overrides: list[str], number: int, queued: dict[str, str]) -> RunJob | JobReturn:
         """Return a run's job, new or in the queue already; or its result, where it is finished."""
-        config = self._load(overrides)
-        HydraConfig.instance().set_config(config)  # whose values Hydra's resolvers take
-        check_names(config)
-        folder = Path(run_folder(config)).absolute()
-        if (folder / SUMMARY).exists() and not config.overwrite:
-            return self.run(overrides, number)  # it says that it is finished
+        config, folder = self.load(overrides)
+        if self.finished(config, folder):
+            return self.run(overrides, number)
         name = f"{config.data.name}/{config.model.name}/{config.data.stream}/seed{config.seed}"
         options = sbatch_options(config.launcher, config.trainer) | {"comment": str(folder)}
         options["setup"] = [f"export PYTHONPATH={shlex.quote(str(self.code / 'src'))}", *options.get("setup", [])]
@@ -85,20 +86,9 @@ class SlurmLauncher(Launcher):
         print(f"job {job.number}: {name}, log {job.log}", flush=True)
         return job
 
-    def _load(self, overrides: list[str]) -> DictConfig:
-        """Return a run's own config."""
-        return self.context.config_loader.load_sweep_config(self.config, overrides)
-
-    def run(self, overrides: list[str], number: int) -> JobReturn:
-        """Run one job of the sweep in this process."""
-        config = self._load(overrides)
-        config.hydra.job.id = config.hydra.job.num = number
-        return run_job(self.task_function, config, "hydra.sweep.dir", "hydra.sweep.subdir", self.context)
-
     def __call__(self, overrides: list[str], number: int, singletons: dict[Any, Any]) -> JobReturn:
         """In the job: run it; a run that failed fails the job, so that Slurm says so too."""
-        Singleton.set_state(singletons)
-        setup_globals()
+        take_state(singletons)
         self._use_copied_configs()
         returned = self.run(overrides, number)
         _ = returned.return_value  # raises what the run raised
@@ -119,23 +109,43 @@ class SlurmLauncher(Launcher):
         return DelayedSubmission(self, *arguments)
 
 
-def wait(jobs: list[RunJob]) -> dict[RunJob, JobReturn]:
-    """Wait until every job has left a result or the queue; prints how each ended, as it ends."""
+def most_at_once(launcher: DictConfig, runs: int) -> int:
+    """Return how many of a sweep's jobs may wait or run at the same time.
+
+    Raises:
+        InputError: a number that is none, or nobody waits to submit the next ones.
+    """
+    if launcher.at_once is None:
+        return runs
+    if type(launcher.at_once) is not int or launcher.at_once < 1:
+        raise InputError(f"launcher.at_once={launcher.at_once} must be a whole number from 1 up, or null for all")
+    if not launcher.wait:
+        raise InputError("launcher.wait=false leaves before launcher.at_once can submit the next run: give one of both")
+    return launcher.at_once
+
+
+def wait(submit: Callable[[int], list[RunJob]]) -> dict[RunJob, JobReturn]:
+    """Wait until every job has left a result or the queue; prints how each ended, as it ends.
+
+    Args:
+        submit: takes the number of jobs that have not ended, and returns those that it has submitted besides.
+    """
     results: dict[RunJob, JobReturn] = {}
-    last_seen = dict.fromkeys(jobs, time.monotonic())
+    last_seen = dict.fromkeys(submit(0), time.monotonic())
     pause = 1.0
-    while len(results) < len(jobs):
+    while len(results) < len(last_seen):
         time.sleep(pause)
         pause = min(1.2 * pause, 30)
         try:
             reasons = {queued.job: queued.reason for queued in queue()}
         except InputError:  # a controller that is busy or being restarted
-            reasons = {job.number: "" for job in jobs}
-        for job in jobs:
+            reasons = {job.number: "" for job in last_seen}
+        for job in last_seen:
             if job.number in reasons:
                 last_seen[job] = time.monotonic()
             if job not in results and (result := _result(job, reasons.get(job.number), last_seen[job])):
                 results[job] = result
+        last_seen |= dict.fromkeys(submit(len(last_seen) - len(results)), time.monotonic())
     return results
 
 
@@ -163,6 +173,4 @@ def _result(job: RunJob, waits_for: str | None, last_seen: float) -> JobReturn |
 def _failed(job: RunJob, reason: str) -> JobReturn:
     failure = f"job {job.number} failed: {job.name}: {reason}"
     print(f"error: {failure}", file=sys.stderr, flush=True)
-    returned = JobReturn(status=JobStatus.FAILED)
-    returned.return_value = RunError(failure)
-    return returned
+    return failed(failure)

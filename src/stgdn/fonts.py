@@ -26,6 +26,11 @@ def use_installed_fonts() -> None:
     rcParams["font.family"] = ["DejaVu Sans", *found]
 
 
+def plain_text(text: object) -> str:
+    """Return a name as text for matplotlib, which reads what is between two dollar signs as a formula."""
+    return str(text).replace("$", r"\$")
+
+
 @contextmanager
 def missing_characters_told(picture: str) -> Iterator[None]:
     """Replace matplotlib's warnings, one a character, by one note on standard error."""

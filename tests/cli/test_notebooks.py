@@ -24,6 +24,8 @@ SHORTER = {
     '("agcn_7l", "st_gdn2", "st_gdn")': '("agcn_7l", "st_gdn2")',
     "width=0.25": "width=0.125",
     "width-0.25": "width-0.125",  # in the names of their folders
+    "seeds = (1, 2)": "seeds = (1,)",
+    "range(1, 9)": "range(1, 3)",
 }
 # The notebook that starts commands as `run` does, each a process that takes seconds to import; others run them here.
 IN_PROCESSES = "3_variants"

@@ -214,6 +214,9 @@ class TestSafetensors:
         Path("made/config.json").write_text(good)
         weights = load_file("made/model.safetensors")
         save_file({**weights, "classifier.bias": torch.zeros(3)}, "made/model.safetensors")
+        with pytest.raises(InputError, match=r"made/model\.safetensors is damaged: its checksum does not match"):
+            stgdn.load("made")
+        Path("made/config.json").write_text(json.dumps({**json.loads(good), "checksums": {}}))  # as before checksums
         with pytest.raises(InputError, match=r"classifier\.bias \(\(3,\) in the file"):
             stgdn.load("made")
         Path("made/model.safetensors").write_bytes(b"\x80\x04pickle")

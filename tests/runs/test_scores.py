@@ -32,7 +32,7 @@ def test_accuracy_counts_true_class_among_the_k_best(scores: Scores, k: int) -> 
 
 def test_of_nine_to_one_the_majority_is_right_in_90_per_cent_and_in_50_by_class() -> None:
     labels = np.array([0] * 9 + [1])
-    scores = np.tile(np.float32([1, 0, 0]), (10, 1))  # always the first class; the third one has no clips
+    scores = np.tile(np.asarray([1, 0, 0], np.float32), (10, 1))  # always the first class; the third one has no clips
     always = Scores(
         np.asarray(list("abcdefghij")), labels, scores, np.asarray(["most", "few", "none"]), "joint", "test"
     )

@@ -154,6 +154,8 @@ class Stranger:
         self.outside = outside
         self.configs = {path: yaml.safe_load(path.read_text()) for path in Path().rglob("config.yaml")}
         self.facts = {path: json.loads(path.read_text()) for path in Path().rglob("config.json")}
+        for path in Path().rglob("summary.json"):  # a stranger can change these as well
+            path.write_text(json.dumps(json.loads(path.read_text()) | {"checksums": {}}))
         self.checkpoints = {path: torch.load(path, weights_only=True) for path in Path().rglob("*.ckpt")}
 
     def plant(self, plant: Plant, below: Path = Path()) -> None:
@@ -163,7 +165,9 @@ class Stranger:
                 path.write_text(yaml.safe_dump(planted(config, plant, self.outside)))
         for path, facts in self.facts.items():
             if path.is_relative_to(below):
-                path.write_text(json.dumps(facts | {"config": planted(facts["config"], plant, self.outside)}))
+                path.write_text(
+                    json.dumps(facts | {"config": planted(facts["config"], plant, self.outside), "checksums": {}})
+                )
         for path, content in self.checkpoints.items():
             if path.is_relative_to(below):
                 torch.save(content | {"config": planted(content["config"], plant, self.outside)}, path)
@@ -203,7 +207,7 @@ def bones(stream: str = "bone") -> None:
     scores = Scores.load(BONES / "scores.npz")
     replace(scores, scores=scores.scores[::-1], stream=stream).save(BONES / "scores.npz")
     summary = json.loads((BONES / "summary.json").read_text())
-    (BONES / "summary.json").write_text(json.dumps(summary | {"stream": "bone"}))
+    (BONES / "summary.json").write_text(json.dumps(summary | {"stream": "bone", "checksums": {}}))
     path = BONES / "checkpoints" / "last.ckpt"
     content = torch.load(path, weights_only=True)
     content["config"]["data"]["stream"] = "bone"
@@ -334,7 +338,7 @@ def test_names_in_a_summary_are_no_paths(trained: object, run_command: RunComman
     shutil.copytree(RUN, BONES)
     for folder in (RUN, BONES):
         summary = json.loads((folder / "summary.json").read_text())
-        (folder / "summary.json").write_text(json.dumps(summary | {key: "../../../../made"}))
+        (folder / "summary.json").write_text(json.dumps(summary | {key: "../../../../made", "checksums": {}}))
     for options in (("fuse", f"runs=[{RUN},{BONES}]"), ("figure2", f"runs=[{RUN},{BONES}]", "class=throw")):
         outcome = run_command(*options)
         assert outcome.code == 1

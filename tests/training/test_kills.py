@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 from tests.conftest import ROOT
+from tests.faults.figures import Faults
 from tests.training import killed
 
 from stgdn.runs.scores import Scores
@@ -168,7 +169,9 @@ def kill(command: Command, number: signal.Signals, moment: str, rng: random.Rand
 
 
 @pytest.mark.parametrize("options", COMMANDS, ids=" ".join)
-def test_a_run_ends_as_if_it_had_been_left_alone(tmp_path: Path, tiny_data: Path, options: tuple[str, ...]) -> None:
+def test_a_run_ends_as_if_it_had_been_left_alone(
+    tmp_path: Path, tiny_data: Path, faults: Faults, options: tuple[str, ...]
+) -> None:
     start, kills = time.monotonic(), round(KILLS * COMMANDS[options])
     command = Command(tmp_path / "alone", tiny_data, options)
     command.begin()
@@ -204,6 +207,8 @@ def test_a_run_ends_as_if_it_had_been_left_alone(tmp_path: Path, tiny_data: Path
             else:
                 assert command.finished(), command.log()
         expect_same(command.result(), expected)
+    for _ in range(killed_by.total()):
+        faults.add("harmless")
     print(f"{options}: {dict(killed_by)}, {repeated} epochs repeated, {lives} runs end as the one left alone")
 
 

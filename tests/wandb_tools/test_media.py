@@ -1,12 +1,49 @@
 """Results and pictures of a finished run at W&B."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import wandb
 from matplotlib.figure import Figure
 
+from stgdn.runs.scores import Scores
 from stgdn.wandb_tools.local import find_records
-from stgdn.wandb_tools.media import curves_figure, record_picture, sortable_summary
+from stgdn.wandb_tools.media import class_table, confusion_chart, curves_figure, record_picture, sortable_summary
+
+LABELS, PREDICTED = [0, 0, 0, 1, 1], [0, 2, 2, 1, 1]
+SCORES = Scores(
+    names=np.array([f"clip{number}" for number in range(5)]),
+    labels=np.array(LABELS),
+    scores=np.eye(4, dtype=np.float32)[PREDICTED],
+    classes=np.array(["throw", "jump", "sit", "stand"]),
+    stream="joint",
+    split="test",
+)
+
+
+def test_the_confusion_chart_has_a_row_for_every_cell() -> None:
+    chart = confusion_chart(SCORES)
+    assert chart.spec.spec_name == "wandb/confusion_matrix/v1"
+    cells = {(true, predicted): count for true, predicted, count in chart.table.data}
+    assert len(cells) == 16
+    found = {cell: count for cell, count in cells.items() if count}
+    assert found == {("throw", "throw"): 1, ("throw", "sit"): 2, ("jump", "jump"): 2}
+
+
+def test_the_confusion_chart_of_many_classes_is_whole() -> None:
+    classes = np.array([f"action {number}" for number in range(120)])
+    chart = confusion_chart(replace(SCORES, classes=classes, scores=np.eye(120, dtype=np.float32)[PREDICTED]))
+    assert len(chart.table.data) == 120 * 120 <= wandb.Table.MAX_ROWS
+
+
+def test_the_table_of_classes_says_what_each_is_mistaken_for() -> None:
+    assert class_table(SCORES).data == [
+        ["throw", 3, 100 / 3, "sit", 2],
+        ["jump", 2, 100.0, None, 0],
+        ["sit", 0, None, None, 0],
+        ["stand", 0, None, None, 0],
+    ]
 
 
 def test_over_smoothing_becomes_one_number_a_measure() -> None:

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 from tests.conftest import ROOT, TINY
 
+from stgdn.reports.mistakes import mistakes
+from stgdn.runs.scores import Scores
+
 pytestmark = pytest.mark.xdist_group("wandb")  # one run
 
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> dict:
-    """Summary and config of an offline run, as `wandb leet inspect` prints them."""
+    """Summary, config and `history` of an offline run, as `wandb leet inspect` prints them, and its `files`."""
     folder = tmp_path_factory.mktemp("wandb")
     # Not the W&B service of this process, which tests before may have started: it writes below its own folder.
     inherited = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
@@ -25,15 +28,51 @@ def records(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> dict:
     assert trained.returncode == 0, trained.stderr
     assert trained.stderr == ""
     (file,) = folder.rglob("*.wandb")
+    rows = [json.loads(line) for line in inspect(file)]
+    history = [row["history"]["item"] for row in rows if row["type"] == "history"]
+    (summary,) = inspect(file, "--summary")
+    return json.loads(summary) | {"history": history, "files": file.parent / "files", "run": file.parents[2]}
+
+
+def inspect(file: Path, *options: str) -> list[str]:
+    """What `wandb leet inspect` prints of a record: lines of JSON, or one with `--summary`."""
     leet = Path(sys.executable).with_name("wandb")
-    inspected = subprocess.run(
-        [leet, "leet", "inspect", "--summary", "--json", file], cwd=folder, capture_output=True, text=True, check=True
-    )
-    return json.loads(inspected.stdout)
+    command = [leet, "leet", "inspect", *options, "--json", file]
+    printed = subprocess.run(command, cwd=file.parent, capture_output=True, text=True, check=True).stdout
+    return [printed] if options else printed.splitlines()
 
 
-def test_leet_opens_an_offline_run_by_name(records: dict) -> None:
-    assert "st_gdn/joint/demo-seed1" in json.dumps(records)
+def test_the_loss_of_every_step_is_a_curve(records: dict) -> None:
+    steps = {row["_step"]: row["train/loss_step"] for row in records["history"] if "train/loss_step" in row}
+    assert list(steps) == list(range(len(steps)))
+    assert len(steps) == records["summary"]["clips"]["train"] // 16  # whole batches
+    assert min(steps.values()) > 0
+
+
+def test_confusions_and_classes_are_tables(records: dict) -> None:
+    cells, classes = (read_table(records, name) for name in ("confusion_matrix_table", "classes"))
+    scores = Scores.load(records["run"] / "scores.npz")
+    assert [count for _, _, count in cells] == scores.confusion().flatten().tolist()
+    assert [(name, clips) for name, clips, *_ in classes] == [
+        (str(name), int(count)) for name, count in zip(scores.classes, scores.confusion().sum(axis=1), strict=True)
+    ]
+    right = sum(clips * share for _, clips, share, *_ in classes) / len(scores.names)
+    assert right == pytest.approx(records["summary"]["test_top1"])
+
+
+def read_table(records: dict, name: str) -> list[list]:
+    return json.loads((records["files"] / records["summary"][name]["path"]).read_text())["data"]
+
+
+def test_the_player_plays_the_mistakes_that_the_network_is_surest_about(records: dict) -> None:
+    page = (records["files"] / records["summary"]["player"]["path"]).read_text()
+    wrong = [mistake.clip for mistake in mistakes(Scores.load(records["run"] / "scores.npz"))]
+    assert [name for name in wrong if f'"name":"{name}"' in page] == wrong[:3]
+    assert "default-src 'none'" in page  # W&B shows it as it is
+
+
+def test_tables_wait_for_their_upload_in_the_run(records: dict) -> None:
+    assert any((records["run"] / "wandb" / "staged").rglob("tmp*"))
 
 
 def test_curves_of_over_smoothing_by_layer_and_throughput(records: dict) -> None:

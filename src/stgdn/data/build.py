@@ -155,6 +155,11 @@ def complete(data: DictConfig, store: PreparedStore) -> None:
     classes = list(store.header.classes)
     found = {"layout": plain(store.layout), "num_classes": len(classes), "bodies": store.header.max_bodies}
     found["classes"] = classes  # so that a run's config and checkpoints know them without the store
+    if any("${" in name for name in (*classes, *store.layout.joints)):
+        raise InputError(
+            f"the store {store.folder} has the name of a class or joint with '${{', which configs would replace: "
+            "rename it in the source, then prepare it again with overwrite=true"
+        )
     if store.protocols:
         found["protocol"] = next(iter(store.protocols))
     for key, value in found.items():

@@ -16,6 +16,7 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
+from stgdn.checksums import with_checksums
 from stgdn.errors import InputError, choose
 from stgdn.export.card import model_card
 from stgdn.export.metadata import metadata_of
@@ -140,8 +141,10 @@ def write_folder(network: TrainedNetwork, folder: Path, *, folded: bool) -> None
     inner = folded_network(network) if folded else network.network
     weights = {name: tensor.cpu().contiguous() for name, tensor in inner.state_dict().items()}
     (folder / WEIGHTS).write_bytes(save(weights, metadata={"format": "pt"}))
-    (folder / METADATA_FILE).write_text(metadata_text(network, folded=folded) + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(model_card(metadata_of(network, folded=folded)), encoding="utf-8")
+    metadata, place = metadata_of(network, folded=folded), folder / METADATA_FILE
+    text = json.dumps(with_checksums(metadata, place, (WEIGHTS,)), indent=1, ensure_ascii=False)
+    place.write_text(text + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(model_card(metadata), encoding="utf-8")
 
 
 def open_folder(folder: Path) -> Scorer:

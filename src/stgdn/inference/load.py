@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from stgdn.checksums import expect_unchanged
 from stgdn.data.store.shards import open_prepared
 from stgdn.errors import InputError, choose
 from stgdn.inference.classifier import Classifier, TrainedNetwork, fuse_networks
@@ -147,12 +148,14 @@ def read_metadata(folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder} holds {WEIGHTS} but no readable {METADATA_FILE}: {error}") from None
     if not isinstance(metadata, dict) or not isinstance(metadata.get("config"), dict):
         raise InputError(f"{path} is not the {METADATA_FILE} of an exported network: it has no 'config'")
+    expect_unchanged(path, path)
     return metadata
 
 
 def _read_weights_folder(folder: Path) -> dict[str, Any]:
     """Read a folder as a checkpoint's content, without pickle: `config`, `epoch`, `state_dict`; and `folded`."""
     metadata = read_metadata(folder)
+    expect_unchanged(folder / WEIGHTS, folder / METADATA_FILE)
     try:
         weights = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError) as error:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from stgdn.errors import InputError, choose
 from stgdn.files import replacing
-from stgdn.fonts import missing_characters_told, use_installed_fonts
+from stgdn.fonts import missing_characters_told, plain_text, use_installed_fonts
 from stgdn.player.page import write_page
 from stgdn.player.scenes import FPS, Explanation, Scene
 from stgdn.player.view import BODIES, SALIENCY, extent, positions, rotate_view
@@ -148,7 +148,7 @@ def _row(figure: Figure, scene: Scene, explanation: Explanation, frames: int, bo
     """Draw frames of a clip in a row; `bottom` is its lower edge in shares of the figure."""
     width, height = figure.get_size_inches()
     drawing, chosen = Drawing(scene, explanation, follow=True), spread_frames(scene, frames)
-    text = f"{clip_text(scene)}\n{prediction_text(scene, explanation)}"
+    text = plain_text(f"{clip_text(scene)}\n{prediction_text(scene, explanation)}")
     figure.text(0.08 / width, bottom + 0.5 * HEIGHT / height, text, fontsize=6.5, va="center")
     for column, frame in enumerate(chosen.tolist()):
         left = (TEXT + column * CELL) / width
@@ -186,7 +186,7 @@ def _draw_frame(figure: Figure, drawing: Drawing, frame: int) -> None:
     scene, explanation = drawing.scene, drawing.explanation
     drawing.draw(stage, frame, 1.5)
     title = clip_text(scene).replace("\n", "  ·  ")
-    figure.text(0.02, 0.94, textwrap.shorten(title, 90), fontsize=10, va="center")
+    figure.text(0.02, 0.94, plain_text(textwrap.shorten(title, 90)), fontsize=10, va="center")
     figure.text(0.02, 0.88, f"frame {frame + 1} of {len(drawing)}", fontsize=8, color="#59636e", va="center")
     heading = f"{explanation.network}, of the clip so far" if explanation.network else "of the clip so far"
     figure.text(BARS[0], 0.82, heading, fontsize=8, color="#59636e")
@@ -200,9 +200,8 @@ def _draw_bars(axes: Axes, scene: Scene, explanation: Explanation, frame: int) -
     axes.hlines(rows - 0.12, 0, shares[shown], colors=BODIES[0], linewidths=7)
     for row, number in enumerate(shown):
         mark = " ✓" if number == scene.label else ""
-        axes.text(
-            0, row - 0.3, textwrap.shorten(scene.classes[number], MAX_CLASS_WIDTH, placeholder="…") + mark, fontsize=9
-        )
+        name = textwrap.shorten(scene.classes[number], MAX_CLASS_WIDTH, placeholder="…")
+        axes.text(0, row - 0.3, plain_text(name) + mark, fontsize=9)
         axes.text(1.02, row - 0.12, f"{fixed(100 * shares[number], 0)} %", fontsize=9, va="center")
     axes.set(xlim=(0, 1), ylim=(len(shown) - 0.5, -0.7))
     axes.axis("off")

@@ -4,20 +4,27 @@ from collections.abc import Mapping
 from typing import Any
 
 import lightning
+import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from lightning.pytorch.loggers import WandbLogger
 from rich.console import Console
 
+from stgdn.checksums import with_checksums
 from stgdn.data.baseline import trivial_accuracy
 from stgdn.data.batches.datamodule import SkeletonData
+from stgdn.errors import InputError
 from stgdn.files import write_json
+from stgdn.inference.load import load
 from stgdn.model.complexity import Complexity, complexity
+from stgdn.player.page import page
+from stgdn.player.scenes import prepared_scenes
 from stgdn.reports.figures.confusion import adjacency_figure, confusion_figure
+from stgdn.reports.mistakes import mistakes
 from stgdn.reports.output_file import save_figure
 from stgdn.rounding import fixed
 from stgdn.runs.commands import format_command, interpreter
-from stgdn.runs.folder import LAYERS, METRICS, SCORES, SUMMARY
+from stgdn.runs.folder import CONFIG, LAYERS, METRICS, SCORES, SUMMARY
 from stgdn.runs.layer_arrays import layer_arrays
 from stgdn.runs.layers import save_layers
 from stgdn.runs.metrics import last_smoothing
@@ -89,9 +96,27 @@ def report_run(
             save_figure(figure, run.folder / f"{name}.png")
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
-            log_results(logger, run.folder, summary, figures)
-    write_json(run.folder / SUMMARY, summary)  # last: it marks the run as finished
+            player = player_page(run, data, scores, trainer.strategy.root_device)
+            log_results(logger, run.folder, summary, scores, figures, player)
+    place = run.folder / SUMMARY
+    write_json(place, with_checksums(summary, place, (CONFIG, METRICS)))  # last: it marks the run as finished
     return summary
+
+
+def player_page(run: Run, data: SkeletonData, scores: Scores, device: torch.device) -> str | None:
+    """Return a page that plays the test clips that the run is surest about and wrong; if none is wrong, the first ones.
+
+    None where no clips are wanted, or where the network cannot be loaded from its checkpoint.
+    """
+    most = run.config.logger.player
+    names = [mistake.clip for mistake in mistakes(scores)[:most]] or scores.names[:most].tolist()
+    if not names:
+        return None
+    try:
+        return page(prepared_scenes({"": load(run.folder).to(device)}, data.store, names))
+    except InputError as error:
+        console.print(f"note: no clips are played at W&B: {error}")
+        return None
 
 
 def _report_partial(run: Run, trainer: lightning.Trainer, scores: Scores, data: SkeletonData) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from stgdn.checksums import expect_unchanged
 from stgdn.errors import InputError
+from stgdn.runs.folder import SUMMARY
 
 SMOOTHING = re.compile(r"smoothing/(\w+)/layer(\d+)")
 
@@ -25,6 +27,7 @@ def read_metrics(path: Path) -> Metrics:
             lines = list(csv.reader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} is damaged: {error}") from None
+    expect_unchanged(path, path.with_name(SUMMARY))
     if not lines or "epoch" not in lines[0]:
         raise InputError(f"{path} is damaged: it has no column 'epoch'")
     rows = [_numbers(path, number, line, len(lines[0])) for number, line in enumerate(lines[1:], 2)]

@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from stgdn.checksums import expect_unchanged
 from stgdn.errors import InputError
 from stgdn.files import name_problem
 from stgdn.runs.folder import CONFIG, FUSION, METRICS, REPRODUCED, SUMMARY
@@ -195,6 +196,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} cannot be read ({error})") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no figures")
+    expect_unchanged(path, path)
     return content
 
 

@@ -19,7 +19,9 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from stgdn.checksums import expect_unchanged
 from stgdn.errors import InputError
+from stgdn.runs.folder import SUMMARY
 from stgdn.runs.naming import check_names
 
 MOST_BYTES = 1 << 20
@@ -79,7 +81,9 @@ def read_config(path: Path, needed: Iterable[str] = ()) -> DictConfig:
     except (OSError, ValueError, RecursionError, yaml.YAMLError, OmegaConfBaseException) as error:
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{path} cannot be read: {reason or type(error).__name__}") from None
-    return stored_config(loaded, path, needed)
+    config = stored_config(loaded, path, needed)
+    expect_unchanged(path, path.with_name(SUMMARY))
+    return config
 
 
 def stored_config(content: object, place: Path, needed: Iterable[str] = ()) -> DictConfig:

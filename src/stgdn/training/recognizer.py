@@ -143,6 +143,7 @@ class Recognizer(lightning.LightningModule):
         self.log_dict(self.train_metrics, on_step=False, on_epoch=True, batch_size=size)
         self.train_loss.update(loss.detach(), size)
         self.log("train/loss", self.train_loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=size)
+        self.log("train/loss_step", loss.detach(), batch_size=size)
         self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"], batch_size=size)
         return loss
 

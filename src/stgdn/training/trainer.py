@@ -25,7 +25,7 @@ from stgdn.training.callbacks.epoch_report import EpochReport
 from stgdn.training.profiling import build_profiler
 from stgdn.training.recognizer import Recognizer
 from stgdn.training.sync_norm import BatchNormOverRanks
-from stgdn.wandb_tools.logger import MODES
+from stgdn.wandb_tools.logger import check_logger
 
 OWN_OPTIONS = ("sync_batchnorm", "progress_bar")  # of `trainer`, besides those of `lightning.Trainer`
 # Options of `lightning.Trainer` that other options decide.
@@ -102,7 +102,7 @@ def build_trainer(
             callback that needs held-out subjects where there are none.
     """
     silence_lightning()
-    choose(config.logger.wandb, MODES, "logger.wandb")
+    check_logger(config.logger)
     folder = Path(folder or config.folder)
     options: dict[str, Any]
     options = plain_options(config.trainer, "trainer") if stored else instantiate(config.trainer, _convert_="all")

@@ -23,7 +23,7 @@ with warnings.catch_warnings():
     from wandb_workspaces import expr
 
 DEPTH = 16  # layers of the deepest network
-MEDIA = ("confusion", "adjacency", "curves", "figure2")
+MEDIA = ("confusion", "adjacency", "curves", "player", "figure2")
 COLUMNS = (
     "test_top1",
     "test_mean_class",
@@ -83,7 +83,9 @@ def dashboard_sections() -> list[workspaces.Section]:
     ]
     last_layer = [_bars(f"{TITLES[name]}, last layer", f"last_layer/{name}") for name in MEASURES]
     throughput = [_line("clips a second", speed), _bars("clips a second, last epoch", speed)]
-    training = [_line(key, key) for key in ("train/loss", "train/top1", "train/lr", "val/loss", "val/top1")]
+    training = [
+        _line(key, key) for key in ("train/loss", "train/loss_step", "train/top1", "train/lr", "val/loss", "val/top1")
+    ]
     pictures = [reports.MediaBrowser(title=key, media_keys=[key], num_columns=2) for key in MEDIA]
     return [
         _section("Accuracy by variant", accuracy, columns=2),
@@ -91,6 +93,7 @@ def dashboard_sections() -> list[workspaces.Section]:
         *map(_layer_section, MEASURES),
         _section("Throughput", throughput, columns=2),
         _section("Training", training, columns=3),
+        _section("Classes", [reports.WeavePanelSummaryTable(table_name="classes")], columns=1),
         _section("Pictures", pictures, columns=1),
     ]
 

@@ -19,6 +19,7 @@ FOLDER = re.compile(r"(?:offline-)?run-(\d{8}_\d{6})-(.+)")  # when it was begun
 MAGIC = b":W&B" + struct.pack("<HB", 0xBEE1, 0)
 BLOCK = 32768
 RECORD = struct.Struct("<IHB")  # checksum, length, kind
+LONGEST_NAME = 128  # characters of a run's name
 
 
 def logged_in() -> bool:
@@ -32,6 +33,16 @@ def logged_in() -> bool:
     import wandb
 
     return bool(wandb.login(prompt=False))
+
+
+def display_name(data: str, model: str, stream: str, name: str) -> str:
+    """Return the name of a run in W&B's lists, which show its beginning only: what differs in a sweep comes first.
+
+    `st_gdn joint seed1+epochs-5 letter demo` of the run `demo/st_gdn/joint/letter-seed1+epochs-5`.
+    """
+    recipe, _, rest = name.partition("-seed")
+    words = [model, stream, f"seed{rest}" if rest else "", recipe, data]
+    return " ".join(word for word in words if word)[:LONGEST_NAME]
 
 
 @dataclass(frozen=True)

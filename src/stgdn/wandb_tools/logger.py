@@ -12,14 +12,18 @@ from hydra.utils import instantiate
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers import Logger, WandbLogger
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 from wandb.errors import AuthenticationError, CommError, UsageError
 
 from stgdn.errors import InputError, choose
 from stgdn.runs.folder import kept_checkpoints
-from stgdn.wandb_tools.local import logged_in, records_of_run
+from stgdn.wandb_tools.local import display_name, logged_in, records_of_run
 
 MODES = ("auto", "online", "offline", "off")
+WATCHED = ("gradients", "parameters", "all")
 LONGEST_TAG = 64  # characters that W&B takes
+DATA_DIR = "WANDB_DATA_DIR"  # W&B's variable: where files wait for their upload
+STAGED = "staged"  # folder in a run's `wandb/` for them
 
 
 class RunLogger(WandbLogger):
@@ -40,11 +44,48 @@ class RunLogger(WandbLogger):
         if status != "success":
             self.experiment.finish(exit_code=1)
 
+    @rank_zero_only
+    def watch(
+        self, model: nn.Module, log: str | None = "gradients", log_freq: int = 100, log_graph: bool = False
+    ) -> None:
+        """Add histograms of gradients, parameters or both to the record, under the same names in every run.
 
-def add_loggers(trainer: lightning.Trainer, config: DictConfig, folder: Path) -> None:
-    """Let a trainer log as the config says; `fast_dev_run`, which Lightning lets log nothing, goes without."""
-    if not trainer.fast_dev_run:  # pyright: ignore[reportAttributeAccessIssue]
-        trainer.loggers = build_loggers(config, folder)
+        W&B numbers the networks that a process watches, so that those of a sweep would have names of their own.
+        """
+        self.experiment.watch(model, log=log, log_freq=log_freq, idx=0, log_graph=log_graph)
+
+
+def check_logger(settings: DictConfig) -> None:
+    """Check the options of the W&B record.
+
+    Raises:
+        InputError: an option has a value that it does not know.
+    """
+    if choose(settings.wandb, MODES, "logger.wandb") == "off":  # stored configs may lack the others
+        return
+    if settings.watch is not None:
+        choose(settings.watch, WATCHED, "logger.watch")
+    if settings.log_model not in (True, False, "all"):
+        raise InputError(f"logger.log_model={settings.log_model} is unknown: give false, true or all")
+    if isinstance(settings.player, bool) or not isinstance(settings.player, int) or settings.player < 0:
+        raise InputError(f"logger.player={settings.player} is no number of clips: give 1 or more, or 0 for none")
+
+
+def add_loggers(trainer: lightning.Trainer, config: DictConfig, folder: Path, network: nn.Module | None = None) -> None:
+    """Let a trainer log as the config says; `fast_dev_run`, which Lightning lets log nothing, goes without.
+
+    Args:
+        trainer: gets the loggers.
+        config: of the run.
+        folder: of the run.
+        network: the network of which `logger.watch` records gradients or parameters.
+    """
+    if trainer.fast_dev_run:  # pyright: ignore[reportAttributeAccessIssue]
+        return
+    trainer.loggers = build_loggers(config, folder)
+    for logger in trainer.loggers:
+        if isinstance(logger, RunLogger) and network is not None and config.logger.watch is not None:
+            logger.watch(network, config.logger.watch, config.trainer.log_every_n_steps)
 
 
 def build_loggers(config: DictConfig, folder: Path) -> list[Logger]:
@@ -68,7 +109,7 @@ def build_loggers(config: DictConfig, folder: Path) -> list[Logger]:
         run = open_wandb_run(config, folder, "disabled")
     else:
         run = start_wandb_run(config.logger.wandb, lambda mode: open_wandb_run(config, folder, mode))
-    return [RunLogger(experiment=run, save_dir=folder), *loggers]
+    return [RunLogger(experiment=run, save_dir=folder, log_model=config.logger.log_model), *loggers]
 
 
 def _other_logger(name: str, settings: DictConfig) -> Logger:
@@ -106,11 +147,13 @@ def start_wandb_run(wanted: str, start: Callable[[str], Any]) -> Any:  # noqa: A
 
 
 def open_wandb_run(config: DictConfig, folder: Path, mode: str) -> Any:  # noqa: ANN401
-    """Open a W&B run, grouped by experiment and data and named by network, stream and the run's folder.
+    """Open a W&B run, grouped by experiment and data and named by `display_name`.
 
     Its config is that of the run, nested, with `variant`, which all seeds of a network on a stream by a recipe share.
     A run that continues from a checkpoint also continues its record.
     """
+    if os.environ.get(DATA_DIR, STAGED).endswith(STAGED):  # not given, or by the run before this one
+        os.environ[DATA_DIR] = str((folder / "wandb" / STAGED).absolute())
     experiment, data, stream = config.experiment_name, config.data.name, config.data.stream
     resumed = bool(kept_checkpoints(folder)) and not config.overwrite
     before = records_of_run(folder) if resumed else []
@@ -120,7 +163,7 @@ def open_wandb_run(config: DictConfig, folder: Path, mode: str) -> Any:  # noqa:
     return wandb.init(
         id=before[0].run_id if before else None,
         resume="allow" if before else None,
-        name=f"{config.model.name}/{stream}/{Path(config.folder).name}",
+        name=display_name(data, config.model.name, stream, Path(config.folder).name),
         dir=folder,
         project=config.logger.project,
         group=f"{experiment}/{data}" if experiment else data,

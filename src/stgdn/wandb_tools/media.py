@@ -8,30 +8,72 @@ import numpy as np
 import wandb
 from lightning.pytorch.loggers import WandbLogger
 from matplotlib.figure import Figure
+from wandb.plot.custom_chart import CustomChart
 
 from stgdn.fonts import missing_characters_told, use_installed_fonts
 from stgdn.runs.folder import METRICS
 from stgdn.runs.metrics import Metrics, read_metrics
+from stgdn.runs.scores import Scores
 from stgdn.wandb_tools.logger import start_wandb_run
 
 
 def log_results(
-    logger: WandbLogger, folder: Path, summary: Mapping[str, Any], figures: Mapping[str, Figure | None]
+    logger: WandbLogger,
+    folder: Path,
+    summary: Mapping[str, Any],
+    scores: Scores,
+    figures: Mapping[str, Figure | None],
+    player: str | None = None,
 ) -> None:
-    """Add results and pictures to a run's record, and close it.
+    """Add results, pictures and tables to a run's record, and close it.
 
     Args:
         logger: of the run.
         folder: of the run, with its `metrics.csv`.
         summary: content of `summary.json`.
+        scores: of the test clips.
         figures: by name; None for a missing one.
+        player: an HTML page that plays clips.
     """
     shown = {**figures, "curves": curves_figure(read_metrics(folder / METRICS))}
     with missing_characters_told(f"{folder}/wandb"):
-        media = {name: wandb.Image(figure) for name, figure in shown.items() if figure is not None}
+        media: dict[str, Any] = {name: wandb.Image(figure) for name, figure in shown.items() if figure is not None}
+    media |= {"confusion_matrix": confusion_chart(scores), "classes": class_table(scores)}
+    if player is not None:
+        media["player"] = wandb.Html(player, inject=False)  # the page allows no styles but its own
     logger.experiment.log(media)
     logger.experiment.summary.update(sortable_summary(summary))
     logger.experiment.finish()
+
+
+def confusion_chart(scores: Scores) -> CustomChart:
+    """Return W&B's own confusion matrix, in which a run can be compared with others."""
+    cells = len(scores.classes) ** 2  # each is a row
+    wandb.Table.MAX_ROWS = max(wandb.Table.MAX_ROWS, cells)  # pyright: ignore[reportAttributeAccessIssue]
+    predicted = scores.scores.argmax(axis=1)
+    return wandb.plot.confusion_matrix(
+        y_true=scores.labels.tolist(),
+        preds=predicted.tolist(),
+        class_names=scores.classes.tolist(),
+        title="test clips, last epoch",
+    )
+
+
+def class_table(scores: Scores) -> wandb.Table:
+    """Return a table of classes: test clips, per cent of them that are right, and the class they are mistaken for most.
+
+    A class without test clips has no per cent; one without mistakes is mistaken for none.
+    """
+    table = wandb.Table(columns=["class", "clips", "right (%)", "mistaken most for", "as often as"])
+    for label, counts in enumerate(scores.confusion()):
+        total, right = int(counts.sum()), int(counts[label])
+        wrong = counts.copy()
+        wrong[label] = 0
+        most = int(wrong.argmax())
+        mistaken = str(scores.classes[most]) if wrong[most] else None
+        share = 100 * right / total if total else None
+        table.add_data(str(scores.classes[label]), total, share, mistaken, int(wrong[most]))
+    return table
 
 
 def record_picture(figure: Figure, path: Path, data: str, wanted: str, project: str) -> None:

@@ -7,9 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from stgdn.errors import InputError
-from stgdn.wandb_tools.local import RunRecord, find_records, split_damaged
-
-LONGEST_NAME = 150  # characters; a file's name may have 255
+from stgdn.wandb_tools.local import RunRecord, display_name, find_records, split_damaged
 
 
 def watch(outputs: str | Path, newest: int) -> None:
@@ -46,11 +44,5 @@ def link_records(directory: Path, records: list[RunRecord]) -> None:
 
 
 def record_name(record: RunRecord) -> str:
-    """Return the name of a record in leet; what differs in a sweep comes first, as leet's list is narrow.
-
-    `st_gdn joint seed1 demo demo (abcd1234)` of `outputs/demo/st_gdn/joint/demo-seed1`.
-    """
-    data, model, stream, recipe = ("", "", "", *record.run.parts)[-4:]
-    recipe, _, rest = recipe.partition("-seed")
-    words = [model, stream, f"seed{rest}" if rest else "", recipe, data]
-    return f"{' '.join(word for word in words if word)[:LONGEST_NAME]} ({record.run_id})"
+    """Return the name of a record in leet: `st_gdn joint seed1 demo demo (abcd1234)`."""
+    return f"{display_name(*('', '', '', *record.run.parts)[-4:])} ({record.run_id})"

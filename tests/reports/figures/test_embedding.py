@@ -199,6 +199,18 @@ def test_command_draws_both_and_prints_the_numbers(
     assert "demo (synthetic people), stream joint, class 'throw'" in Path(f"{stem}.html").read_text()
 
 
+def test_the_page_lies_beside_the_picture(
+    run_command: RunCommand, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "stgdn.reports.figures.embedding.tsne_positions", lambda features, _: features.values[..., :2]
+    )  # t-SNE is slow
+    runs = f"runs=[{make_run('st_gcn')},{make_run('st_gdn2')}]"
+    options = ("class=throw", "clips=4", "logger.wandb=off", "picture=joints.v2.svg")
+    assert run_command("figure2", runs, *options).code == 0
+    assert {path.name for path in Path().glob("joints*")} == {"joints.v2.svg", "joints.v2.html"}
+
+
 def test_pictures_of_two_pairs_lie_in_two_files(make_run: MakeRun, tmp_path: Path) -> None:
     runs = []
     for rate in (0.1, 0.05, 0.2):
@@ -208,7 +220,7 @@ def test_pictures_of_two_pairs_lie_in_two_files(make_run: MakeRun, tmp_path: Pat
     for run, other in zip(runs[:1] * 2, moved, strict=True):
         shutil.copytree(run, other)
     pairs = [(runs[0], runs[1]), (runs[0], runs[2]), (runs[0], moved[0]), (runs[0], moved[1])]
-    paths = [default_path("outputs", open_pair(pair), "throw", ".png") for pair in pairs]
+    paths = [default_path("outputs", open_pair(pair), "throw") for pair in pairs]
     assert len(set(paths)) == len(pairs)
     assert all(len(path.name) < 255 for path in paths)
     names = distinct_names([result for _, result in open_pair(pairs[0])])

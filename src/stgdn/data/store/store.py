@@ -13,7 +13,6 @@ A store is a folder of five files:
 
 import json
 import zlib
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import NoneType
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stgdn.checksums import checksum, content_checksum
 from stgdn.data.protocols import Protocol, Split, split_clips
 from stgdn.data.store.checks import FARTHEST, expect_metres, first_impossible
 from stgdn.data.store.clip_arrays import Clips, clip_dtype, rows_of
@@ -75,23 +75,8 @@ def _tuple(values: list[Any] | None) -> tuple[Any, ...] | None:
 def header_text(header: Header) -> str:
     """Return the text of `store.json`, with its own checksum."""
     content = asdict(header)
-    content["checksums"] = header.checksums | {HEADER: content_checksum(content)}
+    content["checksums"] = header.checksums | {HEADER: content_checksum(content, HEADER)}
     return json.dumps(content, indent=1)
-
-
-def content_checksum(content: Mapping[str, Any]) -> int:
-    """Return the CRC-32 of the content of `store.json` without its own."""
-    others = {name: value for name, value in content["checksums"].items() if name != HEADER}
-    return zlib.crc32(json.dumps({**content, "checksums": others}, sort_keys=True).encode())
-
-
-def checksum(path: Path) -> int:
-    """Return the CRC-32 of a file."""
-    value = 0
-    with path.open("rb") as file:
-        while block := file.read(1 << 22):
-            value = zlib.crc32(block, value)
-    return value
 
 
 class PreparedStore(Clips):
@@ -234,7 +219,7 @@ def _header(content: dict[str, Any]) -> Header:
         if type(getattr(header, key)) not in several.get(key, (type(like),)):
             raise TypeError(f"'{key}' is {getattr(header, key)!r}")
     own = header.checksums.get(HEADER)
-    if not set(header.checksums) <= {HEADER, *CONTENT} or own not in (None, content_checksum(content)):
+    if not set(header.checksums) <= {HEADER, *CONTENT} or own not in (None, content_checksum(content, HEADER)):
         raise ValueError("its checksum does not match")
     return header
 

@@ -58,10 +58,13 @@ class StoreWriter:
         self.row_size = skeleton.num_joints * skeleton.channels * self.dtype.itemsize
         self._check_place()
         self.lock = self._lock()
-        self.entries = self._resume(files) if self._same_settings() else self._start()
-        self.stored: dict[str, str] = {entry["name"]: entry.get("place", "") for entry in self.entries}
-        self.journal: IO[str] = (self.partial / "journal.jsonl").open("a")
-        self.coordinates: IO[bytes] = (self.partial / "coordinates.bin").open("ab")
+        with ExitStack() as opened:  # a full disk does not leave the store locked
+            opened.enter_context(self.lock)
+            self.entries = self._resume(files) if self._same_settings() else self._start()
+            self.stored: dict[str, str] = {entry["name"]: entry.get("place", "") for entry in self.entries}
+            self.journal: IO[str] = opened.enter_context((self.partial / "journal.jsonl").open("a"))
+            self.coordinates: IO[bytes] = (self.partial / "coordinates.bin").open("ab")
+            opened.pop_all()
 
     def add(self, clip: Clip, file: ClipFile | None = None) -> None:
         """Append a clip whose name is not stored yet; `file` is what it was read from."""

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from stgdn.data.clip import Clip
-from stgdn.fonts import use_installed_fonts
+from stgdn.fonts import plain_text, use_installed_fonts
 from stgdn.player.view import BODIES, extent, positions
 from stgdn.skeleton import Layout
 
@@ -28,7 +28,7 @@ def clip_figure(clip: Clip, layout: Layout, title: str, frames: int = 8) -> Figu
         axes.set(xlim=(low[0] - room, high[0] + room), ylim=(low[1] - room, high[1] + room), aspect="equal")
         axes.set_title(f"frame {frame + 1}", fontsize=8)
         axes.axis("off")
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(plain_text(title), fontsize=10)
     return figure
 
 

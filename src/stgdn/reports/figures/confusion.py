@@ -1,16 +1,19 @@
 """Figures of a run: confusion matrix and learned adjacencies."""
 
+import textwrap
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from stgdn.fonts import use_installed_fonts
+from stgdn.fonts import plain_text, use_installed_fonts
 from stgdn.model.network import Network
 from stgdn.runs.layer_arrays import learned_graphs
 from stgdn.runs.scores import Scores
 
 SUBSETS = ("itself", "inward", "outward")
+MAX_CLASS_WIDTH = 40  # characters of a class name; longer ones would leave no room for the matrix
 GAP = 2  # columns between subsets
 
 
@@ -24,8 +27,9 @@ def confusion_figure(scores: Scores, title: str) -> Figure:
     figure = Figure(figsize=(edge + 1, edge), layout="constrained")
     axes = figure.add_subplot()
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(size), scores.classes, rotation=90, fontsize=8)
-    axes.set_yticks(range(size), scores.classes, fontsize=8)
+    names = [plain_text(textwrap.shorten(str(name), MAX_CLASS_WIDTH, placeholder="…")) for name in scores.classes]
+    axes.set_xticks(range(size), names, rotation=90, fontsize=8)
+    axes.set_yticks(range(size), names, fontsize=8)
     axes.set(xlabel="predicted", ylabel="true", title=title)
     if size <= 20:
         for true, predicted in np.argwhere(counts):
@@ -73,7 +77,7 @@ def _draw_subsets(axes: Axes, number: int, adjacency: NDArray[np.float32], joint
         for joint in range(0, V, 5):
             axes.text(start + joint, V, str(joint), ha="center", va="top", fontsize=8)
     for joint, name in enumerate(joints):
-        axes.text(-1, joint, name, ha="right", va="center", fontsize=5)
+        axes.text(-1, joint, plain_text(name), ha="right", va="center", fontsize=5)
     limit = float(np.abs(adjacency).max()) or 1.0
     axes.imshow(picture, cmap="RdBu_r", vmin=-limit, vmax=limit)
     axes.set_axis_off()

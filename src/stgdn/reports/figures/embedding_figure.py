@@ -17,7 +17,7 @@ from matplotlib.patheffects import withStroke
 from rich.console import Console
 from rich.table import Table
 
-from stgdn.fonts import use_installed_fonts
+from stgdn.fonts import plain_text, use_installed_fonts
 from stgdn.reports.figures.embedding import Panel
 from stgdn.reports.page.poses import depth_first
 from stgdn.skeleton import Layout
@@ -52,7 +52,7 @@ def embedding_figure(panels: Sequence[Panel], title: str) -> Figure:
         for number, (joint, colour) in enumerate(zip(layout.joints, colours, strict=True))
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
-    figure.suptitle(title, fontsize=13)
+    figure.suptitle(plain_text(title), fontsize=13)
     return figure
 
 
@@ -64,7 +64,7 @@ def _draw(axes: Axes, panel: Panel, colours: Sequence[str]) -> None:
         x, y = np.median(panel.positions[:, joint], axis=0)
         outline = [withStroke(linewidth=3, foreground="white")]
         axes.text(x, y, str(joint), color=colour, weight="bold", ha="center", va="center", path_effects=outline)
-    axes.set_title("\n".join(textwrap.wrap(panel.title, 80)), fontsize=11)
+    axes.set_title("\n".join(textwrap.wrap(plain_text(panel.title), 80)), fontsize=11)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_aspect("equal", "datalim")

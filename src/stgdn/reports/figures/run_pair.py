@@ -83,8 +83,8 @@ def differences(pair: Pair) -> list[str]:
     ]
 
 
-def default_path(outputs: str, pair: Pair, chosen: str, suffix: str) -> Path:
-    """Return the default path of the picture, OUTPUTS/DATA/figure2/STREAM-CLASS-RUN-RUN, and create its folder.
+def default_path(outputs: str, pair: Pair, chosen: str) -> Path:
+    """Return the default path of the picture, OUTPUTS/DATA/figure2/STREAM-CLASS-RUN-RUN.png, and create its folder.
 
     A run is named by its network and folder. Names that are too long are cut off, and have a checksum of both folders
     then, as have runs of one name.
@@ -96,4 +96,4 @@ def default_path(outputs: str, pair: Pair, chosen: str, suffix: str) -> Path:
         name = f"{name[: MAX_NAME_LENGTH - 9]}-{hashlib.sha1(folders.encode()).hexdigest()[:8]}"
     folder = Path(outputs) / file_name(result.data, "data") / "figure2"
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{name}{suffix}"
+    return folder / f"{name}.png"

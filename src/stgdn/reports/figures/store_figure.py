@@ -10,7 +10,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
 
 from stgdn.data.store.contents import Axis, Contents, Histogram, Joint
-from stgdn.fonts import use_installed_fonts
+from stgdn.fonts import plain_text, use_installed_fonts
 from stgdn.reports.store_tables import split_sentence
 
 COLOURS = {"train": "#3b6fb6", "test": "#e58a2e", "all": "#3b6fb6"}
@@ -119,7 +119,7 @@ def _draw_skeleton(axes: Axes, contents: Contents) -> None:
         drawn = axes.scatter(*points.T, s=90, c=shares, cmap=MISSING, norm=scale, edgecolors="black", zorder=2)
         if any(shares):
             axes.figure.colorbar(drawn, ax=axes, shrink=0.6, label="missing, % of the bodies")
-    axes.text(0.5, 0, _worst(contents.joints), ha="center", va="top", transform=axes.transAxes)
+    axes.text(0.5, 0, plain_text(_worst(contents.joints)), ha="center", va="top", transform=axes.transAxes)
     lost = len(contents.joints) - len(placed)
     height = "" if contents.planar or contents.height is None else f", {contents.height:.2f} m along its bones"
     axes.set_title(f"typical pose from the front{height}" + (f" ({lost} joints never seen)" if lost else ""))
@@ -149,7 +149,7 @@ def _draw_classes(axes: Axes, contents: Contents, strip: range, length: int, top
         chosen = np.asarray(counts)[strip.start : strip.stop]
         axes.bar(strip, chosen, 0.8, below, color=COLOURS[split], label=split)
         below += chosen
-    names = [contents.classes[label][:NAME] for label in strip]
+    names = [plain_text(contents.classes[label][:NAME]) for label in strip]
     if len(contents.classes) <= FEW:
         wrapped = [textwrap.fill(f"{label} {name}", 16) for label, name in zip(strip, names, strict=True)]
         axes.set_xticks(strip, wrapped, fontsize=8)
