@@ -105,6 +105,12 @@ class TestRead:
         joints = read(tmp_path, clip_text([lost])).joints[0, 0]
         assert np.flatnonzero(~joints.any(axis=1)).tolist() == [1, 3]
 
+    def test_ids_that_other_tools_add_are_not_taken(self, tmp_path: Path) -> None:
+        named = [person(0.3) | {"idx": 1}, person(0.7) | {"idx": 2}]
+        unnamed = [person(0.3), person(0.7)]
+        clip = read(tmp_path, clip_text(named, named[::-1]))
+        np.testing.assert_array_equal(clip.joints, read(tmp_path, clip_text(unnamed, unnamed)).joints)
+
     def test_time_is_the_videos(self, tmp_path: Path) -> None:
         content = json.loads(clip_text([], [], [person(0.5)], [], [person(0.5)], []))
         del content["data"][3]

@@ -195,6 +195,7 @@ def _people(data: object) -> tuple[Rows, Float, int]:
     if not isinstance(data, list) or not all(isinstance(frame, dict) for frame in data):
         raise ClipError("has no list 'data' of frames")
     frames = frames_of({"data": data}, joints=OPENPOSE18.num_joints)
+    frames = [frame._replace(people=[(joints, None) for joints, _ in frame.people]) for frame in frames]  # without ids
     numbers = [frame.number for frame in frames]
     if max(numbers, default=0) > MAX_FRAMES:
         raise ClipError(f"has a frame beyond number {MAX_FRAMES}")

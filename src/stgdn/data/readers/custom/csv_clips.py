@@ -91,8 +91,7 @@ def read_csv(content: bytes, layout: Layout, body: str | None = None) -> Recordi
     """Read columns `JOINT_x`, `JOINT_y`, `JOINT_z` (not in the picture), and optionally `JOINT_confidence`.
 
     Columns `frame`, `body` and `METADATA_KEYS` are optional, others are ignored. An empty cell is a missing number.
-    Without a column `body`, several rows of one frame are several people, who have to be followed. With `body`, only
-    the rows of this body are read.
+    Without `body`, rows of one frame are people who have to be followed; the argument chooses the rows of one body.
 
     Raises:
         ClipError: not UTF-8 text, a column is missing or occurs twice, a row of another length, a cell that is no

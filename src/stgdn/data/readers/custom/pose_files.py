@@ -109,7 +109,7 @@ def read_poses(file: ClipFile, joints: int | None = None, axes: int | None = Non
                 read = _text_frame if path.suffix.lower() == ".txt" else _json_frames
                 frames += read(content, int(name["number"]) if name else 0, joints)
             except ClipError as error:
-                raise error if other == path else ClipError(f"{other.name}: {error}") from error
+                raise ClipError(str(error) if other == path else f"{other.name}: {error}") from error
             left -= len(content)
     made = merge_frames(frames)
     if (D := made.bodies[0].positions.shape[-1]) != (axes or D):
