@@ -424,8 +424,8 @@ def test_a_folder_without_a_description_gets_a_template(
             (source / label / f"{take}.csv").write_bytes(csv(joints * (1 + take), columns={"frame": list(range(9))}))
     told = prepared_stick(run_command, source)
     assert told.code == 0, told.err
-    assert f"# {source} has no dataset.yaml, but 10 clips; in 10 read: 4 joints, up to" in told.out
-    assert "# 9 frames, from [0.2" in told.out
+    assert f"# {source} has no dataset.yaml, but 10 clips; in 10 read: 4 joints," in told.out
+    assert "# up to 9 frames, from [0.2" in told.out
     assert not (tmp_path / "data").exists()
     (source / "dataset.yaml").touch()  # as `> dataset.yaml` makes it before the command begins
     filled = prepared_stick(run_command, source).out.replace("bones: []", "bones: [[chest, hip]]")

@@ -40,8 +40,8 @@ def template(folder: Path) -> str:
     poses = np.nan_to_num(np.concatenate([body.positions for found in recordings for body in found.bodies]))
     points, up = poses[poses.any(axis=-1)], up_axis(poses, layout.joints)
     lines = [
-        f"# {folder} has no {FILE}, but {len(paths):,} clips; in {len(recordings)} read: {layout.num_joints} joints, up to",
-        f"# {length:,} frames, from {points.min(0).round(3).tolist()} to {points.max(0).round(3).tolist()},",
+        f"# {folder} has no {FILE}, but {len(paths):,} clips; in {len(recordings)} read: {layout.num_joints} joints,",
+        f"# up to {length:,} frames, from {points.min(0).round(3).tolist()} to {points.max(0).round(3).tolist()},",
         f"# up seems to be {up or 'unknown'}. Check every line, save all as {file}, and type the command again.",
         f"layout: {layout.name}" if layout.name in LAYOUTS else f"joints: [{', '.join(layout.joints)}]\nbones: []",
         "units: picture" if layout.planar else f"units: metres # or centimetres, millimetres\nup: {up or 'y'}",
