@@ -8,7 +8,7 @@ from stgdn.cli.options import chosen_layout, positive_int, words_for
 from stgdn.errors import choose
 from stgdn.files import replacing
 
-LIVE = ("run", "checkpoint", "weights", "reader", "layout", "scale")  # options that mean the same to src/live.py
+LIVE = ("run", "checkpoint", "weights", "reader", "layout", "picture", "scale")  # mean the same to src/live.py
 
 
 @command("predict")
@@ -32,7 +32,8 @@ def main(config: DictConfig) -> float | None:
     device = chosen_device(config.accelerator)
     network = load_networks(config.run, config.checkpoint, config.weights).to(device)
     warn_unfinished(network)
-    found = find_clips(config.clips, config.reader, expected_of(network, chosen_layout(config.layout)))
+    expected = expected_of(network, chosen_layout(config.layout), config.picture)
+    found = find_clips(config.clips, config.reader, expected)
     with progress(len(found)) as done:
         predictions = predict(
             network, found, batch_size=batch_size, scale=config.scale, done=done, remark=warn, options=words_for(LIVE)

@@ -5,7 +5,7 @@ made from it, so a new kind of skeleton is one more entry in `LAYOUTS`, or a def
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeGuard
 
 from stgdn.errors import InputError, choose
@@ -59,15 +59,22 @@ class Layout:
         return tuple(parent.get(joint, joint) for joint in range(self.num_joints))
 
 
-def _from_one(*bones: tuple[int, int]) -> tuple[tuple[int, int], ...]:
-    return tuple((child - 1, parent - 1) for child, parent in bones)
+_Trunk = tuple[int, tuple[int, int], tuple[int, int]]  # centre, spine, shoulders, as in `Layout`
 
 
-# Bones as 2s-AGCN and ST-GCN publish them (there counted from 1). The tip of a hand hangs on its thumb there, not on
-# the hand; kept, so that `agcn` and `st_gcn` are the published functions.
-NTU25 = Layout(
-    name="ntu25",
-    joints=(
+def _known(name: str, joints: tuple[str, ...], parents: Sequence[int], trunk: _Trunk, planar: bool = False) -> Layout:
+    """Return a layout by the parents of all joints, -1 for the root."""
+    bones = tuple((child, parent) for child, parent in enumerate(parents) if parent >= 0)
+    left = [joint for joint in joints if joint.startswith("left_")]
+    sides = tuple((joints.index(joint), joints.index(joint.replace("left", "right", 1))) for joint in left)
+    return Layout(name, joints, bones, sides, *trunk, planar=planar)
+
+
+# Bones as 2s-AGCN and ST-GCN publish them. The tip of a hand hangs on its thumb there, not on the hand; kept, so that
+# `agcn` and `st_gcn` are the published functions.
+NTU25 = _known(
+    "ntu25",
+    (
         *("spine_base", "spine_mid", "neck", "head"),
         *("left_shoulder", "left_elbow", "left_wrist", "left_hand"),
         *("right_shoulder", "right_elbow", "right_wrist", "right_hand"),
@@ -75,99 +82,102 @@ NTU25 = Layout(
         *("right_hip", "right_knee", "right_ankle", "right_foot"),
         *("spine_shoulder", "left_hand_tip", "left_thumb", "right_hand_tip", "right_thumb"),
     ),
-    bones=_from_one(
-        *((1, 2), (2, 21), (3, 21), (4, 3)),
-        *((5, 21), (6, 5), (7, 6), (8, 7), (22, 23), (23, 8)),
-        *((9, 21), (10, 9), (11, 10), (12, 11), (24, 25), (25, 12)),
-        *((13, 1), (14, 13), (15, 14), (16, 15)),
-        *((17, 1), (18, 17), (19, 18), (20, 19)),
-    ),
-    mirrored=((4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19), (21, 23), (22, 24)),
-    centre=1,
-    spine=(0, 1),
-    shoulders=(8, 4),
+    (1, 20, 20, 2, 20, 4, 5, 6, 20, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17, 18, -1, 22, 7, 24, 11),
+    (1, (0, 1), (8, 4)),
 )
-
-OPENPOSE18 = Layout(
-    name="openpose18",
-    joints=(
+OPENPOSE18 = _known(
+    "openpose18",
+    (
         *("nose", "neck"),
         *("right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist"),
         *("right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle"),
         *("right_eye", "left_eye", "right_ear", "left_ear"),
     ),
-    bones=(
-        *((0, 1), (14, 0), (15, 0), (16, 14), (17, 15)),
-        *((2, 1), (3, 2), (4, 3), (5, 1), (6, 5), (7, 6)),
-        *((8, 2), (9, 8), (10, 9), (11, 5), (12, 11), (13, 12)),
-    ),
-    mirrored=((5, 2), (6, 3), (7, 4), (11, 8), (12, 9), (13, 10), (15, 14), (17, 16)),
-    centre=1,
-    spine=(8, 1),
-    shoulders=(2, 5),
+    (1, -1, 1, 2, 3, 1, 5, 6, 2, 8, 9, 5, 11, 12, 0, 0, 14, 15),
+    (1, (8, 1), (2, 5)),
     planar=True,
 )
-
-KINECT20 = Layout(
-    name="kinect20",
-    joints=(
+KINECT20 = _known(
+    "kinect20",
+    (
         *("hip_centre", "spine", "shoulder_centre", "head"),
         *("left_shoulder", "left_elbow", "left_wrist", "left_hand"),
         *("right_shoulder", "right_elbow", "right_wrist", "right_hand"),
         *("left_hip", "left_knee", "left_ankle", "left_foot"),
         *("right_hip", "right_knee", "right_ankle", "right_foot"),
     ),
-    bones=(
-        *((1, 0), (2, 1), (3, 2)),
-        *((4, 2), (5, 4), (6, 5), (7, 6), (8, 2), (9, 8), (10, 9), (11, 10)),
-        *((12, 0), (13, 12), (14, 13), (15, 14), (16, 0), (17, 16), (18, 17), (19, 18)),
-    ),
-    mirrored=((4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19)),
-    centre=1,
-    spine=(0, 2),
-    shoulders=(8, 4),
+    (-1, 0, 1, 2, 2, 4, 5, 6, 2, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17, 18),
+    (1, (0, 2), (8, 4)),
 )
-
 # OpenNI's tracker. The neck is the middle of the shoulders; what it calls torso is named as Kinect's spine.
-SBU15 = Layout(
-    name="sbu15",
-    joints=(
+SBU15 = _known(
+    "sbu15",
+    (
         *("head", "neck", "spine"),
         *("left_shoulder", "left_elbow", "left_hand", "right_shoulder", "right_elbow", "right_hand"),
         *("left_hip", "left_knee", "left_foot", "right_hip", "right_knee", "right_foot"),
     ),
-    bones=(
-        *((1, 2), (0, 1)),
-        *((3, 1), (4, 3), (5, 4), (6, 1), (7, 6), (8, 7)),
-        *((9, 2), (10, 9), (11, 10), (12, 2), (13, 12), (14, 13)),
-    ),
-    mirrored=((3, 6), (4, 7), (5, 8), (9, 12), (10, 13), (11, 14)),
-    centre=2,
-    spine=(2, 1),
-    shoulders=(6, 3),
+    (1, 2, -1, 1, 3, 4, 1, 6, 7, 2, 9, 10, 2, 12, 13),
+    (2, (2, 1), (6, 3)),
 )
-
 # Bones as PYSKL has them: without a neck, shoulders hang on the nose and hips on shoulders.
-COCO17 = Layout(
-    name="coco17",
-    joints=(
+COCO17 = _known(
+    "coco17",
+    (
         *("nose", "left_eye", "right_eye", "left_ear", "right_ear"),
         *("left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist"),
         *("left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
     ),
-    bones=(
-        *((15, 13), (13, 11), (16, 14), (14, 12), (11, 5), (12, 6)),
-        *((9, 7), (7, 5), (10, 8), (8, 6), (5, 0), (6, 0)),
-        *((1, 0), (3, 1), (2, 0), (4, 2)),
-    ),
-    mirrored=((1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16)),
-    centre=0,
-    spine=(12, 0),
-    shoulders=(6, 5),
+    (-1, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14),
+    (0, (12, 0), (6, 5)),
     planar=True,
 )
 
-LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (NTU25, OPENPOSE18, KINECT20, COCO17, SBU15)}
+
+def _both(*parts: str) -> tuple[str, ...]:
+    return tuple(f"{side}_{part}" for part in parts for side in ("left", "right"))
+
+
+# OpenPose's BODY_25: order and bones of its doc/02_output.md.
+FEET = tuple(f"{side}_{part}" for side in ("left", "right") for part in ("big_toe", "small_toe", "heel"))
+BODY25 = _known(
+    "body25",
+    (*OPENPOSE18.joints[:8], "mid_hip", *OPENPOSE18.joints[8:], *FEET),
+    (1, 8, 1, 2, 3, 1, 5, 6, -1, 8, 9, 10, 8, 12, 13, 0, 0, 15, 16, 14, 19, 14, 11, 22, 11),
+    (8, (8, 1), (2, 5)),
+    planar=True,
+)
+# The first 26 joints of Halpe-FullBody (AlphaPose, RTMPose); its `Hip` is between the hips.
+HALPE26 = _known(
+    "halpe26",
+    (*COCO17.joints, "head", "neck", "mid_hip", *_both("big_toe", "small_toe", "heel")),
+    (17, 0, 0, 1, 2, 18, 18, 5, 6, 7, 8, 19, 19, 11, 12, 13, 14, 18, 19, -1, 15, 16, 15, 16, 15, 16),
+    (19, (19, 18), (6, 5)),
+    planar=True,
+)
+# MediaPipe's pose landmarks, in the picture; without a neck, as in COCO17. Its world landmarks are `mediapipe33_3d`.
+_EYES = tuple(f"{side}_eye{part}" for side in ("left", "right") for part in ("_inner", "", "_outer"))
+_ARM, _LEG = ("shoulder", "elbow", "wrist", "pinky", "index", "thumb"), ("hip", "knee", "ankle", "heel", "foot_index")
+MEDIAPIPE33 = _known(
+    "mediapipe33",
+    ("nose", *_EYES, *_both("ear", "mouth", *_ARM, *_LEG)),
+    (-1, 0, 1, 2, 0, 4, 5, 3, 6, 0, 0, 0, 0, *(11, 12, 13, 14), *(15, 16) * 3, *range(11, 13), *range(23, 29), 27, 28),
+    (0, (24, 0), (12, 11)),
+    planar=True,
+)
+MEDIAPIPE33_3D = replace(MEDIAPIPE33, name="mediapipe33_3d", planar=False)
+# Human3.6M's 17 joints in the order of VideoPose3D, which 3D estimators (MMPose's lifters, MotionBERT) share.
+_LEGS = tuple(f"{side}_{part}" for side in ("right", "left") for part in ("hip", "knee", "foot"))
+_ARMS = tuple(f"{side}_{part}" for side in ("left", "right") for part in ("shoulder", "elbow", "wrist"))
+H36M17 = _known(
+    "h36m17",
+    ("hip_centre", *_LEGS, "spine", "shoulder_centre", "neck", "head", *_ARMS),
+    (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15),
+    (7, (0, 8), (14, 11)),
+)
+
+_ALL = (NTU25, OPENPOSE18, KINECT20, COCO17, SBU15, BODY25, HALPE26, MEDIAPIPE33, MEDIAPIPE33_3D, H36M17)
+LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in _ALL}
 
 
 def layout(given: str | Mapping[str, Any] | Layout) -> Layout:
@@ -194,8 +204,8 @@ def define(definition: Mapping[str, Any]) -> Layout:
             or by its number, bones in any order. `centre` is else the root.
 
     Raises:
-        InputError: an unknown key or joint, a joint twice, bones that are not a tree over all joints, or a name that
-            another layout has.
+        InputError: an unknown key or joint, a joint twice, bones that go around in a circle or give a joint two
+            parents, or a name that another layout has.
     """
     name = str(definition.get("name", "own"))
     if name in LAYOUTS:
@@ -246,18 +256,24 @@ def _pairs(given: object, joints: tuple[str, ...], what: str) -> tuple[tuple[int
 def _outward(bones: tuple[tuple[int, int], ...], joints: tuple[str, ...], name: str) -> tuple[tuple[int, int], ...]:
     """Sort bones so that every parent comes before its children; those that are sorted already keep their order.
 
+    Of several trees (two hands and a face) the roots hang on that of the largest one, by bones that are added.
+
     Raises:
-        InputError: a joint with two parents, not exactly one root, or a cycle.
+        InputError: a joint with two parents, or a cycle.
     """
     parents = dict(bones)
     if len(parents) < len(bones):
         child = next(child for child, _ in bones if sum(child == other for other, _ in bones) > 1)
         raise InputError(f"joint layout '{name}': '{joints[child]}' has two parents, bones are (child, parent)")
-    roots = [joints[joint] for joint in range(len(joints)) if joint not in parents]
-    if len(roots) != 1:
-        found = f"{len(roots)} joints have none ({', '.join(roots[:5])})" if roots else "every joint has one"
-        raise InputError(f"joint layout '{name}': every joint but the root needs one parent, {found}")
-    reached, ordered, left = {joints.index(roots[0])}, [], list(bones)
+    roots = [joint for joint in range(len(joints)) if joint not in parents]
+    if not roots:
+        raise InputError(f"joint layout '{name}': every joint but the root needs one parent, every joint has one")
+    tops = list(range(len(joints)))
+    for _ in joints:
+        tops = [parents.get(joint, joint) for joint in tops]
+    root = max(roots, key=tops.count)
+    reached, ordered = {root}, []
+    left = [*bones, *((other, root) for other in roots if other != root)]
     while left:
         before = len(left)
         for bone in tuple(left):

@@ -168,3 +168,21 @@ def test_missing_lists() -> None:
     assert all(parse_name(name) for name in large)
     assert RECORDED[60] - len(small) == USABLE[60]
     assert RECORDED[120] - len(large) == USABLE[120]
+
+
+def test_names_and_shares() -> None:
+    names = [f"{label}/{number:02}" for label in ("bow", "wave") for number in range(10)] + ["nod/00"]
+    labels = [0] * 10 + [1] * 10 + [2]
+    nothing = np.full(len(names), -1)
+
+    def train(rule: Protocol) -> list[str]:
+        split = split_clips("own", nothing, nothing, nothing, {"own": rule}, names, labels)
+        np.testing.assert_array_equal(split.test, ~split.train)
+        return [name for name, chosen in zip(names, split.train, strict=True) if chosen]
+
+    assert train(Protocol("name", ("wave/0[12]", "nod/*", "bow/07"))) == ["bow/07", "wave/01", "wave/02", "nod/00"]
+    some = train(Protocol("share", (0.8,)))
+    assert [sum(name.startswith(label) for name in some) for label in ("bow", "wave", "nod")] == [8, 8, 1]
+    assert some == train(Protocol("share", (0.8,)))
+    assert [name[-2:] for name in some[:8]] != [f"{number:02}" for number in range(8)]
+    assert len(train(Protocol("share", (0.999,)))) == 19, "a class of several clips has one to test"

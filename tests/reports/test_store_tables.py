@@ -42,7 +42,7 @@ def texts(figure: Figure) -> list[str]:
     found = []
     for axes in figure.axes:
         written = [axes.title, *axes.texts, *axes.get_xticklabels()]
-        found += [" ".join(text.get_text().split()) for text in written]
+        found += [" ".join(text.get_text().replace(r"\$", "$").split()) for text in written]  # as it is drawn
     return found
 
 

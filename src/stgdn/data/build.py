@@ -11,6 +11,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from stgdn.data.batches.settings import ClipSettings
 from stgdn.data.clip import Reader
+from stgdn.data.readers.custom.template import template
 from stgdn.data.store.description import summary
 from stgdn.data.store.prepare import available_cores, prepare
 from stgdn.data.store.shards import is_prepared, open_prepared
@@ -26,8 +27,11 @@ if TYPE_CHECKING:  # stores are prepared and checked without PyTorch
 
 
 def prepare_data(config: DictConfig) -> str:
-    """Make the store that `config.data` names (a synthetic source is written first); returns a summary."""
+    """Make the store that `config.data` names; returns a summary, or a template of a missing `dataset.yaml`."""
     data = config.data
+    own = data.reader._target_ == "stgdn.data.readers.custom.CustomReader" and not is_prepared(data.store)
+    if own and (text := template(Path(str(data.source)).expanduser())):
+        return text
     keys = ("workers", "overwrite", "bad_share", "precision", "scale")
     store = _prepare(data, **{key: config[key] for key in keys})
     if config.verify:
@@ -161,6 +165,8 @@ def complete(data: DictConfig, store: PreparedStore) -> None:
     for key, value in found.items():
         if data.get(key) is None:  # older runs do not have all of them
             data[key] = value
+    if data.reader.get("picture", ()) is None:
+        data.reader.picture = store.header.reader.get("picture")
     if data.get("median_frames") is None:
         data.median_frames = median_frames(store, data.protocol)
 

@@ -4,6 +4,7 @@ import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +91,7 @@ class Survey:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     expected: int | None = None
     protocols: Mapping[str, Protocol] = field(default_factory=dict)
-    described: Mapping[str, str | int] = field(default_factory=dict)
+    described: Mapping[str, Any] = field(default_factory=dict)
     synthetic: bool = False
 
     @classmethod

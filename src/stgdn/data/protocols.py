@@ -1,12 +1,15 @@
 """Evaluation protocols: training and test clips, and their official numbers.
 
-A protocol is a field of a clip (subject, camera or setup) and the values of the clips that train, that test, or of
-both; without one of them all other clips do. Protocols are data, so that a new protocol is one more entry.
+A protocol is a field of a clip (subject, camera, setup or name) and the values of the clips that train, that test, or
+of both; without one of them all other clips do; or a share of the clips that train. Protocols are data, so that a new
+protocol is one more entry.
 """
 
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -14,18 +17,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from stgdn.errors import InputError, choose
 
-Field = Literal["subject", "camera", "setup"]
+Field = Literal["subject", "camera", "setup", "name", "share"]
 
 
 @dataclass(frozen=True)
 class Protocol:
     """Split clips: those whose field `by` is one of `train` are for training, one of `test` for testing.
 
-    None stands for all that the other one does not name. Clips that neither names are not read.
+    None stands for all that the other one does not name. Clips that neither names are not read. By `name`, `train` has
+    names and patterns such as `wave/*`; by `share` it is the share of each class's clips that train.
     """
 
     by: Field
-    train: tuple[int, ...] | None = None
+    train: tuple[int | str | float, ...] | None = None
     test: tuple[int, ...] | None = None
 
     def __str__(self) -> str:
@@ -115,6 +119,8 @@ def split_clips(
     camera: ArrayLike,
     setup: ArrayLike,
     own: Mapping[str, Protocol] | None = None,
+    name: ArrayLike = (),
+    label: ArrayLike = (),
 ) -> Split:
     """Return which clips train and which test, (N,) each.
 
@@ -124,17 +130,36 @@ def split_clips(
         camera: (N,) integers.
         setup: (N,) integers.
         own: the data set's own protocols; these come before `PROTOCOLS` of the same name.
+        name: (N,) words, of a data set with protocols by name or share.
+        label: (N,) integers, of the same.
 
     Raises:
         InputError: the protocol splits by a field that some clips do not have (a negative number).
     """
     rule = find_protocol(protocol, own)
+    if rule.by in ("name", "share"):
+        names, listed = np.asarray(name).tolist(), rule.train or ()
+        train = np.array([any(fnmatchcase(name, str(pattern)) for pattern in listed) for name in names], np.bool_)
+        if rule.by == "share":
+            train = _shared(names, np.asarray(label), float(*listed))
+        return Split(train, ~train)
     values = np.asarray({"subject": subject, "camera": camera, "setup": setup}[rule.by], dtype=np.int64)
     unknown = int(np.count_nonzero(values < 0))
     if unknown:
         raise InputError(f"protocol '{protocol}' splits by {rule.by}, but {unknown} of {values.size} clips have none")
     train, test = (np.isin(values, () if listed is None else listed) for listed in (rule.train, rule.test))
     return Split(~test if rule.train is None else train, ~train if rule.test is None else test)
+
+
+def _shared(names: list[str], labels: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
+    """Choose a share of the clips of each class, at least one and, of several, not all, in an order made from names."""
+    train = np.zeros(len(names), np.bool_)
+    order = np.array([zlib.crc32(name.encode()) for name in names])
+    for label in np.unique(labels):
+        clips = np.flatnonzero(labels == label)
+        count = max(min(round(share * len(clips)), len(clips) - 1), 1)
+        train[clips[np.argsort(order[clips], kind="stable")[:count]]] = True
+    return train
 
 
 def check_counts(dataset: str, protocol: str, train: int, test: int) -> str | None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile, first_of_each_name
+from stgdn.data.readers.custom.dataset_yaml import picture_size
 from stgdn.data.readers.detect import Expected, Source
 from stgdn.data.readers.find_clips import FoundClips, find_clips, match_label, read_clip
 from stgdn.errors import InputError
@@ -83,12 +84,14 @@ class Predictions:
             raise InputError(f"{len(self.unusable):,} of {total:,} clips cannot be used, they are named above")
 
 
-def expected_of(network: Classifier, layout: Layout | None = None) -> Expected:
-    """Return what readers may assume of clips for a network; `layout` if the user names the joints."""
+def expected_of(network: Classifier, layout: Layout | None = None, picture: object = None) -> Expected:
+    """Return what readers may assume of clips for a network; `layout` and `picture` if the user names them."""
     first = network.members[0]
     made = first.preprocessing
     reader = first.config.data.reader
-    return Expected(layout or network.layout, network.classes, made.settings.bodies, reader, made.empty_frames)
+    size = reader.get("picture") if picture is None else picture
+    joints, size = layout or network.layout, None if size is None else picture_size(size)
+    return Expected(joints, network.classes, made.settings.bodies, reader, made.empty_frames, size)
 
 
 def predict(

@@ -21,7 +21,7 @@ NEUTRAL_OPTIONS = (
     "experiment", "experiment_name", "launcher", "logger", "tags", "callbacks.over_smoothing", "oversmoothing",
     "compile", "model.compile", "model.checkpointing",
     "data_root", "data.source", "data.store", "data.verify", "data.reader.source", "data.classes", "data.median_frames",
-    "data.obtain", "data.licence",
+    "data.obtain", "data.licence", "data.reader.picture",
     "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy",
     "trainer.profiler", "trainer.progress_bar", "trainer.log_every_n_steps",
 )  # fmt: skip

@@ -28,6 +28,7 @@ def standing(layout: Layout, left: float = -0.2) -> np.ndarray:
         "nose": 1.7,
     }
     heights |= {"wrist": 0.9, "hand": 0.8, "elbow": 1.2, "neck": 1.5, "eye": 1.75, "ear": 1.7, "thumb": 0.8}
+    heights |= {"mouth": 1.65, "pinky": 0.8, "index": 0.8, "toe": 0.0, "heel": 0.0}
     pose = np.zeros((1, layout.num_joints, 3), np.float32)
     for joint, name in enumerate(layout.joints):
         part = next(part for part in heights if part in name)

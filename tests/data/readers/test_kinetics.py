@@ -105,6 +105,12 @@ class TestRead:
         joints = read(tmp_path, clip_text([lost])).joints[0, 0]
         assert np.flatnonzero(~joints.any(axis=1)).tolist() == [1, 3]
 
+    def test_ids_that_other_tools_add_are_not_taken(self, tmp_path: Path) -> None:
+        named = [person(0.3) | {"idx": 1}, person(0.7) | {"idx": 2}]
+        unnamed = [person(0.3), person(0.7)]
+        clip = read(tmp_path, clip_text(named, named[::-1]))
+        np.testing.assert_array_equal(clip.joints, read(tmp_path, clip_text(unnamed, unnamed)).joints)
+
     def test_time_is_the_videos(self, tmp_path: Path) -> None:
         content = json.loads(clip_text([], [], [person(0.5)], [], [person(0.5)], []))
         del content["data"][3]
@@ -129,25 +135,31 @@ class TestRead:
             (b'{"label_index": 207}', "has no list 'data' of frames"),
             (b'{"label_index": 207, "data": [3]}', "has no list 'data' of frames"),
             (clip_text(), "no frame"),
-            (clip_text([person(0.5)], first=-1), "'frame_index' from 1 to 10000"),
-            (clip_text([person(0.5)], first=10**12), "'frame_index' from 1 to 10000"),
-            (b'{"label_index": 207, "data": [{"skeleton": []}]}', "without a whole number 'frame_index'"),
+            (clip_text([person(0.5)], first=-1), "a frame without a whole number"),
+            (clip_text([person(0.5)], first=10**12), "a frame beyond number 10000"),
+            (b'{"label_index": 207, "data": [{"skeleton": []}]}', "a frame without a whole number"),
             (
-                b'{"label_index": 207, "data": [{"frame_index": 1, "skeleton": []}, {"frame_index": 1}]}',
-                "two frames of one 'frame_index'",
+                b'{"label_index": 207, "data": [%s, %s]}' % (2 * (b'{"frame_index": 1, "skeleton": []}',)),
+                "two frames of one number",
             ),
-            (b'{"label_index": 207, "data": [{"frame_index": 4}]}', "frame 4 has no list 'skeleton'"),
-            (clip_text([], [5]), "a person in frame 2 is not an object"),
-            (without("pose"), "a person in frame 1 has no list 'pose'"),
-            (without("score"), "a person in frame 1 has no list 'score'"),
-            (clip_text([{"pose": [0.5] * 35, "score": [1] * 18}]), "has 35 numbers in 'pose', expected 36"),
-            (clip_text([{"pose": [0.5] * 36, "score": [1] * 25}]), "has 25 numbers in 'score', expected 18"),
-            (clip_text([{"pose": ["x"] * 36, "score": [1] * 18}]), "is not numbers"),
-            (clip_text([{"pose": [[]] * 36, "score": [1] * 18}]), "is not numbers"),
-            (clip_text([{"pose": [[1]] + [0.5] * 35, "score": [1] * 18}]), "is not numbers"),
-            (clip_text([{"pose": [{}] * 36, "score": [1] * 18}]), "is not numbers"),
-            (clip_text([{"pose": [[0.5, 0.5]] * 36, "score": [1] * 18}]), "is not numbers"),
-            (clip_text([{"pose": [10**400] * 36, "score": [1] * 18}]), "is not numbers"),
+            (b'{"label_index": 207, "data": [{"frame_index": 4}]}', "without a list of people"),
+            (clip_text([], [5]), "a person in frame 2 has no list"),
+            (without("pose"), "a person in frame 1 has no list"),
+            (without("score"), r"a person in frame 1 has 'pose' of the shape \(12, 3\), expected 18 joints"),
+            (
+                clip_text([{"pose": [0.5] * 35, "score": [1] * 18}]),
+                "frame 1 has a person with joints that are not numbers, or incomplete",
+            ),
+            (
+                clip_text([{"pose": [0.5] * 36, "score": [1] * 25}]),
+                "frame 1 has a person with joints that are not numbers, or incomplete",
+            ),
+            (clip_text([{"pose": ["x"] * 36, "score": [1] * 18}]), "joints that are not numbers"),
+            (clip_text([{"pose": [[]] * 36, "score": [1] * 18}]), "joints that are not numbers"),
+            (clip_text([{"pose": [[1]] + [0.5] * 35, "score": [1] * 18}]), "joints that are not numbers"),
+            (clip_text([{"pose": [{}] * 36, "score": [1] * 18}]), "joints that are not numbers"),
+            (clip_text([{"pose": [[0.5, 0.5]] * 36, "score": [1] * 18}]), "joints that are not numbers"),
+            (clip_text([{"pose": [10**400] * 36, "score": [1] * 18}]), "joints that are not numbers"),
             (clip_text([], [{"pose": [float("nan")] * 36, "score": [1] * 18}]), "joint 0 in frame 2 is not finite"),
             (clip_text([{"pose": [0.5] * 36, "score": [0.5, float("inf")] * 9}]), "joint 1 in frame 1 is not finite"),
             (clip_text([{"pose": [1e39] * 36, "score": [1] * 18}]), "joint 0 in frame 1 is not finite"),

@@ -35,8 +35,9 @@ HIPS, SHOULDERS = ("left_hip", "right_hip"), ("left_shoulder", "right_shoulder")
 EARS, EYES = ("left_ear", "right_ear"), ("left_eye", "right_eye")
 # For each joint, what may stand for it, the best first; a name twice counts twice.
 SUBSTITUTES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "spine_base": (("hip_centre",), HIPS),
-    "hip_centre": (("spine_base",), HIPS),
+    "spine_base": (("hip_centre",), ("mid_hip",), HIPS),
+    "hip_centre": (("spine_base",), ("mid_hip",), HIPS),
+    "mid_hip": (("spine_base",), ("hip_centre",), HIPS),
     "spine_mid": (("spine",), (*HIPS, *SHOULDERS)),
     "spine": (("spine_mid",), (*HIPS, *SHOULDERS)),
     "spine_shoulder": (("shoulder_centre",), SHOULDERS, ("neck",)),
@@ -45,22 +46,28 @@ SUBSTITUTES: dict[str, tuple[tuple[str, ...], ...]] = {
     "head": (EARS, ("nose",), EYES, ("neck",)),
     "nose": (("head",), EYES, EARS, ("neck",)),
     "eye": (("nose",), ("head",)),
+    "eye_inner": (("eye",), ("nose",), ("head",)),
+    "eye_outer": (("eye",), ("nose",), ("head",)),
+    "mouth": (("nose",), ("head",)),
     "ear": (("eye",), ("nose",), ("head",)),
     "hand": (("wrist",),),
-    "hand_tip": (("hand",), ("wrist",)),
+    "hand_tip": (("hand",), ("index",), ("wrist",)),
     "thumb": (("hand",), ("wrist",)),
+    "pinky": (("hand",), ("wrist",)),
+    "index": (("hand_tip",), ("hand",), ("wrist",)),
     "wrist": (("hand",),),
-    "foot": (("ankle",),),
+    "foot": (("big_toe",), ("foot_index",), ("ankle",)),
+    "big_toe": (("foot_index",), ("foot",), ("ankle",)),
+    "small_toe": (("foot_index",), ("foot",), ("ankle",)),
+    "foot_index": (("big_toe",), ("foot",), ("ankle",)),
+    "heel": (("ankle",), ("foot",)),
     "ankle": (("foot",),),
 }
-# Of the same name, but not the same place: OpenPose's and SBU's neck is between the shoulders, Kinect's is above it.
+# Of the same name, but not the same place: these necks are between the shoulders, Kinect's is above.
+LOW_NECKS = {"openpose18": "nose", "sbu15": "head", "body25": "nose", "halpe26": "head"}  # with a joint above it
 OTHERWISE: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
-    ("ntu25", "openpose18"): {"neck": SHOULDERS},
-    ("kinect20", "openpose18"): {"neck": SHOULDERS},
-    ("openpose18", "ntu25"): {"neck": ("neck", "neck", "nose")},
-    ("ntu25", "sbu15"): {"neck": SHOULDERS},
-    ("kinect20", "sbu15"): {"neck": SHOULDERS},
-    ("sbu15", "ntu25"): {"neck": ("neck", "neck", "head")},
+    **{(kinect, low): {"neck": SHOULDERS} for kinect in ("ntu25", "kinect20") for low in LOW_NECKS},
+    **{(low, "ntu25"): {"neck": ("neck", "neck", above)} for low, above in LOW_NECKS.items()},
 }
 
 

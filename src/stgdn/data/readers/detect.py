@@ -10,13 +10,14 @@ from pathlib import Path, PurePath
 import numpy as np
 from omegaconf import DictConfig
 
-from stgdn.data.clip import Clip, ClipFile, Reader
+from stgdn.data.clip import Clip, ClipError, ClipFile, Reader
 from stgdn.data.readers import sbu
 from stgdn.data.readers.arrays.agcn_arrays import AGCNArrayReader, array_paths
 from stgdn.data.readers.arrays.ctr_gcn_arrays import CTRGCNArrayReader
 from stgdn.data.readers.arrays.mapped import map_array
-from stgdn.data.readers.custom.custom_reader import CustomReader, clip_paths
+from stgdn.data.readers.custom.custom_reader import TABLES, CustomReader, clip_paths
 from stgdn.data.readers.custom.dataset_yaml import FILE, Dataset
+from stgdn.data.readers.custom.pose_files import SUFFIXES, form_of, read_poses
 from stgdn.data.readers.kinetics import SPLITS, KineticsReader
 from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.readers.nw_ucla import NAME, NWUCLAReader
@@ -40,6 +41,7 @@ class Expected:
         bodies: the most bodies a clip keeps.
         reader: reader settings of the run's data.
         empty_frames: whether clips keep frames without a body; None for the default of each format.
+        picture: width and height of the picture where neither files nor `dataset.yaml` say them.
     """
 
     layout: Layout
@@ -47,6 +49,7 @@ class Expected:
     bodies: int
     reader: DictConfig
     empty_frames: bool | None = None
+    picture: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -138,13 +141,23 @@ def open_custom(path: Path, expected: Expected) -> Source:
     above = [path] if path.is_dir() else list(path.parents)[:MOST_PARENTS]
     described = next((folder for folder in above if (folder / FILE).exists()), None)
     if described is None:
-        dataset = Dataset(expected.layout, expected.classes, bodies=expected.bodies)
+        layout = _pose_layout(path, expected.layout) if path.suffix.lower() in SUFFIXES else expected.layout
+        dataset = Dataset(layout, expected.classes, bodies=expected.bodies, picture=expected.picture)
         reader = CustomReader(path.parent, dataset)
     else:
         reader = _custom_reader(described)
     paths = clip_paths(path) if path.is_dir() else [path]
     read = partial(reader.read_unlabelled, empty_frames=bool(expected.empty_frames))
-    return Source(reader, read, [reader.clip_file(file) for file in paths])
+    return Source(reader, read, [file for path in paths for file in reader.clip_files(path)])
+
+
+def _pose_layout(path: Path, first: Layout) -> Layout:
+    """Return the layout with as many joints as a pose estimator's file has."""
+    try:
+        positions = read_poses(ClipFile(path.stem, str(path))).bodies[0].positions
+    except ClipError as error:
+        raise InputError(str(error)) from None
+    return _layout(positions.shape[1], first, [positions.shape[2] == 2])
 
 
 @lru_cache(maxsize=4)
@@ -182,14 +195,9 @@ def _layout(joints: int, first: Layout, flat: Iterable[bool]) -> Layout:
     raise InputError(f"has bodies of {joints} joints, known layouts have others: {counts}")
 
 
-def is_ntu(file: Path) -> bool:
-    """Return whether a file is a `.skeleton` file, or a zip of such files."""
-    return file.suffix.lower() != ".zip" or any(name.endswith(".skeleton") for name in _members(file))
-
-
-def is_utd_mhad(file: Path) -> bool:
-    """Return whether a file is a `.mat` file, or a zip of such files."""
-    return file.suffix.lower() != ".zip" or any(name.endswith(".mat") for name in _members(file))
+def holds(ending: str) -> Callable[[Path], bool]:
+    """Return a function that is true for files other than zips, and for zips of files with that ending."""
+    return lambda file: file.suffix.lower() != ".zip" or any(name.endswith(ending) for name in _members(file))
 
 
 def is_sbu(file: Path) -> bool:
@@ -201,6 +209,13 @@ def is_sbu(file: Path) -> bool:
 def is_nw_ucla(file: Path) -> bool:
     """Return whether a file is a zip, or a JSON file named as in NW-UCLA."""
     return file.suffix.lower() == ".zip" or NAME.fullmatch(file.stem) is not None
+
+
+def is_custom(file: Path) -> bool:
+    """Return whether a file is a table, an array or a pose estimator's, and not of a data set that has a reader."""
+    if file.suffix.lower() in SUFFIXES:
+        return form_of(file) in ("clip", "frame")
+    return not is_ctr_gcn(file)
 
 
 def is_ctr_gcn(file: Path) -> bool:
@@ -240,12 +255,14 @@ class Format:
 
 # The first format that owns a path is taken.
 FORMATS = {
-    "custom": Format((".csv", ".npz"), open_custom, lambda file: not is_ctr_gcn(file), lambda f: (f / FILE).exists()),
-    "ntu": Format((".skeleton", ".zip"), open_ntu, is_ntu),
-    "utd_mhad": Format((".mat", ".zip"), open_utd_mhad, is_utd_mhad),
+    "custom": Format((*TABLES, *SUFFIXES), open_custom, is_custom, lambda folder: (folder / FILE).exists()),
+    "ntu": Format((".skeleton", ".zip"), open_ntu, holds(".skeleton")),
+    "utd_mhad": Format((".mat", ".zip"), open_utd_mhad, holds(".mat")),
     "sbu": Format((".txt", ".zip"), open_sbu, is_sbu),
     "nw_ucla": Format((".json", ".zip"), open_nw_ucla, is_nw_ucla),
-    "kinetics": Format((".json",), open_kinetics, owns_folder=is_kinetics_release),
+    "kinetics": Format(
+        (".json",), open_kinetics, lambda file: form_of(file) == "kinetics", owns_folder=is_kinetics_release
+    ),
     "pyskl": Format((".pkl",), open_pyskl),
     "agcn_arrays": Format((".npy",), open_agcn, owns_folder=lambda folder: bool(array_paths(folder))),
     "ctr_gcn_arrays": Format((".npz",), open_ctr_gcn, owns_folder=lambda folder: (folder / "x_train.npy").exists()),

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile
 from stgdn.data.readers.bodies import drop_empty_frames
-from stgdn.data.readers.detect import FORMATS, Expected, Source, is_sbu, kind_of, suffixes
+from stgdn.data.readers.custom.pose_files import first_frames, form_of
+from stgdn.data.readers.detect import FORMATS, Expected, Source, is_nw_ucla, is_sbu, kind_of, suffixes
 from stgdn.data.store.checks import expect_usable
 from stgdn.errors import InputError, choose
 from stgdn.files import matching
 
 ASIDE = re.compile(r"clips\.csv|.*_label\.(json|pkl)|__MACOSX|\..*")  # files and folders beside clips
 MOST_FOLDERS = 4  # how deep clips may lie below a folder
-HEAD = 4096  # bytes in which a clip's JSON names its poses
 
 
 @dataclass
@@ -110,7 +110,8 @@ def _clip_paths(given: str, reader: str) -> Iterator[Path]:
     found = matching(given)
     if not any(path.exists() for path in found):
         raise InputError(f"{given} is not there: give a file, a folder, or a pattern in quotes")
-    for path in found if len(found) == 1 else [path for path in found if not ASIDE.fullmatch(path.name)]:
+    paths = found if len(found) == 1 else [path for path in found if not ASIDE.fullmatch(path.name)]
+    for path in first_frames(paths):
         if path.is_file() or kind_of(path) == reader or (reader == "auto" and kind_of(path)):
             yield path
         else:
@@ -120,22 +121,16 @@ def _clip_paths(given: str, reader: str) -> Iterator[Path]:
 def _paths_below(folder: Path, reader: str) -> Iterator[Path]:
     """Yield files that may be clips in a folder and its subfolders, in the order of their names."""
     known = suffixes(reader)
-    for path in sorted(folder.rglob("*")):
-        parts, suffix = path.relative_to(folder).parts, path.suffix.lower()
+    files = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in known and path.is_file()]
+    for path in first_frames(files):
+        parts = path.relative_to(folder).parts
         hidden = len(parts) > MOST_FOLDERS + 1 or any(ASIDE.fullmatch(part) for part in parts)
-        if suffix in known and not hidden and _is_clip(path, reader):
+        if not hidden and _is_clip(path, reader):
             yield path
 
 
 def _is_clip(path: Path, reader: str) -> bool:
     """Return False for other text files and, if the format is not known, for JSON files without poses."""
     if path.suffix.lower() == ".txt":
-        return is_sbu(path)
-    return path.suffix.lower() != ".json" or reader != "auto" or _has_poses(path)
-
-
-def _has_poses(path: Path) -> bool:
-    """Return whether a JSON file begins like a clip; other JSON files, such as manifests, often lie beside clips."""
-    with path.open("rb") as file:
-        head = file.read(HEAD)
-    return any(key in head for key in (b'"data"', b'"skeletons"', b'"skeleton"'))
+        return is_sbu(path) or form_of(path) != ""
+    return path.suffix.lower() != ".json" or reader != "auto" or is_nw_ucla(path) or form_of(path) != ""

@@ -19,6 +19,7 @@ import numpy as np
 from stgdn.data.clip import UNKNOWN, Clip, ClipError, ClipFile, Survey
 from stgdn.data.official_lists import official_list
 from stgdn.data.protocols import COUNTS
+from stgdn.data.readers.custom.pose_files import frames_of, merge_frames
 from stgdn.data.readers.pose_tracking import Float, Rows, keep_most_confident, rank, track
 from stgdn.data.readers.raw_files import json_object, load_once, read_bytes
 from stgdn.data.readers.tracks import Bodies, to_float32
@@ -29,7 +30,6 @@ SPLITS = {"kinetics_train": 1, "kinetics_val": 2}  # folder -> the `setup` of it
 CLIPS = sum(COUNTS["kinetics", "kinetics_val"])
 MAX_BYTES = 16 << 20  # eleven people in a frame make 0.8 MB
 MAX_FRAMES = 10_000  # released clips have up to 300
-MAX_PEOPLE = 200  # in a frame
 
 
 @dataclass
@@ -192,56 +192,18 @@ def _people(data: object) -> tuple[Rows, Float, int]:
         and confidence, all three 0 for a joint not found; the number of frames. P >= 1: people without any joint are
         left out.
     """
-    frames = _frames(data)
-    first = min(1, *frames)  # counted from 1, and from 0 by tools that came later
-    rows = [(number, *_numbers(person, number)) for number in sorted(frames) for person in frames[number]]
-    if not rows:
-        raise ClipError("no body in any frame")
-    seen_at = np.array([row[0] for row in rows])
-    try:
-        pose, score = (np.array([row[k] for row in rows], dtype=np.float64) for k in (1, 2))
-    except (ValueError, TypeError, OverflowError):
-        raise ClipError("a 'pose' or 'score' is not numbers") from None
-    if pose.ndim != 2 or score.ndim != 2:
-        raise ClipError("a 'pose' or 'score' is not numbers")
-    people = to_float32(np.dstack([pose.reshape(len(rows), -1, 2) - 0.5, score]), seen_at)
+    if not isinstance(data, list) or not all(isinstance(frame, dict) for frame in data):
+        raise ClipError("has no list 'data' of frames")
+    frames = frames_of({"data": data}, joints=OPENPOSE18.num_joints)
+    frames = [frame._replace(people=[(joints, None) for joints, _ in frame.people]) for frame in frames]  # without ids
+    numbers = [frame.number for frame in frames]
+    if max(numbers, default=0) > MAX_FRAMES:
+        raise ClipError(f"has a frame beyond number {MAX_FRAMES}")
+    (found,) = merge_frames(frames).bodies
+    first = min(1, *numbers)  # counted from 1, and from 0 by tools that came later
+    people = to_float32(np.dstack([found.positions - 0.5, found.confidence]), found.frames)
     people[people[..., 2] <= 0] = 0
     valid = np.asarray(people.any(axis=(1, 2)))
     if not valid.any():
         raise ClipError("no body in any frame")
-    return seen_at[valid] - first, people[valid], max(frames) - first + 1
-
-
-def _frames(data: object) -> dict[int, list[object]]:
-    """Check the value of 'data' and return the list of people of every frame, by its 'frame_index'."""
-    if not isinstance(data, list) or not all(isinstance(frame, dict) for frame in data):
-        raise ClipError("has no list 'data' of frames")
-    if not data:
-        raise ClipError("no frame")
-    frames: dict[int, list[object]] = {}
-    for frame in data:
-        number, people = frame.get("frame_index"), frame.get("skeleton")
-        if not _is_whole(number) or not 0 <= number <= MAX_FRAMES:
-            raise ClipError(f"has a frame without a whole number 'frame_index' from 1 to {MAX_FRAMES}")
-        if number in frames:
-            raise ClipError("has two frames of one 'frame_index'")
-        if not isinstance(people, list):
-            raise ClipError(f"frame {number} has no list 'skeleton'")
-        if len(people) > MAX_PEOPLE:
-            raise ClipError(f"frame {number} has {len(people)} people, more than {MAX_PEOPLE}")
-        frames[number] = people
-    return frames
-
-
-def _numbers(skeleton: object, number: int) -> tuple[list[object], list[object]]:
-    """Return the coordinates and the scores of a person."""
-    if not isinstance(skeleton, dict):
-        raise ClipError(f"a person in frame {number} is not an object with 'pose' and 'score'")
-    V = OPENPOSE18.num_joints
-    for key, length in (("pose", 2 * V), ("score", V)):
-        values = skeleton.get(key)
-        if not isinstance(values, list):
-            raise ClipError(f"a person in frame {number} has no list '{key}'")
-        if len(values) != length:
-            raise ClipError(f"a person in frame {number} has {len(values)} numbers in '{key}', expected {length}")
-    return skeleton["pose"], skeleton["score"]
+    return found.frames[valid] - first, people[valid], max(numbers) - first + 1

@@ -14,21 +14,26 @@ Rows = NDArray[np.int64]
 
 
 def track(frames: Rows, people: Float) -> Rows:
-    """Return the person of each pose: a person is near their last position.
+    """Return the person of each pose (P, V, 3), see `follow`; the position is the mean of the joints found."""
+    found = people[..., 2:] > 0
+    positions = (people[..., :2] * found).sum(axis=1, dtype=np.float64) / found.sum(axis=1)
+    return follow(frames, positions, GATE)
+
+
+def follow(frames: Rows, positions: NDArray[np.float64], gate: float) -> Rows:
+    """Return the person of each position: a person is near their last position.
 
     Frame by frame, the nearest pair of a person seen within the last `GAP` frames and one of this frame is the same
-    person, then the next nearest of the others, until no pair is left within `GATE`. The rest are new persons. A
-    position is the mean of the joints found.
+    person, then the next nearest of the others, until no pair is left within `gate`. The rest are new persons.
 
     Args:
         frames: (P,) ascending.
-        people: (P, V, 3) x, y, confidence; a joint not found has confidence 0.
+        positions: (P, D).
+        gate: the largest distance from a person's last position.
 
     Returns:
         (P,) numbers from 0, the same for the same person.
     """
-    found = people[..., 2:] > 0
-    positions = (people[..., :2] * found).sum(axis=1, dtype=np.float64) / found.sum(axis=1)
     person_ids = np.empty(len(frames), dtype=np.int64)
     last = np.empty(len(frames), dtype=np.int64)  # the row in which each person was seen last
     count = 0
@@ -36,7 +41,7 @@ def track(frames: Rows, people: Float) -> Rows:
         recent = np.flatnonzero(frames[last[:count]] >= frames[rows[0]] - GAP - 1)
         distance = np.linalg.norm(positions[last[recent], None] - positions[rows], axis=-1)
         person_ids[rows] = -1
-        while distance.size and distance.min() <= GATE:
+        while distance.size and distance.min() <= gate:
             person, row = np.unravel_index(distance.argmin(), distance.shape)
             person_ids[rows[row]] = recent[person]
             distance[person], distance[:, row] = np.inf, np.inf

@@ -103,8 +103,8 @@ def read_bytes(file: ClipFile, most: int) -> bytes:
     return content
 
 
-def json_object(text: bytes) -> dict[str, Any]:
-    """Parse JSON that is one object.
+def json_object(text: bytes, kind: type = dict) -> Any:  # noqa: ANN401
+    """Parse JSON that is one object, or of another kind.
 
     Raises:
         ClipError: the text is something else.
@@ -113,7 +113,7 @@ def json_object(text: bytes) -> dict[str, Any]:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ClipError(f"is not JSON: {error}") from error
-    if not isinstance(content, dict):
+    if not isinstance(content, kind):
         raise ClipError("is JSON, but not one object with names and values")
     return content
 

@@ -43,11 +43,7 @@ def tracks_of(joints: NDArray[np.float32]) -> list[Track]:
 
 
 def complete_tracks(joints: NDArray[np.float32], layout: Layout) -> list[Track]:
-    """Return the tracks of bodies (M, T, V, 3); joints at exactly zero were not seen and are filled in.
-
-    Raises:
-        ClipError: no body in any frame.
-    """
+    """Return the tracks of bodies (M, T, V, 3); joints at exactly zero were not seen and are filled in."""
     return [
         Track(track.frames, fill_missing(track.joints, np.asarray(track.joints.any(axis=-1)), layout, track.frames))
         for track in tracks_of(joints)

@@ -1,5 +1,8 @@
 """Checks of clips of any source, stored or about to be: shapes, finite joints, labels, unbroken runs, metres."""
 
+import re
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +15,7 @@ from stgdn.skeleton import Layout
 MAX_BONE = 3.0  # metres
 SMALLEST, LARGEST = 0.1, 10.0  # metres from end to end
 FARTHEST = 60_000.0  # the range of float16; larger than any coordinate in any unit
+HIGH, LOW = "head|nose|neck|eye|shoulder", "knee|ankle|foot|toe|heel"  # parts of a body, in names of joints
 LARGEST_CONFIDENCE = 1000.0  # of half of the joints in pictures; a share, at most a detector's score or a percentage
 
 
@@ -53,6 +57,21 @@ def check_bodies(clip: Clip, layout: Layout, max_bodies: int) -> None:
         raise ClipError("NaN or infinite joints")
     if np.abs(clip.joints).max() > FARTHEST:
         raise ClipError(f"a coordinate beyond {FARTHEST:,.0f}")
+
+
+def up_axis(poses: NDArray[np.floating], joints: Sequence[str]) -> str:
+    """Return the axis along which heads are above feet in most poses (n, V, D), such as `-y`; '' if none is."""
+    valid = (poses != 0).any(axis=-1, keepdims=True) & (np.abs(poses) <= FARTHEST).all(axis=-1, keepdims=True)
+    found, seen, ends = np.where(valid, poses, 0).astype(np.float64), np.ones(len(poses), np.bool_), []
+    for words in (HIGH, LOW):
+        chosen = [joint for joint, name in enumerate(joints) if re.search(words, name.lower())]
+        count = valid[:, chosen].sum(axis=1)
+        ends.append(found[:, chosen].sum(axis=1) / np.maximum(count, 1))
+        seen &= count[:, 0] > 0
+    heights = (ends[0] - ends[1])[seen]
+    axis = int(np.abs(np.median(heights, axis=0)).argmax()) if len(heights) else 0
+    share = float((heights[:, axis] > 0).mean()) if len(heights) else 0.5
+    return "" if 0.2 < share < 0.8 else f"{'-' * (share < 0.5)}{'xyz'[axis]}"
 
 
 def first_impossible(coordinates: NDArray[np.floating]) -> int | None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.protocols import COUNTS, check_counts, find_protocol
+from stgdn.data.store.checks import up_axis
 from stgdn.data.store.contents import Axis, Contents, Histogram, Joint, Lengths
 from stgdn.data.store.scan import SAMPLE, Scan, bone_lengths, median, scan, stature, typical_pose
 from stgdn.data.store.shards import in_one_piece
@@ -38,7 +39,8 @@ def summary(store: Store, protocol: str) -> str:
     ]
     lines += [f"left out {count:,}: {reason}" for reason, count in header.skipped.items()]
     lines += [f"note: {count:,} kept: {remark} (remarks.tsv)" for remark, count in header.remarks.items()]
-    return "\n".join(lines + [f"note: {note}" for note in _official_notes(store, protocol, split)])
+    notes = [*_official_notes(store, protocol, split), *_body_notes(store)]
+    return "\n".join(lines + [f"note: {note}" for note in notes])
 
 
 def describe(store: PreparedStore, protocol: str | None, sample: int = SAMPLE) -> Contents:
@@ -107,7 +109,7 @@ def _split(store: Store, protocol: str | None) -> tuple[Masks, list[str]]:
 def _notes(store: Store, protocol: str | None, split: Mapping[str, int], height: float | None) -> list[str]:
     """Return sentences on what to check before training."""
     classes = store.header.classes
-    notes = _official_notes(store, protocol, split)
+    notes = [*_official_notes(store, protocol, split), *_body_notes(store)]
     notes += [f"protocol {protocol} leaves no {name} clip" for name, clips in split.items() if not clips]
     if empty := len(classes) - len(np.unique(store.clips["label"])):
         notes.append(f"{empty} of {len(classes)} classes have no clip")
@@ -124,6 +126,18 @@ def _official_notes(store: Store, protocol: str | None, split: Mapping[str, int]
     if protocol and "train" in split:
         difference = check_counts(header.dataset, protocol, split["train"], split["test"])
         notes += [difference] if difference else []
+    return notes
+
+
+def _body_notes(store: Store) -> list[str]:
+    """Return sentences on bodies that do not stand upright, and on joints that no bone connects to the others."""
+    notes, planar = [], store.layout.planar
+    sample = store.coordinates[np.linspace(0, len(store.coordinates) - 1, 1000).astype(np.int64)]
+    if up_axis(sample[..., : 2 if planar else 3], store.layout.joints) == ("y" if planar else "-y"):
+        hint = "y grows downwards in a picture" if planar else "`up` in dataset.yaml says which axis points up"
+        notes.append(f"most bodies stand upside down: {hint}")
+    if loose := store.header.reader.get("loose_joints"):
+        notes.append(f"no bone connects {', '.join(loose)}: they hang on {store.layout.joints[store.layout.root]}")
     return notes
 
 

@@ -68,8 +68,8 @@ class Header:
         }
 
 
-def _tuple(numbers: list[int] | None) -> tuple[int, ...] | None:
-    return None if numbers is None else tuple(numbers)
+def _tuple(values: list[Any] | None) -> tuple[Any, ...] | None:
+    return None if values is None else tuple(values)
 
 
 def header_text(header: Header) -> str:
@@ -101,7 +101,8 @@ class PreparedStore(Clips):
     def split(self, protocol: str) -> Split:
         """Return which clips train and which test, of a protocol of the data set's own or as of `find_protocol`."""
         clips = self.clips
-        return split_clips(protocol, clips["subject"], clips["camera"], clips["setup"], self.protocols)
+        fields = {field: clips[field] for field in ("subject", "camera", "setup", "name", "label")}
+        return split_clips(protocol, **fields, own=self.protocols)
 
     def corrupted(self, what: str) -> InputError:
         """Return the error for a store that is not as it was written."""

@@ -73,7 +73,7 @@ def open_stream(config: DictConfig, network: Classifier, layout: Layout | None, 
             blocks = listen(config.listen, lambda address: warn(f"listening at {address}"))
         frames = JsonFrames(blocks, joints)
         return Stream(frames, joints, frames.skipped, may_wait=False)
-    found = find_clips(config.input, config.reader, expected_of(network, layout))
+    found = find_clips(config.input, config.reader, expected_of(network, layout, config.picture))
     layouts = list(dict.fromkeys(source.reader.layout for source in found.sources))
     if len(layouts) != 1:
         raise InputError(f"{config.input} has clips of {len(layouts)} joint layouts: a stream is of one")

@@ -9,6 +9,7 @@ Point = tuple[float, float]
 MIDDLE: dict[str, Point] = {
     "spine_base": (0.0, 0.9),
     "hip_centre": (0.0, 0.9),
+    "mid_hip": (0.0, 0.9),
     "spine_mid": (0.0, 1.15),
     "spine": (0.0, 1.15),
     "spine_shoulder": (0.0, 1.4),
@@ -30,6 +31,9 @@ LEFT: dict[str, Point] = {
     "knee": (0.2, 0.48),
     "ankle": (0.25, 0.12),
     "foot": (0.37, 0.03),
+    **{"eye_inner": (0.03, 1.71), "eye_outer": (0.08, 1.71), "mouth": (0.03, 1.57), "pinky": (0.74, 0.96)},
+    **{"index": (0.78, 0.9), "heel": (0.23, 0.04), "big_toe": (0.36, 0.02), "small_toe": (0.42, 0.03)},
+    "foot_index": (0.38, 0.02),
 }
 POSE: dict[str, Point] = {
     **MIDDLE,

@@ -2,15 +2,17 @@
 
 import csv as plain_csv
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.data.own_data import STICK, csv, moving, outcome
+from tests.data.own_data import STICK, csv, folder, moving, outcome, read_one
 
 from stgdn.data.clip import Clip, ClipError
 from stgdn.data.readers.custom.csv_clips import read_csv
+from stgdn.data.readers.custom.custom_reader import CustomReader
 from stgdn.skeleton import define
 
 HEAD = ",".join(f"{joint}_{axis}" for joint in STICK.joints for axis in "xyz")
@@ -83,7 +85,6 @@ def test_metadata_stand_in_columns() -> None:
         (HEAD.replace(",", ";").encode(), "has columns separated by semicolons, expected commas"),
         (f"{HEAD},frame\n{ROW},1.5".encode(), "has '1.5' in column 'frame', which is not a whole number"),
         (f"{HEAD},frame\n{ROW},-1".encode(), "has '-1' in column 'frame'"),
-        (f"{HEAD},frame\n{ROW},1\n{ROW},1".encode(), "has frame 1 twice: a second body needs a column 'body'"),
         (f"{HEAD},frame,body\n{ROW},1,a\n{ROW},1,a".encode(), "has frame 1 twice$"),
         (f"{HEAD},label\n{ROW},bow\n{ROW},wave".encode(), "has 'bow' and 'wave' in column 'label', a clip has one"),
         (HEAD.encode("utf-16"), "is no UTF-8 text with commas"),
@@ -121,3 +122,51 @@ TABLE = csv(moving(3, 4, 3), columns={"frame": [0, 1, 2], "body": "a"})
 def test_any_bytes_are_read_or_refused(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     found = outcome(tmp_path_factory.getbasetemp() / "csv", content, ".csv")
     assert isinstance(found, Clip) or found.isprintable()
+
+
+def test_tabs_and_comments() -> None:
+    joints = moving(4, 4, 3)
+    lines = (
+        csv(joints, columns={"label": "wave, slowly", "frame": list(range(4))}).decode().replace("wave, slowly", "wave")
+    )
+    first, *rows = lines.replace(",", "\t").split("\n")
+    text = "\n".join(["# made by hand, in metres", "", first, rows[0], "# a pause", *rows[1:]])
+    recording = read_csv(text.encode(), STICK)
+    np.testing.assert_array_equal(recording.bodies[0].positions, joints)
+    assert recording.metadata == {"label": "wave"}
+    with pytest.raises(ClipError, match="line 6 has 1 cells, the first line has 14"):
+        read_csv(text.replace(rows[1], "0.5").encode(), STICK)
+
+
+def test_people_without_names_are_followed(tmp_path: Path) -> None:
+    """Two people in every frame and no column that says who is who."""
+    near = 0.1 * moving(6, 4, 3) + 0.2
+    far = near + np.array([2, 0, 0])
+    order = [(far, near)[(t + side) % 2][t] for t in range(6) for side in range(2)]
+    content = csv(np.array(order), columns={"frame": [t for t in range(6) for _ in range(2)]})
+    recording = read_csv(content, STICK)
+    assert (recording.tracked, len(recording.bodies)) == (False, 1)
+    clip = read_one(tmp_path, content, ".csv", bodies="2")
+    np.testing.assert_allclose(clip.joints[clip.joints[:, 0, 0, 0].argsort()], [near, far], rtol=1e-5)
+
+
+def test_too_many_people_without_names() -> None:
+    point = define({"joints": ["a"], "bones": []})
+    with pytest.raises(ClipError, match="101 bodies and 1 frames"):
+        read_csv(b"a_x,a_y,a_z,frame\n" + b"1,1,1,7\n" * 101, point)
+
+
+def test_bodies_with_labels_of_their_own_are_clips(tmp_path: Path) -> None:
+    joints = moving(6, 4, 3)
+    columns = {"body": [*"abcabc"], "label": ["wave", "bow", "wave"] * 2, "subject": ["1", "2", "1"] * 2}
+    own = csv(joints, columns=columns | {"frame": [0, 0, 0, 1, 1, 1]})
+    same = csv(joints, columns={"body": [*"ababab"], "label": "bow", "subject": "3", "frame": [0, 0, 1, 1, 2, 2]})
+    torn = b"body,label,x\na,wave\n"
+    reader = CustomReader(folder(tmp_path, {"day1.csv": own, "day2.csv": same, "day3.csv": torn}, {"pattern": ""}))
+    files = reader.survey().files
+    assert [file.name for file in files] == ["day1/a", "day1/b", "day1/c", "day2", "day3"]
+    clips = [reader.read(file) for file in files[:4]]
+    assert [(clip.label, clip.subject) for clip in clips] == [(0, 1), (1, 2), (0, 1), (1, 3)]
+    np.testing.assert_allclose(clips[1].joints[0], joints[[1, 4]], rtol=1e-6)
+    assert files[1].location == f"{tmp_path / 'day1.csv'}:b"
+    assert [clip.label for clip in map(reader.read_unlabelled, files[:2])] == [0, 1]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from tests.conftest import Outcome, RunCommand
 from tests.data.own_data import NAME, STICK, YAML, csv, folder, moving, npz, read_one
 
@@ -13,11 +14,13 @@ from stgdn.data.clip import ClipError, Reader
 from stgdn.data.protocols import Protocol
 from stgdn.data.readers.custom.custom_reader import CustomReader
 from stgdn.data.readers.custom.recording import MOST_FRAMES
+from stgdn.data.readers.custom.template import template
 from stgdn.data.readers.nw_ucla import NWUCLAReader
+from stgdn.data.store.description import describe, summary
 from stgdn.data.store.prepare import prepare
 from stgdn.data.store.store import Store
 from stgdn.errors import InputError
-from stgdn.skeleton import NTU25
+from stgdn.skeleton import KINECT20, NTU25
 
 
 def test_folder_of_both_forms(tmp_path: Path) -> None:
@@ -374,3 +377,92 @@ def test_a_description_that_has_changed_since_is_told(
         assert refused.code == 1
         assert f"{source / 'dataset.yaml'} has changed since the store" in refused.err
     assert prepared_stick(run_command, source, "overwrite=true").code == 0
+
+
+def test_subjects_may_be_words(tmp_path: Path) -> None:
+    changes = {
+        "subjects": "[anna, ben]",
+        "pattern": "'{label}_{subject}_r{replication}'",
+        "splits": "{x: {subject: ben}}",
+    }
+    files = {f"{name}.npz": npz(joints=moving(5, 4, 3)) for name in ("wave_anna_r1", "bow_ben_r1", "bow_1_r1")}
+    reader = CustomReader(folder(tmp_path, files, changes))
+    survey = reader.survey()
+    assert [(clip.label, clip.subject) for clip in map(reader.read, survey.files)] == [(1, 2), (0, 1)]
+    assert [name for name, _ in survey.skipped] == ["bow_1_r1"]
+    (tmp_path / "clips.csv").write_text("name,subject\nwave_anna_r1,bea\n")
+    reader.open_dataset()
+    with pytest.raises(ClipError, match=r"unknown subject 'bea'; is it 'ben'\? \(`subjects` in dataset\.yaml\)"):
+        reader.read(survey.files[1])
+
+
+def test_every_clip_may_have_its_own_picture(tmp_path: Path) -> None:
+    pixels = moving(5, 4, 2) * 100
+    size = {"picture_width": 320, "picture_height": 240}
+    files = {"wave_s1_r1.npz": npz(joints=pixels), "wave_s2_r1.npz": npz(joints=pixels, **size)}
+    source = folder(tmp_path, files, {"units": "picture", "picture": "[640, 480]"})
+    for reader, sizes in (
+        (CustomReader(source), [(640, 480), (320, 240)]),
+        (CustomReader(source, picture=[1280, 720]), [(1280, 720), (320, 240)]),
+    ):
+        survey = reader.survey()
+        assert survey.described["picture"] == list(sizes[0])
+        for file, own in zip(survey.files, sizes, strict=True):
+            np.testing.assert_allclose(reader.read(file).joints[0, ..., :2], pixels / own - 0.5, rtol=1e-5)
+    with pytest.raises(InputError, match=r"'picture' must be \[width, height\]"):
+        CustomReader(source, picture=640)
+
+
+def test_a_folder_without_a_description_gets_a_template(
+    tmp_path: Path, run_command: RunCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STGDN_DATA", str(tmp_path / "data"))
+    source, joints = tmp_path / "raw", moving(9, 4, 3)
+    for label in ("wave", "bow"):
+        for take in range(5):
+            (source / label).mkdir(parents=True, exist_ok=True)
+            (source / label / f"{take}.csv").write_bytes(csv(joints * (1 + take), columns={"frame": list(range(9))}))
+    told = prepared_stick(run_command, source)
+    assert told.code == 0, told.err
+    assert f"# {source} has no dataset.yaml, but 10 clips; in 10 read: 4 joints," in told.out
+    assert "# up to 9 frames, from [0.2" in told.out
+    assert not (tmp_path / "data").exists()
+    (source / "dataset.yaml").touch()  # as `> dataset.yaml` makes it before the command begins
+    filled = prepared_stick(run_command, source).out.replace("bones: []", "bones: [[chest, hip]]")
+    (source / "dataset.yaml").write_text(filled)
+    done = prepared_stick(run_command, source)
+    assert done.code == 0, done.err
+    assert "random: 8 training and 2 test clips" in done.out
+    assert "note: no bone connects left_hand, right_hand: they hang on hip" in done.out
+
+
+def test_a_template_says_what_is_there(tmp_path: Path) -> None:
+    assert template(tmp_path / "nowhere") == template(tmp_path) == ""
+    joints = np.zeros((6, 20, 3))
+    joints[..., 2] = [1 if name in ("head", "left_shoulder") else 0.2 for name in KINECT20.joints]
+    (tmp_path / "a_1.npz").write_bytes(npz(joints=joints + 0.01 * moving(6, 20, 3)))
+    (tmp_path / "b_1.npz").write_bytes(b"torn")
+    text = template(tmp_path)
+    assert yaml.safe_load(text)["layout"] == "kinect20"
+    assert "up seems to be z" in text
+    assert "up: z" in text
+    assert "classes: [FIRST, SECOND]" in text
+    (tmp_path / "a_1.npz").unlink()
+    with pytest.raises(InputError, match=r"no clip of .* can be read \(b_1\.npz: is no \.npz that can be read"):
+        template(tmp_path)
+    (tmp_path / "dataset.yml").touch()
+    assert template(tmp_path) == "", "a file of nearly the right name is a mistake, which is told"
+
+
+@pytest.mark.parametrize(("up", "sign"), [("y", 1), ("-y", -1)])
+def test_a_set_that_stands_upside_down_is_told_so(tmp_path: Path, up: str, sign: int) -> None:
+    heights = [sign if name == "head" else 0.9 * sign if "shoulder" in name else 0.1 * sign for name in KINECT20.joints]
+    joints = 0.01 * moving(6, 20, 3)
+    joints[..., 1] += heights
+    skeleton = dict.fromkeys(("name", "joints", "bones", "mirrored"), "") | {"layout": "kinect20"}
+    files = {f"wave_s{subject}_r1.npz": npz(joints=joints) for subject in (1, 3)}
+    for chosen in ("y", up):
+        source = folder(tmp_path / "raw", files, skeleton | {"up": f"'{chosen}'"})
+        store = prepare(CustomReader(source), tmp_path / chosen, "x", source=str(source), workers=1)
+        assert ("most bodies stand upside down: `up` in" in summary(store, "xsub")) == (chosen != up)
+        assert any("upside down" in note for note in describe(store, None).notes) == (chosen != up)

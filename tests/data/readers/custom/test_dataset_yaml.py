@@ -76,6 +76,12 @@ def test_plain_yaml_is_yaml() -> None:
         ({"splits": "{xsub: {subject: 1, camera: 2}}"}, "split 'xsub' must say one thing"),
         ({"splits": "{xsub: {subjects: [1]}}"}, "unknown kind of split 'xsub' 'subjects', .*did you mean 'subject'"),
         ({"splits": "{xsub: {subject: [anna]}}"}, "a subject of split 'xsub' is 'anna', allowed are whole numbers"),
+        ({"splits": "{xsub: {subject: [anna]}}", "subjects": "[anne, ben]"}, ".*'anna'.*did you mean 'anne'"),
+        ({"subjects": "anna"}, "'subjects' must be a list of one or more names, each of them once"),
+        ({"splits": "{random: {share: 1}}"}, "a share of split 'random' is '1', allowed are numbers between 0 and 1"),
+        ({"splits": "{random: {share: [.5, .5]}}"}, "a share of split 'random' is .*allowed are numbers"),
+        ({"splits": "{random: {share: 0.0}}"}, "a share of split 'random' is '0.0'"),
+        ({"splits": "{fixed: {name: [[a]]}}"}, "'a name of split 'fixed'' must be one word"),
         ({"splits": "{a b: {subject: [1]}}"}, "split 'a b' must be called with letters"),
         ({"pattern": "[a]"}, "'pattern' must be one word"),
         ({"pattern": "'{who}_{label}'"}, "unknown field of the pattern .* 'who', allowed: label"),
@@ -83,7 +89,7 @@ def test_plain_yaml_is_yaml() -> None:
         ({"joints": "hip"}, "needs 'joints', a list of at most 1,000, or 'layout'"),
         ({"joints": "[hip, hip]"}, "joint layout 'stick' has two joints called 'hip'"),
         ({"bones": "[[chest, hip], [left_hand, chset]]"}, "unknown joint .*'chset'.*did you mean 'chest'"),
-        ({"bones": "[[chest, hip]]"}, "joint layout 'stick': every joint but the root needs one parent"),
+        ({"bones": "[[chest, hip], [hip, chest]]"}, "joint layout 'stick': the bones from joint 'chest' go around"),
         ({"name": "ntu25"}, "joint layout 'ntu25' is known already"),
         ({"mirrored": "[left_hand]"}, "'mirrored' of joint layout 'stick' must be pairs"),
     ],
@@ -164,3 +170,26 @@ def test_a_file_of_nearly_this_name_is_told(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("classes: [a, b]")
     with pytest.raises(InputError, match=rf"there is no '.*dataset\.yaml': call '{name}' beside it dataset\.yaml"):
         read_dataset(tmp_path)
+
+
+def test_subjects_may_be_words_and_splits_names_or_a_share(tmp_path: Path) -> None:
+    splits = "{xsub: {subject: [carl, anna]}, fixed: {name: [wave/a, 'bow/*']}, random: {share: .8}}"
+    found = dataset(tmp_path, subjects="[anna, ben, carl]", splits=splits, pattern="'{label}_{subject}_r{replication}'")
+    assert found.subjects == ("anna", "ben", "carl")
+    assert list(found.splits.values()) == [
+        Protocol("subject", (3, 1)),
+        Protocol("name", ("wave/a", "bow/*")),
+        Protocol("share", (0.8,)),
+    ]
+    assert found.pattern is not None
+    assert [found.pattern.fullmatch(name) is not None for name in ("bow_ben_r1", "bow_b_r1", "bow_1_r1")] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_joints_that_no_bone_connects_are_known(tmp_path: Path) -> None:
+    assert dataset(tmp_path).loose_joints == ()
+    found = dataset(tmp_path, bones="[[left_hand, chest], [chest, hip]]")
+    assert (found.loose_joints, found.layout.parents) == (("right_hand",), (0, 0, 1, 0))

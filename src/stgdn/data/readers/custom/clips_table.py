@@ -15,12 +15,13 @@ MOST_BYTES = 64 << 20
 MOST_NUMBER = (1 << 31) - 1
 
 
-def name_pattern(pattern: str) -> re.Pattern[str]:
+def name_pattern(pattern: str, subjects: Sequence[str] = ()) -> re.Pattern[str]:
     """Return a regular expression that matches whole clip names.
 
     Args:
         pattern: text with `METADATA_KEYS` in braces, such as `{label}/s{subject}_r{replication}`; `{any}` matches text
             that is ignored. Each may occur once.
+        subjects: the names of subjects; without names they are numbers.
 
     Raises:
         InputError: something else in braces, something twice, or nothing in braces.
@@ -29,7 +30,10 @@ def name_pattern(pattern: str) -> re.Pattern[str]:
     fields, expression = parts[1::2], re.escape(parts[0])
     for name, literal in zip(fields, parts[2::2], strict=True):
         choose(name, (*METADATA_KEYS, "any"), f"field of the pattern {quoted(pattern)}")
-        expression += f"(?P<{name}>{'.+?' if name in ('label', 'any') else '[0-9]{1,9}'}){re.escape(literal)}"
+        value = ".+?" if name in ("label", "any") else "[0-9]{1,9}"
+        if name == "subject" and subjects:
+            value = "|".join(map(re.escape, sorted(subjects, key=len, reverse=True)))
+        expression += f"(?P<{name}>{value}){re.escape(literal)}"
     if not fields or len(set(fields)) < len(fields):
         raise InputError(f"the pattern {quoted(pattern)} must have fields such as {{label}}, each of them once")
     return re.compile(expression)
@@ -76,6 +80,7 @@ def merge_metadata(
     classes: Sequence[str],
     first_label: int,
     needed: Mapping[str, str] | None = None,
+    subjects: Sequence[str] = (),
 ) -> dict[str, int]:
     """Merge the metadata of one clip from several sources, and convert it to numbers.
 
@@ -85,6 +90,7 @@ def merge_metadata(
         first_label: the number of the first class if labels are numbers.
         needed: keys that a clip must have besides its label, with the name of the split that needs them; None if it
             needs neither these nor a label.
+        subjects: names of the subjects 1, 2, ...; () if they are numbers.
 
     Returns:
         The label, from 0, and all other known numbers, by `METADATA_KEYS`.
@@ -96,7 +102,10 @@ def merge_metadata(
     first_source: dict[str, str] = {}
     for source, metadata in sources.items():
         for key, value in metadata.items():
-            number = _label(value, classes, first_label) if key == "label" else _whole(value, key)
+            if key == "label":
+                number = _label(value, classes, first_label)
+            else:
+                number = _whole(value, key, subjects if key == "subject" else ())
             if merged.setdefault(key, number) != number:
                 raise ClipError(f"has another {key} in {source} than in {first_source[key]}")
             first_source.setdefault(key, source)
@@ -121,7 +130,11 @@ def _label(value: str | int, classes: Sequence[str], first_label: int) -> int:
     return int(value) - first_label
 
 
-def _whole(value: str | int, key: str) -> int:
+def _whole(value: str | int, key: str, names: Sequence[str]) -> int:
+    if names and str(value) not in names:
+        raise ClipError(f"unknown {key} {quoted(value)}{hint(str(value), names)} (`{key}s` in dataset.yaml)")
+    if names:
+        return names.index(str(value)) + 1
     known = isinstance(value, int) or re.fullmatch("[0-9]{1,10}", value)
     if not known or not 0 <= int(value) <= MOST_NUMBER:
         raise ClipError(f"its {key} {quoted(value)} is not a whole number from 0 up")

@@ -6,13 +6,15 @@ import math
 import re
 from array import array
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stgdn.data.clip import ClipError
+from stgdn.data.clip import ClipError, ClipFile
 from stgdn.data.readers.custom.recording import (
     METADATA_KEYS,
+    MOST_BYTES,
     MOST_FRAMES,
     MOST_NUMBERS,
     Body,
@@ -22,6 +24,7 @@ from stgdn.data.readers.custom.recording import (
     hint,
     quoted,
 )
+from stgdn.data.readers.raw_files import read_bytes
 from stgdn.skeleton import Layout
 
 MOST_LINE = 1 << 20  # characters
@@ -29,7 +32,9 @@ MOST_ROWS = 10 * MOST_FRAMES
 
 
 def read_table_rows(content: bytes) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """Return the first line of a table with commas, and its rows with their line numbers, without empty lines.
+    """Return the first line of a table with commas or tabs, and its rows with their line numbers.
+
+    Empty lines and those that begin with `#` are left out.
 
     Raises:
         ClipError: not UTF-8 text, more than `MOST_LINE` characters in a line, quotes that do not end, or, while rows
@@ -54,19 +59,39 @@ def _rows(content: bytes) -> Iterator[tuple[int, list[str]]]:
         while line := text.readline(MOST_LINE + 1):
             if len(line) > MOST_LINE:
                 raise ClipError(f"has a line of more than {MOST_LINE:,} characters")
-            yield line
+            yield "\n" if line.startswith("#") else line
 
-    reader = csv.reader(lines())
+    head = next((line for line in content[:MOST_LINE].splitlines() if line.strip() and not line.startswith(b"#")), b"")
+    reader = csv.reader(lines(), delimiter="\t" if b"\t" in head and b"," not in head else ",")
     try:
         yield from ((reader.line_num, row) for row in reader if row)
     except (csv.Error, UnicodeDecodeError) as error:
         raise ClipError(f"is no UTF-8 text with commas: {quoted(error)}") from error
 
 
-def read_csv(content: bytes, layout: Layout) -> Recording:
+def labelled_bodies(path: Path) -> list[str]:
+    """Return the bodies of a table, in its order, if several have labels of their own; else []."""
+    with path.open("rb") as file:
+        start = file.read(MOST_LINE)
+    if b"body" not in start or b"label" not in start:
+        return []
+    labels: dict[str, set[str]] = {}
+    try:
+        head, rows = read_table_rows(read_bytes(ClipFile("", str(path)), MOST_BYTES))
+        if {"body", "label"} <= set(head):
+            for _, row in rows:
+                labels.setdefault(row[head.index("body")].strip(), set()).add(row[head.index("label")].strip())
+    except ClipError:
+        return []  # whoever reads the clip is told
+    single = all(len(found) == 1 for found in labels.values())
+    return list(labels) if single and len(set().union(*labels.values())) > 1 else []
+
+
+def read_csv(content: bytes, layout: Layout, body: str | None = None) -> Recording:
     """Read columns `JOINT_x`, `JOINT_y`, `JOINT_z` (not in the picture), and optionally `JOINT_confidence`.
 
     Columns `frame`, `body` and `METADATA_KEYS` are optional, others are ignored. An empty cell is a missing number.
+    Without `body`, rows of one frame are people who have to be followed; the argument chooses the rows of one body.
 
     Raises:
         ClipError: not UTF-8 text, a column is missing or occurs twice, a row of another length, a cell that is no
@@ -78,7 +103,10 @@ def read_csv(content: bytes, layout: Layout) -> Recording:
     named = {name: columns[name] for name in ("frame", "body", *METADATA_KEYS) if name in columns}
     numbers, words = array("d"), {name: list[str]() for name in named}
     count = 0
-    for count, (line, row) in enumerate(rows, 1):
+    for line, row in rows:
+        if body is not None and row[columns["body"]].strip() != body:
+            continue
+        count += 1
         numbers.extend(_numbers([row[column] for column in joint_columns], line))
         for name, column in named.items():
             words[name].append(row[column].strip())
@@ -89,7 +117,9 @@ def read_csv(content: bytes, layout: Layout) -> Recording:
     values = np.array(numbers, np.float64).reshape(count, layout.num_joints, -1)
     D = 2 if layout.planar else 3
     confidence = values[..., D] if values.shape[-1] > D else np.ones(values.shape[:2])
-    return Recording(_bodies(words, values[..., :D], confidence), _metadata(words), timed="frame" in words)
+    bodies = _bodies(words, values[..., :D], confidence)
+    tracked = "body" in words or bool((np.diff(bodies[0].frames) > 0).all())
+    return Recording(bodies, _metadata(words), timed="frame" in words, tracked=tracked)
 
 
 def _column_index(head: list[str]) -> dict[str, int]:
@@ -137,18 +167,17 @@ def _bodies(
     rows_of: dict[str, list[int]] = {}
     for row, name in enumerate(words.get("body", [""] * len(coordinates))):
         rows_of.setdefault(name, []).append(row)
-    expect_size(max(len(rows_of), 1), max(map(len, rows_of.values()), default=0))
     bodies = []
     for rows in rows_of.values():
         frames = np.arange(len(rows))
         if "frame" in words:
             frames = np.array([_frame(words["frame"][row]) for row in rows])
+        _, people = np.unique(frames, return_counts=True)
+        expect_size(max(len(rows_of), people.max()), len(people))
         order = np.argsort(frames, kind="stable")
         frames, chosen = frames[order], np.array(rows)[order]
-        twice = frames[1:][np.diff(frames) == 0]
-        if len(twice):
-            more = "" if "body" in words else ": a second body needs a column 'body'"
-            raise ClipError(f"has frame {twice[0]} twice{more}")
+        if people.max() > 1 and "body" in words:
+            raise ClipError(f"has frame {frames[1:][np.diff(frames) == 0][0]} twice")
         bodies.append(Body(frames, coordinates[chosen], confidence[chosen]))
     return bodies
 

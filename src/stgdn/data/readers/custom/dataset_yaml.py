@@ -1,7 +1,7 @@
 """Read `dataset.yaml`, the settings of a custom data set, see docs/own-data.md."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ UP = {
 SKELETON = ("joints", "bones", "mirrored", "centre", "spine", "shoulders")
 KEYS = (
     *("name", "layout", *SKELETON, "units", "picture", "up", "zeros"),
-    *("classes", "first_label", "bodies", "pattern", "splits", "synthetic"),
+    *("classes", "first_label", "subjects", "bodies", "pattern", "splits", "synthetic"),
 )
 
 
@@ -45,6 +45,7 @@ class Dataset:
         layout: the joint layout; planar if the unit is `picture`.
         classes: class names in the order of labels.
         first_label: the number of the first class if labels are numbers, 0 or 1.
+        subjects: names of the subjects 1, 2, ...; () if they are numbers.
         bodies: the most bodies a clip keeps.
         unit: factor from coordinates to metres.
         up: the axis that points up, a key of `UP`.
@@ -53,11 +54,13 @@ class Dataset:
         pattern: pattern of clip names, see `name_pattern`.
         splits: protocols by name, the usual one first.
         synthetic: the clips are synthetic.
+        loose_joints: joints that no bone connects to the root of `layout`, see `define`.
     """
 
     layout: Layout
     classes: tuple[str, ...]
     first_label: int = 0
+    subjects: tuple[str, ...] = ()
     bodies: int = 1
     unit: float = 1.0
     up: str = "y"
@@ -66,6 +69,7 @@ class Dataset:
     pattern: re.Pattern[str] | None = None
     splits: dict[str, Protocol] = field(default_factory=dict)
     synthetic: bool = False
+    loose_joints: tuple[str, ...] = ()
 
 
 def read_dataset(folder: Path) -> Dataset:
@@ -162,20 +166,24 @@ def _dataset(content: object) -> Dataset:
             raise InputError(f"has no '{key}', which is needed")
     units = _choice(given, "units", UNITS, "")
     planar = units == "picture"
+    subjects = _words(given["subjects"], "subjects", 1) if "subjects" in given else ()
     if ("up" if planar else "picture") in given:
         raise InputError("'up' is for coordinates in space, 'picture' for `units: picture`: leave it out")
+    skeleton = _layout(given, planar)
     return Dataset(
-        layout=_layout(given, planar),
-        classes=_classes(given["classes"]),
+        layout=skeleton,
+        classes=_words(given["classes"], "classes", 2),
         first_label=_whole(given.get("first_label", "0"), "'first_label'", 0, 1),
+        subjects=subjects,
         bodies=_whole(given.get("bodies", "1"), "'bodies'", 1, MOST_BODIES),
         unit=UNITS[units],
         up=_choice(given, "up", UP, "y"),
-        picture=_picture(given["picture"]) if "picture" in given else None,
+        picture=picture_size(given["picture"]) if "picture" in given else None,
         zeros_missing=_choice(given, "zeros", ("missing", "places"), "missing") == "missing",
-        pattern=name_pattern(_word(given["pattern"], "pattern")) if "pattern" in given else None,
-        splits=_splits(given["splits"]),
+        pattern=name_pattern(_word(given["pattern"], "pattern"), subjects) if "pattern" in given else None,
+        splits=_splits(given["splits"], subjects),
         synthetic=_choice(given, "synthetic", ("true", "false"), "false") == "true",
+        loose_joints=_loose_joints(skeleton, given.get("bones")),
     )
 
 
@@ -214,33 +222,53 @@ def _layout(given: Mapping[str, Any], planar: bool) -> Layout:
     return define({key: given[key] for key in own} | {"name": name, "planar": planar})
 
 
-def _classes(value: object) -> tuple[str, ...]:
+def _loose_joints(skeleton: Layout, bones: Sequence[Any] | None) -> tuple[str, ...]:
+    """Return the joints that `define` has connected to the root, as no bone does."""
+    children = skeleton.joints if bones is None else [skeleton.joints[skeleton.root], *(child for child, _ in bones)]
+    return tuple(joint for joint in skeleton.joints if joint not in children)
+
+
+def _words(value: object, key: str, least: int) -> tuple[str, ...]:
     words = [word for word in value if isinstance(word, str) and word] if isinstance(value, list) else []
-    if not isinstance(value, list) or len(words) < max(len(value), 2) or len(set(words)) < len(words):
-        raise InputError("'classes' must be a list of two or more names, each of them once")
+    if not isinstance(value, list) or len(words) < max(len(value), least) or len(set(words)) < len(words):
+        raise InputError(f"'{key}' must be a list of {('one', 'two')[least - 1]} or more names, each of them once")
     return tuple(words)
 
 
-def _picture(value: object) -> tuple[float, float]:
-    sizes = [_whole(size, "a size in 'picture'", 1, 1_000_000) for size in value] if isinstance(value, list) else []
+def picture_size(value: object) -> tuple[float, float]:
+    """Return width and height of a picture; anything else is refused."""
+    listed = [] if isinstance(value, str) or not isinstance(value, Sequence) else list(value)
+    sizes = [_whole(str(size), "a size in 'picture'", 1, 1_000_000) for size in listed]
     if len(sizes) != 2:
         raise InputError("'picture' must be [width, height] in pixels")
     return sizes[0], sizes[1]
 
 
-def _splits(value: object) -> dict[str, Protocol]:
-    splits = {name: _protocol(name, rule) for name, rule in value.items()} if isinstance(value, dict) else {}
+def _splits(value: object, subjects: Sequence[str]) -> dict[str, Protocol]:
+    splits = {name: _protocol(name, rule, subjects) for name, rule in value.items()} if isinstance(value, dict) else {}
     if not splits or not all(rule.train for rule in splits.values()):
         raise InputError("'splits' must name at least one and what trains, such as `xsub: {subject: [1, 2, 5]}`")
     return splits
 
 
-def _protocol(name: str, rule: object) -> Protocol:
+def _protocol(name: str, rule: object, subjects: Sequence[str]) -> Protocol:
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,40}", name):
         raise InputError(f"split {quoted(name)} must be called with letters, digits, '_', '-' and '.' only")
     if not isinstance(rule, dict) or len(rule) != 1:
         raise InputError(f"split '{name}' must say one thing, which clips train: {{subject: [1, 2, 5]}} for example")
-    ((by, numbers),) = rule.items()
-    choose(by, ("subject", "camera", "setup"), f"kind of split '{name}'")
-    listed = numbers if isinstance(numbers, list) else [numbers]
-    return Protocol(by, tuple(_whole(number, f"a {by} of split '{name}'", 0, MOST_NUMBER) for number in listed))
+    ((by, values),) = rule.items()
+    choose(by, ("subject", "camera", "setup", "name", "share"), f"kind of split '{name}'")
+    listed, what = values if isinstance(values, list) else [values], f"a {by} of split '{name}'"
+    if by == "share":
+        return Protocol(by, (_share(listed[0] if len(listed) == 1 else values, what),))
+    if by == "name":
+        return Protocol(by, tuple(_word(value, what) for value in listed))
+    if by == "subject" and subjects:
+        return Protocol(by, tuple(subjects.index(choose(_word(value, what), subjects, what)) + 1 for value in listed))
+    return Protocol(by, tuple(_whole(value, what, 0, MOST_NUMBER) for value in listed))
+
+
+def _share(value: object, what: str) -> float:
+    if not isinstance(value, str) or not re.fullmatch(r"0?\.[0-9]{1,9}", value) or not float(value):
+        raise InputError(f"{what} is {quoted(value)}, allowed are numbers between 0 and 1, such as 0.8")
+    return float(value)

@@ -32,7 +32,7 @@ def read_npz(content: bytes, layout: Layout) -> Recording:
     Raises:
         ClipError: not an `.npz`, no array `joints`, another shape or type, or larger than a clip may be.
     """
-    arrays = _arrays(content)
+    arrays = read_arrays(content)
     joints, sure = _numbers(arrays["joints"], "joints"), None
     if "confidence" in arrays:
         sure = _numbers(arrays["confidence"], "confidence")
@@ -47,7 +47,7 @@ def read_npz(content: bytes, layout: Layout) -> Recording:
     return Recording([Body(frames, *body) for body in zip(joints, sure, strict=True)], metadata)
 
 
-def _arrays(content: bytes) -> dict[str, NDArray[Any]]:
+def read_arrays(content: bytes) -> dict[str, NDArray[Any]]:
     """Return the arrays of an `.npz` that count, at least `joints`."""
     if not content.startswith(b"PK"):  # numpy would read other files, too
         raise ClipError("is no .npz that can be read")

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import ClipError
 
-METADATA_KEYS = ("label", "subject", "camera", "setup", "replication")
+METADATA_KEYS = ("label", "subject", "camera", "setup", "replication", "picture_width", "picture_height")
 MOST_BYTES = 128 << 20
 MOST_FRAMES = 100_000
 MOST_BODIES = 100
@@ -33,17 +34,24 @@ class Body:
     positions: NDArray[np.float64]
     confidence: NDArray[np.float64]
 
+    def rows(self, chosen: NDArray[Any]) -> "Body":
+        """Return the body in chosen rows, a mask or indices."""
+        return Body(self.frames[chosen], self.positions[chosen], self.confidence[chosen])
+
 
 @dataclass(frozen=True)
 class Recording:
     """Hold the bodies of a file in its order, and its metadata.
 
-    `timed` is False if the file has no frame numbers.
+    `timed` is False if the file has no frame numbers. If it does not say who is who, `tracked` is False, and the only
+    body has all people, a row each. `picture` is the picture's width and height.
     """
 
     bodies: list[Body]
     metadata: Metadata = field(default_factory=dict)
     timed: bool = True
+    tracked: bool = True
+    picture: tuple[float, float] | None = None
 
 
 def expect_size(bodies: int, frames: int) -> None:
