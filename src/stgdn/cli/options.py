@@ -4,6 +4,7 @@ import argparse
 import inspect
 import shlex
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -52,14 +53,17 @@ def check_options(config: DictConfig, config_name: str) -> None:
     given = HydraConfig.get()
     choices = [word for word in given.overrides.task if option(word) in given.runtime.choices]
     folders = _folders(given.overrides.hydra)
-    plain = _defaults(config_name, *folders)
-    for key in sorted(map(str, config.keys() - plain.keys())):  # in a file of the user's own
-        raise InputError(_unknown(key, list(plain)))
     default = _defaults(config_name, *folders, *choices)
     known = list(_dotted(default))
     for word in given.overrides.task:
         if word.startswith("+") and word not in choices and not _is_read(option(word), config, known):
             raise InputError(_unknown(option(word), known))
+    plain = _defaults(config_name, *folders)
+    for key in sorted(
+        set(map(str, config)) - plain.keys() - given.runtime.choices.keys()
+    ):  # in a file of the user's own
+        if get_close_matches(key, plain, n=1, cutoff=0.8):
+            raise InputError(_unknown(key, list(plain)))
     _compare(OmegaConf.to_container(config), default, "")
 
 
