@@ -36,7 +36,7 @@ from stgdn.training.recognizer import Recognizer
 from stgdn.training.scoring import score_split
 from stgdn.wandb_tools.media import log_results
 
-console = Console(soft_wrap=True, highlight=False)
+console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)  # names and lists stay as they are
 
 
 def print_start(run: Run, data: SkeletonData, recognizer: Recognizer) -> None:
@@ -174,7 +174,7 @@ def summarise(run: Run, scores: Scores, cost: Complexity, data: SkeletonData) ->
 def print_end(run: Run, summary: dict[str, Any], data: SkeletonData) -> None:
     """Print the test accuracy, the run folder and commands to try next."""
     synthetic = " on synthetic people" if summary["synthetic"] else ""
-    console.print(f"\n[bold]test {_accuracy(summary)}[/bold]{synthetic} (last epoch, one seed)")
+    console.print(f"\ntest {_accuracy(summary)}{synthetic} (last epoch, one seed)", style="bold")
     if summary["synthetic"]:
         console.print(f"nearest class mean of the average pose: {fixed(100 * trivial_accuracy(data))}")
     console.print(f"run folder {run.folder}: config, checkpoints, metrics, scores, confusion.png, adjacency.png")
