@@ -54,5 +54,7 @@ def test_mistakes(names: list[str], told: str) -> None:
 
 def test_a_run_with_frozen_parts_is_another_run(run_command: RunCommand) -> None:
     assert run_command("train", *TINY, "freeze=[layer.0]").code == 1
-    assert run_command("train", *TINY, "model=agcn_7l", "freeze=[layers.0]").code == 0
-    assert "freeze-_layers.0" in folder().name
+    outcome = run_command("train", *TINY, "model=agcn_7l", "freeze=[input_norm,layers.0]")
+    assert outcome.code == 0
+    assert outcome.out.count("'freeze=[input_norm,layers.0]'") == 2  # in the commands to try next
+    assert "freeze-_input_norm+layers.0_" in folder().name

@@ -44,7 +44,7 @@ def print_layouts(networks: Sequence[Measured], title: str) -> None:
         if isinstance(network, Network):
             rows = [network.block_names, network.channels, network.strides]
         table.add_row(name, *map(shorten, rows), f"{cost.parameters:,}", f"{cost.flops / 1e9:.2f}")
-    Console(width=130).print(table)
+    Console(width=130, markup=False, emoji=False).print(table)
 
 
 def shorten(values: Sequence[object]) -> str:

@@ -9,7 +9,6 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from lightning.pytorch.loggers import WandbLogger
 from rich.console import Console
-from rich.markup import escape
 
 from stgdn.checksums import with_checksums
 from stgdn.data.baseline import trivial_accuracy
@@ -39,7 +38,7 @@ from stgdn.training.recognizer import Recognizer
 from stgdn.training.scoring import score_split
 from stgdn.wandb_tools.media import log_results
 
-console = Console(soft_wrap=True, highlight=False)
+console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)  # names and lists stay as they are
 
 
 def print_start(run: Run, data: SkeletonData, recognizer: Recognizer) -> None:
@@ -188,12 +187,12 @@ def print_end(run: Run, summary: dict[str, Any], data: SkeletonData) -> None:
     """Print the test accuracy, the run folder and commands to try next."""
     synthetic = " on synthetic people" if summary["synthetic"] else ""
     graphs = ", adjacency.png" if (run.folder / "adjacency.png").exists() else ""
-    console.print(f"\n[bold]test {_accuracy(summary)}[/bold]{synthetic} (last epoch, one seed)")
+    console.print(f"\ntest {_accuracy(summary)}{synthetic} (last epoch, one seed)", style="bold")
     if summary["synthetic"]:
         console.print(f"nearest class mean of the average pose: {fixed(100 * trivial_accuracy(data))}")
     console.print(f"run folder {run.folder}: config, checkpoints, metrics, scores, confusion.png{graphs}")
     if HydraConfig.get().mode != RunMode.MULTIRUN:  # a sweep says it once, at its end
-        console.print(escape("next: " + "\n      ".join(next_steps(run))))
+        console.print("next: " + "\n      ".join(next_steps(run)))
 
 
 def _accuracy(summary: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from stgdn.fonts import plain_text, use_installed_fonts
 from stgdn.reports.figures.embedding import Panel
@@ -111,6 +112,6 @@ def print_smoothing(panels: Sequence[Panel], note: str) -> None:
     for name in MEASURES:
         for panel in panels:
             *layers, last = (f"{value:.3g}" for value in panel.smoothing[name])
-            table.add_row(name, panel.name, *layers, f"[bold]{last}[/bold]", end_section=panel is panels[-1])
-    Console(width=120, highlight=False).print(table)
+            table.add_row(name, panel.name, *layers, Text(last, style="bold"), end_section=panel is panels[-1])
+    Console(width=120, markup=False, emoji=False, highlight=False).print(table)
     print(textwrap.fill(note, 120))
