@@ -90,7 +90,8 @@ def test_a_name_that_is_a_path_makes_no_folder(
     outcome = run_command("train", "launcher=slurm", "launcher.wait=false", *SMALL, "data.name=../../made")
     assert outcome.code == 1
     assert "data.name='../../made' cannot be the name of a file or folder" in outcome.err
-    assert not list(tmp_path.parent.rglob("made"))
+    assert not list(tmp_path.rglob("made"))
+    assert not (tmp_path.parent / "made").exists()
 
 
 class Call:
