@@ -8,6 +8,7 @@ from torch import nn
 
 import stgdn
 from stgdn.errors import InputError
+from stgdn.model.clip_check import evaluating
 from stgdn.runs.weights_file import read_weights
 from stgdn.training.freeze import freeze
 from stgdn.training.recognizer import Recognizer
@@ -37,6 +38,15 @@ def test_frozen_parts_stay_in_evaluation_mode() -> None:
     assert [parameter.requires_grad for parameter in recognizer.parameters()] == [False, False, True, True]
     optimizer = recognizer.optimizer([each for each in recognizer.parameters() if each.requires_grad])
     assert sum(map(len, (group["params"] for group in optimizer.param_groups))) == 2
+
+
+def test_a_network_that_is_tried_keeps_its_modes() -> None:
+    network = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 2))
+    freeze(network, ["0"])
+    with evaluating(network):
+        assert not any(part.training for part in network.modules())
+    assert [part.training for part in network] == [False, True]
+    assert network.training
 
 
 @pytest.mark.parametrize(

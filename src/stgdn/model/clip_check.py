@@ -13,14 +13,15 @@ from stgdn.errors import InputError
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Let a module compute as in evaluation, without gradients."""
-    training = module.training
+    """Let a module compute as in evaluation, without gradients; afterwards every part has the mode of before."""
+    modes = [(part, part.training) for part in module.modules()]  # frozen ones do not train
     module.eval()
     try:
         with torch.no_grad():
             yield
     finally:
-        module.train(training)
+        for part, training in modes:
+            part.training = training
 
 
 def expect_scores(network: nn.Module, name: str, clips: Tensor, classes: int, advice: str) -> None:

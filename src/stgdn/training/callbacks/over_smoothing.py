@@ -16,6 +16,7 @@ from torch import Tensor
 
 from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.errors import InputError
+from stgdn.model.clip_check import evaluating
 from stgdn.model.empty_bodies import seen_frames
 from stgdn.model.network import Network
 from stgdn.model.statistics import sample_statistics
@@ -121,7 +122,6 @@ def layer_measures(x: Tensor, seen: Tensor, bones: Bones) -> dict[str, float]:
         }
 
 
-@torch.no_grad()
 def measure(network: Network, clips: Tensor, bones: Bones) -> dict[str, list[float]]:
     """Return MEASURES by layer, for `clips` (N, C, T, V, M) in evaluation mode.
 
@@ -137,13 +137,8 @@ def measure(network: Network, clips: Tensor, bones: Bones) -> dict[str, list[flo
     def watch(number: int, x: Tensor) -> None:
         layers.append(layer_measures(x, seen[:, :: prod(network.strides[: number + 1])], bones))
 
-    modes = [(module, module.training) for module in network.modules()]  # frozen ones do not train
-    network.eval()
-    try:
+    with evaluating(network):
         network.features(clips, watch)
-    finally:
-        for module, training in modes:
-            module.training = training
     return {name: [layer[name] for layer in layers] for name in MEASURES}
 
 
