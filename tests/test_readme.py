@@ -50,6 +50,7 @@ def data_folder(tmp_path: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
     for part in ("raw", "prepared"):
         (folder / part).mkdir()
         (folder / part / "demo").symlink_to(tiny_data / part / "demo")
+    (tmp_path / "weights").symlink_to(ROOT / "weights")
     monkeypatch.setenv("STGDN_DATA", str(folder))
     return folder
 

@@ -37,7 +37,7 @@ def test_a_run_without_mistakes_plays_its_first_clips(run: Run, scores: Scores) 
 def test_a_network_that_cannot_be_loaded_is_a_note(
     run: Run, scores: Scores, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(_: Path) -> None:
+    def refuse(_: Path, **_options: object) -> None:
         raise InputError("its class is not of this suite")
 
     monkeypatch.setattr("stgdn.reports.run_report.load", refuse)
