@@ -22,7 +22,7 @@ def main(config: DictConfig) -> bool:
 
     data = stored_data(again.config)
     recognizer = stored_recognizer(again.config)
-    if again.config.get("init") is not None:
+    if again.config.get("init") is not None and again.starts_anew:
         from stgdn.inference.initial_weights import start_from
 
         start_from(recognizer, again.config.init)

@@ -34,7 +34,7 @@ def main(config: DictConfig) -> float:
     recognizer = build_recognizer(config)
     trainer = build_trainer(config, run.folder)
     try_network(recognizer, config, data, trainer.strategy.root_device)
-    if config.init is not None and (run.overwrites or not run.checkpoints):
+    if config.init is not None and run.starts_anew:
         from stgdn.inference.initial_weights import start_from
 
         started = start_from(recognizer, config.init)

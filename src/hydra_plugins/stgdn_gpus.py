@@ -22,7 +22,7 @@ import cloudpickle
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus
 
-from stgdn.cli.launcher import RunLauncher, failed, take_state
+from stgdn.cli.launcher import RunLauncher, failed, run_title, take_state
 from stgdn.errors import InputError
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -68,8 +68,7 @@ class GpuLauncher(RunLauncher):
                     if self.finished(config, folder):
                         results[number] = self.run(overrides, number)
                     else:
-                        name = f"{config.data.name}/{config.model.name}/{config.data.stream}/seed{config.seed}"
-                        running.append(self._start(name, folder, (overrides, number), free.popleft()))
+                        running.append(self._start(run_title(config), folder, (overrides, number), free.popleft()))
                 ready = wait([one.process.sentinel for one in running]) if running else []
                 for one in [one for one in running if one.process.sentinel in ready]:
                     running.remove(one)

@@ -19,7 +19,7 @@ from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
-from stgdn.cli.launcher import RunLauncher, failed, take_state
+from stgdn.cli.launcher import RunLauncher, failed, run_title, take_state
 from stgdn.environment import COMMIT, git_state
 from stgdn.errors import InputError
 from stgdn.files import write_json
@@ -74,7 +74,7 @@ class SlurmLauncher(RunLauncher):
         config, folder = self.load(overrides)
         if self.finished(config, folder):
             return self.run(overrides, number)
-        name = f"{config.data.name}/{config.model.name}/{config.data.stream}/seed{config.seed}"
+        name = run_title(config)
         options = sbatch_options(config.launcher, config.trainer) | {"comment": str(folder)}
         path = f"export PYTHONPATH={shlex.quote(str(self.code / 'src'))}${{PYTHONPATH:+:$PYTHONPATH}}"
         options["setup"] = [path, *options.get("setup", [])]

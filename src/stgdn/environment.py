@@ -1,4 +1,4 @@
-"""What a result depends on besides its options: versions, code, data, processor, threads and device."""
+"""Record what a result depends on besides its options: versions, code, data, processor, threads and device."""
 
 import json
 import os

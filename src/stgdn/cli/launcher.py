@@ -1,4 +1,4 @@
-"""What launchers share that start each run of a sweep in a process of its own: its config, and running it there."""
+"""Load the config of each run of a sweep and run it, for launchers that give each run a process of its own."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,6 +46,11 @@ class RunLauncher(Launcher):
 
     def _load(self, overrides: Sequence[str]) -> DictConfig:
         return self.context.config_loader.load_sweep_config(self.config, list(overrides))
+
+
+def run_title(config: DictConfig) -> str:
+    """Return how a run is called in what a launcher prints: data, network, stream and seed."""
+    return f"{config.data.name}/{config.model.name}/{config.data.stream}/seed{config.seed}"
 
 
 def failed(failure: str) -> JobReturn:

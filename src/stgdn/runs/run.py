@@ -58,6 +58,11 @@ class Run:
         """Return whether there is nothing left to do."""
         return self.finished and not self.config.overwrite
 
+    @property
+    def starts_anew(self) -> bool:
+        """Return whether training begins at epoch 1, and not at a checkpoint."""
+        return self.overwrites or not self.checkpoints
+
     def expect_free(self, *, ask: bool = True) -> None:
         """Check that the folder holds no run that would be overwritten, and one to go on with if resume=true says so.
 
