@@ -72,7 +72,12 @@ def test_the_axes_of_the_body(skeleton: Layout) -> None:
     [
         *(("ntu25", 25, "spine_shoulder"), ("openpose18", 18, "neck")),
         *(("kinect20", 20, "hip_centre"), ("coco17", 17, "nose"), ("body25", 25, "mid_hip")),
-        *(("halpe26", 26, "mid_hip"), ("mediapipe33", 33, "nose"), ("h36m17", 17, "hip_centre")),
+        *(
+            ("body25b", 25, "neck"),
+            ("halpe26", 26, "mid_hip"),
+            ("mediapipe33", 33, "nose"),
+            ("h36m17", 17, "hip_centre"),
+        ),
     ],
 )
 def test_layouts_are_the_published_ones(name: str, joints: int, root: str) -> None:
@@ -92,6 +97,7 @@ def test_layouts_are_the_published_ones(name: str, joints: int, root: str) -> No
         ("openpose18", "left_ear", "left_eye"),
         ("kinect20", "right_foot", "right_ankle"),
         ("coco17", "left_hip", "left_shoulder"),
+        *(("body25b", "left_hip", "left_shoulder"), ("body25b", "right_heel", "right_ankle")),
         *(("body25", "right_big_toe", "right_ankle"), ("body25", "right_small_toe", "right_big_toe")),
         *(
             ("halpe26", "head", "neck"),

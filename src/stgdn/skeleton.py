@@ -147,6 +147,14 @@ BODY25 = _known(
     (8, (8, 1), (2, 5)),
     planar=True,
 )
+# Its BODY_25B, of openpose_train's experimental models: the same feet, and COCO's joints before a neck and a head.
+BODY25B = _known(
+    "body25b",
+    (*COCO17.joints, "neck", "head", *FEET),
+    (18, 0, 0, 1, 2, 17, 17, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14, -1, 17, 15, 19, 15, 16, 22, 16),
+    (17, (12, 17), (6, 5)),
+    planar=True,
+)
 # The first 26 joints of Halpe-FullBody (AlphaPose, RTMPose); its `Hip` is between the hips.
 HALPE26 = _known(
     "halpe26",
@@ -176,7 +184,7 @@ H36M17 = _known(
     (7, (0, 8), (14, 11)),
 )
 
-_ALL = (NTU25, OPENPOSE18, KINECT20, COCO17, SBU15, BODY25, HALPE26, MEDIAPIPE33, MEDIAPIPE33_3D, H36M17)
+_ALL = (NTU25, OPENPOSE18, KINECT20, COCO17, SBU15, BODY25, BODY25B, HALPE26, MEDIAPIPE33, MEDIAPIPE33_3D, H36M17)
 LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in _ALL}
 
 

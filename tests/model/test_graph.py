@@ -12,7 +12,7 @@ from stgdn.skeleton import LAYOUTS, Layout, layout
 
 layouts = pytest.mark.parametrize("skeleton", LAYOUTS.values(), ids=LAYOUTS)
 CENTRES = {"ntu25": 20, "openpose18": 1, "kinect20": 0, "coco17": 0, "sbu15": 2}  # the first two are ST-GCN's
-CENTRES |= {"body25": 8, "halpe26": 19, "mediapipe33": 0, "mediapipe33_3d": 0, "h36m17": 0}
+CENTRES |= {"body25": 8, "body25b": 17, "halpe26": 19, "mediapipe33": 0, "mediapipe33_3d": 0, "h36m17": 0}
 
 # 0 ← 1 ← 2 and 0 ← 3: joint 0 is the root, only joint 2 is two hops away from it.
 FORK = Layout("fork", ("a", "b", "c", "d"), ((1, 0), (2, 1), (3, 0)), (), 0, (0, 1), (1, 3))

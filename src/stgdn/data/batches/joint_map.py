@@ -64,7 +64,8 @@ SUBSTITUTES: dict[str, tuple[tuple[str, ...], ...]] = {
     "ankle": (("foot",),),
 }
 # Of the same name, but not the same place: these necks are between the shoulders, Kinect's is above.
-LOW_NECKS = {"openpose18": "nose", "sbu15": "head", "body25": "nose", "halpe26": "head"}  # with a joint above it
+# With the joint above them.
+LOW_NECKS = {"openpose18": "nose", "sbu15": "head", "body25": "nose", "body25b": "head", "halpe26": "head"}
 OTHERWISE: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
     **{(kinect, low): {"neck": SHOULDERS} for kinect in ("ntu25", "kinect20") for low in LOW_NECKS},
     **{(low, "ntu25"): {"neck": ("neck", "neck", above)} for low, above in LOW_NECKS.items()},

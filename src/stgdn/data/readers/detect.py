@@ -25,6 +25,7 @@ from stgdn.data.readers.pyskl.pyskl_reader import PysklReader, load_annotations
 from stgdn.data.readers.raw_files import BROKEN, find_files
 from stgdn.data.readers.sbu import SBUReader
 from stgdn.data.readers.utd_mhad import UTDMHADReader
+from stgdn.data.store.scan import lengths_by_layout
 from stgdn.errors import InputError
 from stgdn.skeleton import LAYOUTS, Layout
 
@@ -157,6 +158,8 @@ def _pose_layout(path: Path, first: Layout) -> Layout:
         positions = read_poses(ClipFile(path.stem, str(path))).bodies[0].positions
     except ClipError as error:
         raise InputError(str(error)) from None
+    likely = next(iter(lengths_by_layout(positions)), first.name)
+    first = LAYOUTS.get(likely, first) if first.name in LAYOUTS else first
     return _layout(positions.shape[1], first, [positions.shape[2] == 2])
 
 

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from stgdn.data.protocols import COUNTS, check_counts, find_protocol
 from stgdn.data.store.checks import up_axis
 from stgdn.data.store.contents import Axis, Contents, Histogram, Joint, Lengths
-from stgdn.data.store.scan import SAMPLE, Scan, bone_lengths, median, scan, stature, typical_pose
+from stgdn.data.store.scan import SAMPLE, Scan, bone_lengths, lengths_by_layout, median, scan, stature, typical_pose
 from stgdn.data.store.shards import in_one_piece
 from stgdn.data.store.store import PreparedStore, Store
 from stgdn.errors import InputError
 
 BARS = 50  # of a histogram, about
 SMALLEST, TALLEST = 0.5, 2.5  # metres: typical bodies outside are not people, or in another unit
+CROSSED = 0.7  # of the length of the bones: shorter ones in another order of the joints are told
 
 OF_HEADER = ("dataset", "synthetic", "source", "scale", "precision", "rows", "classes", "skipped", "remarks")
 
@@ -133,9 +134,13 @@ def _body_notes(store: Store) -> list[str]:
     """Return sentences on bodies that do not stand upright, and on joints that no bone connects to the others."""
     notes, planar = [], store.layout.planar
     sample = store.coordinates[np.linspace(0, len(store.coordinates) - 1, 1000).astype(np.int64)]
-    if up_axis(sample[..., : 2 if planar else 3], store.layout.joints) == ("y" if planar else "-y"):
+    sample = sample[..., : 2 if planar else 3]
+    if up_axis(sample, store.layout.joints) == ("y" if planar else "-y"):
         hint = "y grows downwards in a picture" if planar else "`up` in dataset.yaml says which axis points up"
         notes.append(f"most bodies stand upside down: {hint}")
+    lengths = lengths_by_layout(sample)
+    if lengths and min(lengths.values()) < CROSSED * lengths.get(store.layout.name, 0):
+        notes.append(f"joints seem to be in the order of {next(iter(lengths))}, not {store.layout.name}")
     if loose := store.header.reader.get("loose_joints"):
         notes.append(f"no bone connects {', '.join(loose)}: they hang on {store.layout.joints[store.layout.root]}")
     return notes

@@ -7,6 +7,7 @@ of `Layout.bones`. A joint at exactly zero is missing; here it is NaN, and so ar
 import sys
 import warnings
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +15,7 @@ from rich.progress import track
 
 from stgdn.data.store.checks import MAX_BONE
 from stgdn.data.store.store import Store
-from stgdn.skeleton import Layout
+from stgdn.skeleton import LAYOUTS, Layout
 
 CHUNK = 1 << 13  # rows read at a time, a few megabytes
 SAMPLE = 10_000_000  # numbers kept, 40 MB
@@ -91,6 +92,17 @@ def bone_lengths(planes: Float, layout: Layout) -> Float:
     children, parents = np.array(layout.bones, np.int64).reshape(-1, 2).T
     positions = planes[: 2 if layout.planar else layout.channels]
     return np.sqrt(np.square(positions[:, children] - positions[:, parents]).sum(axis=0))
+
+
+def lengths_by_layout(poses: NDArray[np.floating]) -> dict[str, float]:
+    """Return the mean length of a bone of poses (R, V, 2 or 3) in each known layout of V joints, the shortest first."""
+    _, V, D = poses.shape
+    planes, found = seen_planes(poses), dict[str, float]()
+    for known in LAYOUTS.values():
+        if (known.num_joints, known.planar) == (V, D == 2):
+            lengths = bone_lengths(planes, known)
+            found[known.name] = float(np.nansum(lengths) / max(np.isfinite(lengths).sum(), 1))
+    return dict(sorted(found.items(), key=itemgetter(1)))
 
 
 def _empty(clips: int, V: int, C: int, B: int, S: int, step: int) -> Scan:

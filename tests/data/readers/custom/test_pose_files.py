@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from itertools import product
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +18,31 @@ from tests.conftest import TINY, RunCommand
 from stgdn.data.clip import Clip, ClipError, ClipFile
 from stgdn.data.readers.custom.custom_reader import CustomReader
 from stgdn.data.readers.custom.pose_files import form_of, read_poses
+from stgdn.data.readers.custom.template import template
 from stgdn.data.readers.detect import Expected, kind_of
 from stgdn.data.readers.find_clips import find_clips, read_clip
 from stgdn.data.readers.kinetics import KineticsReader
+from stgdn.data.store.description import summary
+from stgdn.data.store.prepare import prepare
 from stgdn.errors import InputError
-from stgdn.skeleton import BODY25, COCO17, H36M17, HALPE26, MEDIAPIPE33, NTU25, OPENPOSE18, Layout
+from stgdn.skeleton import BODY25, BODY25B, COCO17, H36M17, HALPE26, MEDIAPIPE33, NTU25, OPENPOSE18, Layout
 
 WIDTH, HEIGHT = 640, 480
 T = 8
+BELOW_HEAD = {"shoulder": 30, "elbow": 60, "wrist": 90, "hip": 90, "knee": 140, "ankle": 180, "toe": 185, "heel": 185}
 People = NDArray[np.float64]  # (M, T, V, 3): x and y in pixels, and confidence
 
 
-def walkers(V: int, bodies: int = 2) -> People:
-    """People who walk to the right, one behind the other, the first of them the surest."""
+def walkers(V: int, bodies: int = 2, layout: Layout = BODY25) -> People:
+    """People who walk to the right, one behind the other, the first of them the surest; those of 25 joints upright."""
     rng = np.random.default_rng(V)
     people = np.empty((bodies, T, V, 3))
     shape = rng.uniform((-40, -100), (40, 100), (V, 2))
+    if V == 25:  # of two layouts; where they stand tells which
+        for joint, name in enumerate(layout.joints):
+            side = name.startswith("left") - name.startswith("right")
+            below = next((height for part, height in BELOW_HEAD.items() if part in name), 0)
+            shape[joint] = 15 * side + joint % 3, below - 80
     for body in range(bodies):
         people[body, ..., :2] = shape + np.array([150 + 250 * body, 240])
         people[body, ..., 0] += 4 * np.arange(T)[:, None]
@@ -95,6 +105,13 @@ def alphapose_whole(key: str, joints: str) -> Callable[[Path, People], None]:
         write(place / "take.json", {name: {"version": "AlphaPose v0.3", key: found} for name, found in made.items()})
 
     return write_it
+
+
+def poseflow(place: Path, people: People) -> None:
+    ids = ({"idx": 1}, {"idx": 2})
+    frames = [zip(found, ids[:: (-1) ** t], strict=True) for t, found in enumerate(each_frame(people))]
+    named = enumerate([{"keypoints": pose.ravel().tolist(), "scores": 2.1, **id_} for pose, id_ in f] for f in frames)
+    write(place / "take.json", {f"video/{t:08}.jpg": listed for t, listed in named})
 
 
 def alphapose_frames(place: Path, people: People) -> None:
@@ -192,6 +209,7 @@ SAY_THE_SIZE = [comfy, coco, yolo_txt(), yolo_txt("0.75"), yolo_txt("0.75", "{id
 FORMS = [
     *((openpose, BODY25), (openpose, OPENPOSE18), (openpose_of_several_videos, BODY25), (comfy, OPENPOSE18)),
     *((alphapose, COCO17), (alphapose, HALPE26), (alphapose_tracked, COCO17), (alphapose_frames, OPENPOSE18)),
+    (poseflow, COCO17),
     *((alphapose_whole("people", "pose_keypoints_2d"), OPENPOSE18), (alphapose_whole("bodies", "joints"), OPENPOSE18)),
     *((coco, COCO17), (yolo_val, COCO17), (mmpose, COCO17), (mmpose_demo, HALPE26), (mmpose_pictures, COCO17)),
     *((yolo_json, COCO17), (yolo_json_frames, COCO17), *((form, COCO17) for form in SAY_THE_SIZE[2:])),
@@ -288,6 +306,38 @@ def test_frames_without_anybody(tmp_path: Path) -> None:
     assert not clip.joints[0, 3, :, 2].any()
 
 
+def test_people_without_joints_and_people_twice(tmp_path: Path) -> None:
+    """As in perfanalytics/pose2sim's demo; a second run of `yolo save_txt=True` adds its rows to those of the first."""
+    people = walkers(25)
+    openpose(tmp_path / "openpose", people)
+    path = tmp_path / "openpose" / "take" / "take_000000000001_keypoints.json"
+    content = json.loads(path.read_text())
+    content["people"].insert(0, {"person_id": [-1], "pose_keypoints_2d": [], "face_keypoints_2d": []})
+    write(path, content)
+    ((_, clip, _),) = found(tmp_path / "openpose", picture=(WIDTH, HEIGHT))
+    np.testing.assert_allclose(clip.joints, expected(people), atol=1e-5)
+    people = walkers(17, bodies=1)
+    yolo_txt()(tmp_path / "yolo", people)
+    for path in (tmp_path / "yolo").iterdir():
+        path.write_text(2 * path.read_text())
+    ((_, clip, _),) = found(tmp_path / "yolo")
+    assert len(clip.joints) == 1
+    np.testing.assert_allclose(clip.joints, expected(people), atol=1e-5)
+
+
+@pytest.mark.parametrize("layout", [BODY25, BODY25B], ids=attrgetter("name"))
+def test_openposes_two_orders_of_25_joints(tmp_path: Path, layout: Layout) -> None:
+    """The files do not say which model made them; in the wrong order bones go to and fro."""
+    openpose(tmp_path / "wave", walkers(25, layout=layout))
+    assert f"layout: {layout.name}\n" in template(tmp_path)
+    ((_, _, chosen),) = found(tmp_path, picture=(WIDTH, HEIGHT))
+    assert chosen == layout
+    reader = dataset(tmp_path, BODY25, f"picture: [{WIDTH}, {HEIGHT}]")
+    store = prepare(reader, tmp_path / "store", "x", source=str(tmp_path), workers=1)
+    told = "joints seem to be in the order of body25b, not body25" in summary(store, "random")
+    assert told == (layout == BODY25B)
+
+
 def test_lifted_poses_are_in_space(tmp_path: Path) -> None:
     poses = np.random.default_rng(0).uniform(-1, 1, (T, 17, 3)).round(3)
     poses[0, 0] = 0.5
@@ -347,7 +397,7 @@ ONE = {"keypoints": [1.0] * 51}
         ({"people": 3}, "without a list of people"),
         ({"people": []}, "no body in any frame"),
         ({"people": [3]}, "a person in frame 0 has no list 'keypoints'"),
-        ({"people": [{"pose_keypoints_2d": []}]}, "a person in frame 0 has no list 'keypoints'"),
+        ({"people": [{"pose_keypoints_2d": []}]}, "no body in any frame"),
         ({"people": [{"pose_keypoints_2d": ["x"] * 51}]}, "joints that are not numbers"),
         ({"people": [{"pose_keypoints_2d": [1.0] * 50}]}, "joints that are not numbers, or incomplete"),
         ({"people": [{"pose_keypoints_2d": 5.0}]}, "joints that are not numbers, or incomplete"),
@@ -399,7 +449,6 @@ def test_from_openpose_folders_to_a_label(
     """Nothing but folders, then a description, a store, a trained network, and the label of a new folder."""
     monkeypatch.setenv("STGDN_DATA", str(tmp_path / "data"))
     people = walkers(25)
-    people[..., 1] = HEIGHT - people[..., 1]  # on their feet
     for label, take in product(("wave", "bow"), range(4)):
         openpose(tmp_path / "poses" / label / f"day{take}", people[:1])
     source = ("data=custom", "data.source=poses", "workers=1")

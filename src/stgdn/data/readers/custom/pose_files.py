@@ -5,7 +5,8 @@ The forms are those of the tools' published descriptions:
 - OpenPose, `--write_json` (doc/02_output.md): a file a frame, `VIDEO_000000000012_keypoints.json`, with
   `{"people": [{"person_id": [-1], "pose_keypoints_2d": [x, y, confidence, ..]}]}`; ComfyUI adds `canvas_width`.
 - AlphaPose (docs/output.md, `write_json` of pPose_nms.py): `[{"image_id": "12.jpg", "keypoints": [x, y, c, ..],
-  "idx": 1}, ..]`; with `--format open` or `cmu` `{"12.jpg": {"people": [..]}}`, and the same a file a frame.
+  "idx": 1}, ..]`; with `--format open` or `cmu` `{"12.jpg": {"people": [..]}}`, and the same a file a frame. Its
+  PoseFlow writes `{"12.jpg": [{"keypoints": [x, y, c, ..], "idx": 1}, ..]}`.
 - COCO results, as Ultralytics' `val` writes: the same list; COCO annotations have `images` with sizes beside it.
 - MMPose: `[{"frame_id": 0, "instances": [{"keypoints": [[x, y], ..], "keypoint_scores": [..]}]}]`, for a picture the
   list of instances; demos write `{"meta_info": {..}, "instance_info": [..]}`. Lifters give `[x, y, z]`.
@@ -44,6 +45,7 @@ CLIP_WORDS = (
     *((b'"image_id"', b'"keypoints"'), (b'"frame_id"', b'"instances"')),
     *((b'"meta_info"', b"keypoint"), (b'"images"', b'"file_name"', b'"width"')),
 )
+PICTURES = re.compile(rb'\s*\{\s*"[^"]*\.\w+"\s*:\s*\[')
 FRAME_START = re.compile(rb'\s*\{\s*"(version|people|bodies|canvas_\w+)"')
 
 
@@ -66,6 +68,8 @@ def form_of(path: Path) -> str:
         return "kinetics" if fitting[0] < 2 else "clip"
     if b'"people"' in head or b'"bodies"' in head:
         return "frame" if FRAME_START.match(head) else "clip"
+    if PICTURES.match(head) and b'"keypoints"' in head:
+        return "clip"
     start = head[:64].translate(None, b" \t\r\n")
     if start == b"[]" or not start.startswith(b"[") or b'"keypoints"' not in head:
         return "frame" if start == b"[]" and numbered else ""
@@ -150,8 +154,8 @@ def frames_of(content: object, number: int = 0, joints: int | None = None) -> li
             ]
         case [] | [{"keypoints": _}, *_]:
             return [_frame(number, content, joints)]
-        case {**pictures} if pictures and all(isinstance(value, dict) for value in pictures.values()):
-            people = (value.get("people", value.get("bodies")) for value in pictures.values())
+        case {**pictures} if pictures and all(isinstance(value, dict | list) for value in pictures.values()):
+            people = (v if isinstance(v, list) else v.get("people", v.get("bodies")) for v in pictures.values())
             return [_frame(*found, joints) for found in zip(_numbers(pictures), people, strict=True)]
     raise ClipError(UNKNOWN)
 
@@ -162,11 +166,17 @@ def _frame(number: object, people: object, joints: int | None, size: tuple[float
     if len(people) > MOST_PEOPLE:
         raise ClipError(f"frame {number} has {len(people)} people, more than {MOST_PEOPLE}")
     try:
-        return Frame(number, [_person(person, joints) for person in people], size)
+        return Frame(number, [_person(person, joints) for person in people if not _is_empty(person)], size)
     except (ValueError, TypeError, OverflowError, KeyError, IndexError):
         raise ClipError(f"frame {number} has a person with joints that are not numbers, or incomplete") from None
     except ClipError as error:
         raise ClipError(f"a person in frame {number} {error}") from None
+
+
+def _is_empty(person: object) -> bool:
+    """Return whether a person has lists of joints, all of them empty; OpenPose's files have such people."""
+    lists = [person[key] for key in JOINT_KEYS if key in person] if isinstance(person, dict) else []
+    return bool(lists) and not any(lists)
 
 
 def _size(described: Mapping[str, Any], before: str = "") -> tuple[float, float] | None:
@@ -228,7 +238,7 @@ def _person(given: object, joints: int | None) -> tuple[NDArray[np.float64], int
 
 def _text_frame(content: bytes, number: int, joints: int | None) -> list[Frame]:
     """Return one frame as Ultralytics' `save_txt` writes it."""
-    rows = [_floats(line) for line in content.splitlines() if line.strip()]
+    rows = [_floats(line) for line in dict.fromkeys(content.splitlines()) if line.strip()]  # a second run adds the same
     length = len(rows[0]) if rows else 0
     V = joints or max((length - 5) // 3, 1)
     more = length - 5 - 3 * V

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stgdn.data.clip import ClipError, ClipFile
 from stgdn.data.readers.custom.csv_clips import read_csv, read_table_rows
@@ -13,6 +14,7 @@ from stgdn.data.readers.custom.pose_files import SUFFIXES, read_poses
 from stgdn.data.readers.custom.recording import MOST_BYTES, Recording
 from stgdn.data.readers.raw_files import read_bytes
 from stgdn.data.store.checks import up_axis
+from stgdn.data.store.scan import lengths_by_layout
 from stgdn.errors import InputError
 from stgdn.skeleton import LAYOUTS, Layout, define
 
@@ -36,7 +38,7 @@ def template(folder: Path) -> str:
     if not read:
         raise InputError(f"no clip of '{folder}' can be read ({reason}): docs/own-data.md says what is read")
     layout, recordings = read[0][0], [recording for skeleton, recording in read if skeleton == read[0][0]]
-    length = max(int(body.frames[-1]) for found in recordings for body in found.bodies) + 1
+    length = max(int(body.frames[-1] - body.frames[0]) for found in recordings for body in found.bodies) + 1
     poses = np.nan_to_num(np.concatenate([body.positions for found in recordings for body in found.bodies]))
     points, up = poses[poses.any(axis=-1)], up_axis(poses, layout.joints)
     lines = [
@@ -61,20 +63,22 @@ def _look_into(path: Path) -> tuple[Layout, Recording]:
     """Return the joints of a clip's file, by their names or number, and its content."""
     if path.suffix.lower() in SUFFIXES:
         recording = read_poses(ClipFile(path.name, str(path)))
-        return _likely_layout(recording.bodies[0].positions.shape[1:]), recording
+        return _likely_layout(recording.bodies[0].positions), recording
     content = read_bytes(ClipFile(path.name, str(path)), MOST_BYTES)
     if path.suffix.lower() == ".npz":
-        layout = _likely_layout(read_arrays(content)["joints"].shape[-2:])
+        joints = read_arrays(content)["joints"]
+        layout = _likely_layout(np.zeros((1, *joints.shape[-2:])))
         return layout, read_npz(content, layout)
     columns = read_table_rows(content)[0]
     names = [name.removesuffix("_x") for name in columns if name.endswith("_x")] or ["JOINT"]
-    layout = _likely_layout((len(names), 3 if f"{names[0]}_z" in columns else 2), names)
+    layout = _likely_layout(np.zeros((1, len(names), 3 if f"{names[0]}_z" in columns else 2)), names)
     return layout, read_csv(content, layout)
 
 
-def _likely_layout(shape: tuple[int, ...], names: list[str] | None = None) -> Layout:
-    V, planar = shape[0], shape[1] == 2
-    for known in LAYOUTS.values():
-        if (known.num_joints, known.planar) == (V, planar) and set(names or known.joints) == set(known.joints):
+def _likely_layout(poses: NDArray[np.float64], names: list[str] | None = None) -> Layout:
+    """Return a known layout of poses (n, V, D), of these names if they are given, or one without bones."""
+    _, V, D = poses.shape
+    for known in map(LAYOUTS.__getitem__, lengths_by_layout(poses)):
+        if set(names or known.joints) == set(known.joints):
             return known
-    return define({"joints": names or [f"joint{number}" for number in range(V)], "bones": [], "planar": planar})
+    return define({"joints": names or [f"joint{number}" for number in range(V)], "bones": [], "planar": D == 2})
