@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from stgdn.errors import InputError
-from stgdn.model.as_gcn import ASGCN, Inference, structural_links
+from stgdn.model.as_gcn import ASGCN, Inference
+from stgdn.model.graph import spatial_subsets
 from stgdn.skeleton import NTU25
 
 
@@ -39,7 +40,7 @@ def test_structural_links() -> None:
             elif distance[i][j] <= 4:
                 nearer = distance[i][centre] < distance[j][centre]
                 expected[2 * int(distance[i][j]) - 1 + nearer, i, j] = weight
-    torch.testing.assert_close(structural_links(NTU25, 4), expected)
+    torch.testing.assert_close(spatial_subsets(NTU25, 4), expected)
 
 
 def count(module: nn.Module) -> int:

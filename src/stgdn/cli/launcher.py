@@ -24,11 +24,7 @@ class RunLauncher(Launcher):
         self.context, self.task_function, self.config = hydra_context, task_function, config
 
     def load(self, overrides: Sequence[str]) -> tuple[DictConfig, Path]:
-        """Return a run's own config and the path of its folder.
-
-        Raises:
-            InputError: a name that no folder can have.
-        """
+        """Return a run's own config and the path of its folder."""
         config = self._load(overrides)
         HydraConfig.instance().set_config(config)  # whose values Hydra's resolvers take
         check_names(config)

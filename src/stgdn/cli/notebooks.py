@@ -82,11 +82,7 @@ def plain_environment() -> dict[str, str]:
 
 
 def script(command: str) -> Path:
-    """Return the file of a command.
-
-    Raises:
-        InputError: there is none of that name.
-    """
+    """Return the file of a command."""
     commands = {path.stem: path for path in sorted((ROOT / "src").glob("*.py"))}
     return commands[choose(command, commands, "command")]
 

@@ -59,9 +59,8 @@ def check_options(config: DictConfig, config_name: str) -> None:
         if word.startswith("+") and word not in choices and not _is_read(option(word), config, known):
             raise InputError(_unknown(option(word), known))
     plain = _defaults(config_name, *folders)
-    for key in sorted(
-        set(map(str, config)) - plain.keys() - given.runtime.choices.keys()
-    ):  # in a file of the user's own
+    own = set(map(str, config)) - plain.keys() - given.runtime.choices.keys()  # in a file of the user's own
+    for key in sorted(own):
         if get_close_matches(key, plain, n=1, cutoff=0.8):
             raise InputError(_unknown(key, list(plain)))
     _compare(OmegaConf.to_container(config), default, "")

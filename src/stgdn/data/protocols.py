@@ -101,11 +101,7 @@ ONE_OUT = re.compile(r"(subject|camera|setup)(\d{1,9})_out", re.ASCII)
 
 
 def find_protocol(name: str, own: Mapping[str, Protocol] | None = None) -> Protocol:
-    """Return the protocol of a name: one of the data set's `own`, of `PROTOCOLS`, or `subjectN_out` for any number.
-
-    Raises:
-        InputError: no such protocol.
-    """
+    """Return the protocol of a name: one of the data set's `own`, of `PROTOCOLS`, or `subjectN_out` for any number."""
     rules = PROTOCOLS | dict(own or {})
     if name not in rules and (found := ONE_OUT.fullmatch(name)):
         by: Field = found[1]  # pyright: ignore[reportAssignmentType]

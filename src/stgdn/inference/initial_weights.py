@@ -32,7 +32,7 @@ def start_from(recognizer: Recognizer, place: str | Path) -> str:
     if content.get("folded"):
         raise InputError(f"init={place} holds folded weights, for inference only: export them with folded=false")
     own, given = recognizer.state_dict(), content["state_dict"]
-    fitting = {name: given[name] for name, tensor in own.items() if _fits(given, name, tensor)}
+    fitting = {name: given[name] for name in own if _shape(given, name) == _shape(own, name)}
     if not fitting:
         raise InputError(f"init={place}: none of its {len(given)} weights fits {type(recognizer.network).__name__}")
     recognizer.load_state_dict(fitting, strict=False)
@@ -44,10 +44,6 @@ def start_from(recognizer: Recognizer, place: str | Path) -> str:
     more = [f"  and {len(others) - LISTED} more"] if len(others) > LISTED else []
     head = f"{len(fitting)} of {len(own)} weights are those of {path}{', not these:' if others else ''}"
     return "\n".join([head, *others[:LISTED], *more])
-
-
-def _fits(weights: Mapping[str, Tensor], name: str, tensor: Tensor) -> bool:
-    return name in weights and weights[name].shape == tensor.shape
 
 
 def _shape(weights: Mapping[str, Tensor], name: str) -> str:

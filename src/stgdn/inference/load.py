@@ -48,15 +48,7 @@ def load(place: str | Path, checkpoint: str = "last", *, trust: str | Sequence[s
 
 
 def read_trained(place: str | Path, checkpoint: str = "last") -> tuple[dict[str, Any], Path]:
-    """Read the content of a checkpoint, or of a weights folder as if it were one, and return it with the file's path.
-
-    Args:
-        place: see `load`.
-        checkpoint: see `load`.
-
-    Raises:
-        InputError: see `load`.
-    """
+    """Read the checkpoint of a place as for `load`, or a weights folder as if it were one; return it with its path."""
     path = Path(place).expanduser()
     if path.name == WEIGHTS and path.is_file():
         path = path.parent

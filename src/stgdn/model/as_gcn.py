@@ -23,37 +23,15 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from stgdn.errors import InputError
-from stgdn.model.graph import normalise_columns
+from stgdn.model.graph import normalise_columns, spatial_subsets
 from stgdn.model.norm import BatchNorm
 from stgdn.model.temporal import FrameConvolution
-from stgdn.skeleton import Layout
 from stgdn.skeleton import layout as joint_layout
 
 LAYERS = ((64, 1), (64, 1), (64, 1), (128, 2), (128, 1), (128, 1), (256, 2), (256, 1), (256, 1))  # channels, stride
 PRIOR = (0.95, 0.025, 0.025)  # of the types of a link; the first is none
 VARIANCE = 5e-4  # of a predicted coordinate
 SHARE = 0.1  # factor of the inferred links
-
-
-def structural_links(layout: Layout, hops: int) -> Tensor:
-    """Return the graphs (2 · hops + 1, V, V): itself, and for 1 to `hops` hops two, not nearer to the root and nearer.
-
-    Columns of their sum add up to one. Joints more than `hops` from the root count as equally far from it.
-    """
-    V = layout.num_joints
-    linked = torch.eye(V)
-    for child, parent in layout.bones:
-        linked[child, parent] = linked[parent, child] = 1
-    reached = [torch.linalg.matrix_power(linked, number) > 0 for number in range(hops + 1)]
-    distance = torch.full((V, V), torch.inf)
-    for number in range(hops, -1, -1):
-        distance[reached[number]] = number
-    weights = normalise_columns(reached[hops].float())
-    nearer = distance[:, layout.root, None] < distance[layout.root]  # the source is nearer to the root than the target
-    graphs = [weights * (distance == 0)]
-    for number in range(1, hops + 1):
-        graphs += [weights * ((distance == number) & ~nearer), weights * ((distance == number) & nearer)]
-    return torch.stack(graphs)
 
 
 def _halve(x: Tensor, training: bool) -> Tensor:
@@ -218,7 +196,7 @@ class ASGCN(nn.Module):
                 "more epochs, or model.inference_epochs=0 for random links"
             )
         joints = joint_layout(layout)
-        self.structural = nn.Buffer(structural_links(joints, hops), persistent=False)
+        self.structural = nn.Buffer(spatial_subsets(joints, hops), persistent=False)
         self.weight, self.inference_epochs = weight, inference_epochs
         self.inference_frames = min(inference_frames, clip_frames or inference_frames)
         self.input_norm = BatchNorm(joints.num_joints * in_channels)

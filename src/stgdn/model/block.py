@@ -81,9 +81,6 @@ def whitened_name(block: str, whiten: str) -> str:
     Args:
         block: as of `block_filters`, or a name that this function returned.
         whiten: a key of `WHITEN`.
-
-    Raises:
-        InputError: an unknown word.
     """
     axes = WHITEN[choose(whiten, WHITEN, "choice of whiten")]
     if whiten == "none":

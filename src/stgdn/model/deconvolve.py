@@ -51,11 +51,7 @@ def deconvolve(network: AnyBackbone, whiten: Sequence[str] | str = "node", **whi
 
 
 def whiten_filter(filter: nn.Module, whitening: Whitening | None) -> nn.Module:
-    """Return a filter of whitened x with the weights of `filter`, which may be changed; the same filter without any.
-
-    Raises:
-        InputError: the filter whitens the same axis itself.
-    """
+    """Return a filter of whitened x with the weights of `filter`, which may be changed; the same filter without any."""
     if whitening is None:
         return filter
     whitening.train(filter.training)

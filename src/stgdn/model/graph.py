@@ -35,32 +35,33 @@ def directed_subsets(layout: Layout) -> Tensor:
     return normalise_columns(torch.stack([itself, inward, inward.T]))
 
 
-def spatial_subsets(layout: Layout) -> Tensor:
+def spatial_subsets(layout: Layout, hops: int = 1) -> Tensor:
     """Return ST-GCN's spatial partition, (3, V, V): itself, neighbours not nearer to the centre, nearer neighbours.
 
-    All three are normalised together. As in the published code distances to the centre are known up to one hop only:
-    two joints that are both farther away count as equally far and are neighbours of the second subset.
+    With AS-GCN's `hops` it is (2 · hops + 1, V, V), two subsets for joints one hop away, two for two hops and so on.
+    All are normalised together. As in the published code distances to the centre are known up to `hops` only: two
+    joints that are both farther away count as equally far and are neighbours of the first of two subsets.
     """
     linked = torch.eye(layout.num_joints)
     for child, parent in layout.bones:
         linked[child, parent] = linked[parent, child] = 1
-    weights = normalise_columns(linked)
-    itself = torch.eye(layout.num_joints, dtype=torch.bool)
-    hops = torch.where(linked[:, layout.root] > 0, 1.0, torch.inf)
-    hops[layout.root] = 0
-    nearer = hops[:, None] < hops[None, :]  # the source is nearer to the centre than the target
-    return torch.stack([weights * itself, weights * (~nearer & ~itself), weights * nearer])
+    reached = [torch.linalg.matrix_power(linked, number) > 0 for number in range(hops + 1)]
+    distance = torch.full_like(linked, torch.inf)
+    for number in range(hops, -1, -1):
+        distance[reached[number]] = number
+    weights = normalise_columns(reached[hops].float())
+    nearer = distance[:, layout.root, None] < distance[layout.root]  # the source is nearer to the centre
+    subsets = [weights * (distance == 0)]
+    for number in range(1, hops + 1):
+        subsets += [weights * ((distance == number) & ~nearer), weights * ((distance == number) & nearer)]
+    return torch.stack(subsets)
 
 
 SUBSETS = {"directed": directed_subsets, "spatial": spatial_subsets}
 
 
 def adjacency(layout: Layout, subsets: str = "directed") -> Tensor:
-    """Return the (K, V, V) adjacency of `layout`, its subsets as in 2s-AGCN ("directed") or ST-GCN ("spatial").
-
-    Raises:
-        InputError: an unknown name of subsets.
-    """
+    """Return the (K, V, V) adjacency of `layout`, its subsets as in 2s-AGCN ("directed") or ST-GCN ("spatial")."""
     return SUBSETS[choose(subsets, SUBSETS, "way of making subsets")](layout)
 
 

@@ -92,9 +92,6 @@ class GDCN(GDN):
         physical: (K, V, V) adjacency of the skeleton.
         graphs: `shared`, A' = A, or `separate`, where the GDN learns a graph of its own; the letter does not say which.
         **options: as for `GDN`.
-
-    Raises:
-        InputError: an unknown value of `graphs`.
     """
 
     def __init__(

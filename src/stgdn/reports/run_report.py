@@ -49,9 +49,8 @@ def print_start(run: Run, data: SkeletonData, recognizer: Recognizer) -> None:
     console.print(
         f"data     {run.config.data.name}{synthetic}{_mapping(data)}, stream {data.settings.stream}, clips {sizes}"
     )
-    console.print(
-        f"network  {run.config.model.name}, {complexity(recognizer.network, data.settings.clip_shape(data.layout))}"
-    )
+    cost = complexity(recognizer.network, data.settings.clip_shape(data.layout))
+    console.print(f"network  {run.config.model.name}, {cost}")
     if not isinstance(recognizer.network, Network):
         console.print("left out over-smoothing by layer, graphs and folding: they are for the suite's own networks")
 
@@ -86,10 +85,8 @@ def report_run(
     if is_partial(run.config, len(data.splits["test"]), len(scores.names)):
         _report_partial(run, trainer, scores, data)
         return None
-    summary = summarise(run, scores, complexity(network, data.settings.clip_shape(data.layout)), data) | {
-        "epochs": trainer.current_epoch
-    }
-    summary |= origin
+    cost = complexity(network, data.settings.clip_shape(data.layout))
+    summary = summarise(run, scores, cost, data) | {"epochs": trainer.current_epoch} | origin
     if smoothing := last_smoothing(run.folder / METRICS):
         summary["smoothing"] = smoothing
     scores.save(run.folder / SCORES)

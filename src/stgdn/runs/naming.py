@@ -82,11 +82,7 @@ def option(override: str) -> str:
 
 
 def check_names(config: DictConfig) -> None:
-    """Check the options of a config that become names of folders.
-
-    Raises:
-        InputError: see `file_name`.
-    """
+    """Check the options of a config that become names of folders."""
     for key in FOLDER_OPTIONS:
         if (name := OmegaConf.select(config, key)) is not None:
             file_name(name, key)

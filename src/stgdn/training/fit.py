@@ -29,11 +29,7 @@ SIGNAL_DELAY = 0.2  # seconds that a signal to several processes takes from one 
 
 
 def fit(trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData, checkpoints: Sequence[Path]) -> None:
-    """Train until the last epoch, from the first of `checkpoints` that can be read, if there are any.
-
-    Raises:
-        InputError: none of the checkpoints can be read, or one belongs to another network.
-    """
+    """Train until the last epoch, from the first of `checkpoints` that can be read, if there are any."""
     resumed = None
     if checkpoints:
         resumed, content, damaged = first_readable(checkpoints)

@@ -20,15 +20,11 @@ def freeze(network: nn.Module, names: Sequence[str]) -> None:
     parts = {name: module for name, module in network.named_modules() if name}
     for name in names:
         if name not in parts:
-            raise InputError(_unknown(name, network))
+            near = nearest(str(name), list(parts))
+            hint = f"; did you mean '{near}'?" if near else ";"
+            outer = ", ".join(part for part, _ in network.named_children())
+            known = f"{outer} and the parts of these, such as layers.0"
+            raise InputError(f"freeze: the network has no part '{name}'{hint} it has {known}")
         parts[name].requires_grad_(False).eval()
     if not any(parameter.requires_grad for parameter in network.parameters()):
         raise InputError(f"freeze={list(names)} leaves no weight to train: freeze fewer parts")
-
-
-def _unknown(name: str, network: nn.Module) -> str:
-    """Return a sentence with the nearest part of a network, and its outermost parts."""
-    near = nearest(str(name), [part for part, _ in network.named_modules() if part])
-    hint = f"; did you mean '{near}'?" if near else ";"
-    outer = ", ".join(part for part, _ in network.named_children())
-    return f"freeze: the network has no part '{name}'{hint} it has {outer} and the parts of these, such as layers.0"

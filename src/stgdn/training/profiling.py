@@ -16,9 +16,6 @@ def build_profiler(kind: str | None, folder: Path) -> Profiler | None:
         kind: `simple` (a line per step of the loop, data and optimizer apart), `advanced` (Python's functions) or
             `pytorch` (operations of a few steps, and a trace for chrome://tracing).
         folder: of the run.
-
-    Raises:
-        InputError: an unknown kind.
     """
     if kind is None:
         return None

@@ -303,22 +303,14 @@ class Recognizer(lightning.LightningModule):
 
 
 def load_recognizer(config: DictConfig, path: Path) -> Recognizer:
-    """Return the recognizer of a stored config with the weights of a checkpoint, to be tested, not trained on.
-
-    Raises:
-        InputError: the config names a network that is not of this suite, no checkpoint, or one of another network.
-    """
+    """Return the recognizer of a stored config with the weights of a checkpoint, to be tested, not trained on."""
     recognizer = Recognizer(**_network_parts(config, {}))
     set_weights(recognizer, read_checkpoint(path)["state_dict"], path)
     return recognizer
 
 
 def stored_recognizer(config: DictConfig) -> Recognizer:
-    """Return the recognizer of a stored config, untrained, with the weights that its seed gives.
-
-    Raises:
-        InputError: the config names a class that is not of this suite.
-    """
+    """Return the recognizer of a stored config, untrained, with the weights that its seed gives."""
     torch.manual_seed(config.seed)
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # pyright: ignore[reportAssignmentType]
     return Recognizer(**_network_parts(config, {}), **_training_parts(config, {}), config=plain)
@@ -337,12 +329,7 @@ def _training_parts(config: DictConfig, given: Mapping[str, Any]) -> dict[str, A
 
 
 def stored_network(model: Mapping[Any, Any]) -> nn.Module:
-    """Return the network of a stored config, with random weights, not compiled: that takes longer than most tests.
-
-    Raises:
-        InputError: the config names a network that is neither this suite's nor of a package that the user trusts, or
-            settings that do not fit.
-    """
+    """Return the network of a stored config, with random weights, not compiled: that takes longer than most tests."""
     compiled = {"compile": False} if "compile" in model else {}
     return build({**model, **compiled}, "network")
 

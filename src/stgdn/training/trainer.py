@@ -50,9 +50,6 @@ def build_recognizer(config: DictConfig) -> Recognizer:
     """Build network, loss, optimizer and scheduler of a config that the user has typed; weights from `config.seed`.
 
     `_target_` may name any class: a config that was read from a file goes to `recognizer.load_recognizer`.
-
-    Raises:
-        InputError: a row of the wrong length, an unknown block, ...
     """
     torch.manual_seed(config.seed)
     network = make_network(config.model)

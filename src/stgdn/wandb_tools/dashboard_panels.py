@@ -24,14 +24,9 @@ with warnings.catch_warnings():
 
 DEPTH = 16  # layers of the deepest network
 MEDIA = ("confusion", "adjacency", "curves", "player", "figure2")
-COLUMNS = (
-    "test_top1",
-    "test_mean_class",
-    "test_top5",
-    *(f"last_layer/{name}" for name in MEASURES),
-    "parameters",
-    "flops",
-)
+ACCURACIES = ("test_top1", "test_mean_class", "test_top5")
+COLUMNS = (*ACCURACIES, *(f"last_layer/{name}" for name in MEASURES), "parameters", "flops")
+TRAINING = ("train/loss", "train/loss_step", "train/top1", "train/lr", "val/loss", "val/top1")
 TITLES = {
     "mad": "mean average distance between joints",
     "dirichlet": "Dirichlet energy on the skeleton",
@@ -83,9 +78,7 @@ def dashboard_sections() -> list[workspaces.Section]:
     ]
     last_layer = [_bars(f"{TITLES[name]}, last layer", f"last_layer/{name}") for name in MEASURES]
     throughput = [_line("clips a second", speed), _bars("clips a second, last epoch", speed)]
-    training = [
-        _line(key, key) for key in ("train/loss", "train/loss_step", "train/top1", "train/lr", "val/loss", "val/top1")
-    ]
+    training = [_line(key, key) for key in TRAINING]
     pictures = [reports.MediaBrowser(title=key, media_keys=[key], num_columns=2) for key in MEDIA]
     return [
         _section("Accuracy by variant", accuracy, columns=2),

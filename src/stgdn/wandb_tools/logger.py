@@ -96,9 +96,6 @@ def build_loggers(config: DictConfig, folder: Path) -> list[Logger]:
     Args:
         config: of the run.
         folder: of the run; its record goes below `wandb/`.
-
-    Raises:
-        InputError: an unknown mode, or `online` where W&B cannot be reached or there is no login.
     """
     entries = ((name, settings) for name, settings in config.logger.items() if OmegaConf.is_dict(settings))
     loggers = [_other_logger(str(name), settings) for name, settings in entries]

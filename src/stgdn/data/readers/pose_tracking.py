@@ -14,26 +14,26 @@ Rows = NDArray[np.int64]
 
 
 def track(frames: Rows, people: Float) -> Rows:
-    """Return the person of each pose (P, V, 3), see `follow`; the position is the mean of the joints found."""
-    found = people[..., 2:] > 0
-    positions = (people[..., :2] * found).sum(axis=1, dtype=np.float64) / found.sum(axis=1)
-    return follow(frames, positions, GATE)
+    """Return the person of each pose (P, V, 3) in the picture, see `follow`."""
+    return follow(frames, people[..., :2], people[..., 2] > 0, GATE)
 
 
-def follow(frames: Rows, positions: NDArray[np.float64], gate: float) -> Rows:
-    """Return the person of each position: a person is near their last position.
+def follow(frames: Rows, joints: NDArray[np.floating], found: NDArray[np.bool_], gate: float) -> Rows:
+    """Return the person of each pose: a person is near their last position, the mean of the joints found.
 
     Frame by frame, the nearest pair of a person seen within the last `GAP` frames and one of this frame is the same
     person, then the next nearest of the others, until no pair is left within `gate`. The rest are new persons.
 
     Args:
         frames: (P,) ascending.
-        positions: (P, D).
+        joints: (P, V, D).
+        found: (P, V), at least one joint of each pose.
         gate: the largest distance from a person's last position.
 
     Returns:
         (P,) numbers from 0, the same for the same person.
     """
+    positions = np.where(found[..., None], joints, 0).sum(axis=1, dtype=np.float64) / found.sum(axis=1)[:, None]
     person_ids = np.empty(len(frames), dtype=np.int64)
     last = np.empty(len(frames), dtype=np.int64)  # the row in which each person was seen last
     count = 0

@@ -31,9 +31,6 @@ def compare(
         tables: `all`, or names: `table1` to `table4`, data that the letter does not have, or `other`.
         only: rows to keep, by `data`, `model`, `stream` and `recipe`, a value or several; None keeps everything.
         missing: keep rows without a run.
-
-    Raises:
-        InputError: an unknown table or entry of `only`, or no row left.
     """
     runs, notes = grouped_runs(collection)
     layouts = {layout.name: (layout, row_keys) for layout, row_keys in _layouts(runs)}

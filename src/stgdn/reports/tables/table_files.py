@@ -70,9 +70,6 @@ def check_targets(write: str | Sequence[str] | None, findings: bool = False) -> 
     Args:
         write: one or several.
         findings: whether findings are written, which are Markdown, or tables.
-
-    Raises:
-        InputError: an existing file that may not be replaced.
     """
     given = [] if write is None else [write] if isinstance(write, str) else write
     paths = [output_path(each, "write", (".md",) if findings else (".md", *HEADS)) for each in given]

@@ -166,10 +166,10 @@ def follow_people(recording: Recording, dataset: Dataset) -> list[Body]:
     everyone = seen_frames_only(recording.bodies[0], 0, dataset)
     if not len(everyone.frames):
         raise ClipError("no body in any frame")
-    seen = joints_seen(everyone, dataset)
-    middle = np.where(seen[..., None], everyone.positions, 0).sum(axis=1) / seen.sum(axis=1)[:, None]
-    planar, picture = dataset.layout.planar, np.array(dataset.picture or SHARES)
-    persons = follow(everyone.frames, middle / picture if planar else middle * dataset.unit, GATE if planar else SEAM)
+    joints, gate = everyone.positions * dataset.unit, SEAM
+    if dataset.layout.planar:
+        joints, gate = everyone.positions / (dataset.picture or SHARES), GATE
+    persons = follow(everyone.frames, joints, joints_seen(everyone, dataset), gate)
     return [everyone.rows(persons == person) for person in range(persons.max() + 1)]
 
 
