@@ -1,5 +1,6 @@
 """AS-GCN against its description, one joint, pair and frame at a time."""
 
+import itertools
 import math
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from stgdn.errors import InputError
-from stgdn.model.as_gcn import ASGCN, Inference
+from stgdn.model.as_gcn import ASGCN, Inference, Layer, _halve
 from stgdn.model.graph import spatial_subsets
 from stgdn.skeleton import NTU25
 
@@ -142,6 +143,37 @@ def test_the_decoder_and_the_loss(inference: Inference) -> None:
     divergence = float((probabilities * (probabilities / prior).log()).sum())
     published = squares / (2 * 5e-4) / (2 * 6) + divergence / (2 * 6)
     assert float(inference.loss(FRAMES)) == pytest.approx(published * 2 * 5e-4 / (4 * 3))  # frames and coordinates
+
+
+def test_dropout_of_a_half() -> None:
+    x = torch.rand(400, 50, requires_grad=True)
+    assert _halve(x, training=False) is x
+    kept = _halve(x, training=True)
+    (gradient,) = torch.autograd.grad(kept.sum(), x)
+    torch.testing.assert_close(kept, x * gradient)
+    assert set(gradient.unique().tolist()) == {0, 2}
+    assert float(gradient.mean()) == pytest.approx(1, abs=0.05)
+
+
+@torch.no_grad()
+def test_a_layer_sums_over_its_graphs() -> None:
+    layer = Layer(3, 4, 1, graphs=5, dropout=0.0, first=True).double().eval()
+    x, graphs = torch.randn(2, 3, 6, 7, dtype=torch.float64), torch.rand(2, 5, 7, 7, dtype=torch.float64)
+    expected = torch.zeros(2, 4, 6, 7, dtype=torch.float64)
+    weights, biases = layer.theta.weight[..., 0, 0].split(4), layer.theta.get_parameter("bias").split(4)
+    for body, k in itertools.product(range(2), range(5)):
+        theta = torch.einsum("oc,ctv->otv", weights[k], x[body]) + biases[k][:, None, None]
+        expected[body] += theta @ graphs[body, k]
+    expected = layer.temporal_norm(layer.temporal(layer.spatial_norm(expected).relu())).relu()
+    torch.testing.assert_close(layer(x, graphs), expected)
+
+
+def test_no_more_frames_than_a_clip_has() -> None:
+    clips = torch.arange(8.0).reshape(1, 1, 8, 1, 1).expand(1, 3, 8, 25, 1)
+    network = ASGCN(4, clip_frames=8)
+    assert network.frames(clips)[0, 0, :, 0].tolist() == list(range(8))
+    assert network(clips).shape == (1, 4)
+    assert ASGCN(4, clip_frames=300).inference_frames == 50
 
 
 def test_one_part_is_trained_after_the_other() -> None:

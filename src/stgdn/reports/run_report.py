@@ -86,7 +86,7 @@ def report_run(
         _report_partial(run, trainer, scores, data)
         return None
     cost = complexity(network, data.settings.clip_shape(data.layout))
-    summary = summarise(run, scores, cost, data) | {"epochs": trainer.current_epoch} | origin
+    summary = summarise(run, scores, cost, data) | {"epochs": trainer.current_epoch, **origin}
     if smoothing := last_smoothing(run.folder / METRICS):
         summary["smoothing"] = smoothing
     scores.save(run.folder / SCORES)

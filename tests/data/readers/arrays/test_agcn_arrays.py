@@ -198,7 +198,8 @@ def test_folders_that_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there are such files in .*xsub"):
         AGCNArrayReader(tmp_path, "ntu25", 60).survey()
     with pytest.raises(
-        InputError, match=r"shape \(1, 3, 40, 25, 2\), expected .* 18 joints .*data\.layout=ntu25 or body25 or body25b has"
+        InputError,
+        match=r"shape \(1, 3, 40, 25, 2\), expected .* 18 joints .*data\.layout=ntu25 or body25 or body25b has",
     ):
         AGCNArrayReader(tmp_path / "xsub", "openpose18", 60).survey()
     for shape in ((1, 2, 40, 25, 2), (1, 3, 3001, 25, 2), (1, 3, 40, 25)):
