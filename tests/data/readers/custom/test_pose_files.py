@@ -413,6 +413,10 @@ ONE = {"keypoints": [1.0] * 51}
             [{"image_id": f"{name}_1.jpg", **ONE} for name in "ab"],
             r"holds 2 recordings \(a, b\): write a file for each",
         ),
+        (
+            [{"image_id": f"{name}/1.jpg", **ONE} for name in "ab"],
+            r"holds 2 recordings \(a, b\): write a file for each",
+        ),
         ([[{"keypoints": {"x": [1.0], "y": [1.0, 2.0]}}]], "joints that are not numbers, or incomplete"),
         ([[{"keypoints": [[1.0, 2.0]], "keypoint_scores": [1.0, 2.0]}]], "joints that are not numbers, or incomplete"),
         ([[{"keypoints": [[1.0, 2.0]] * 17, "track_id": float("inf")}]], "joints that are not numbers, or"),

@@ -203,8 +203,10 @@ def _numbers(names: Iterable[object]) -> list[int]:
     Raises:
         ClipError: the names are those of several recordings.
     """
-    found = [FRAME_NAME.fullmatch(PurePath(str(name)).stem) for name in names]
-    recordings = sorted({name["recording"] for name in found if name})
+    paths = [PurePath(str(name)) for name in names]
+    found = [FRAME_NAME.fullmatch(path.stem) for path in paths]
+    parts = zip(paths, found, strict=True)
+    recordings = sorted({str(path.parent / name["recording"]) for path, name in parts if name})
     if None in found:
         return list(range(len(found)))
     if len(recordings) > 1:
