@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from rich.progress import track
 
-from stgdn.data.store.checks import MAX_BONE
+from stgdn.data.store.checks import FARTHEST, MAX_BONE
 from stgdn.data.store.store import Store
 from stgdn.skeleton import LAYOUTS, Layout
 
@@ -97,7 +97,7 @@ def bone_lengths(planes: Float, layout: Layout) -> Float:
 def lengths_by_layout(poses: NDArray[np.floating]) -> dict[str, float]:
     """Return the mean length of a bone of poses (R, V, 2 or 3) in each known layout of V joints, the shortest first."""
     _, V, D = poses.shape
-    planes, found = seen_planes(poses), dict[str, float]()
+    planes, found = seen_planes(np.where(np.abs(poses) <= FARTHEST, poses, 0)), dict[str, float]()
     for known in LAYOUTS.values():
         if (known.num_joints, known.planar) == (V, D == 2):
             lengths = bone_lengths(planes, known)
