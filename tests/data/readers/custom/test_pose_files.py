@@ -413,6 +413,7 @@ ONE = {"keypoints": [1.0] * 51}
             [{"image_id": f"{name}_1.jpg", **ONE} for name in "ab"],
             r"holds 2 recordings \(a, b\): write a file for each",
         ),
+        ([{"image_id": f"{name}1", **ONE} for name in "\x1e\x1f"], r"holds 2 recordings \(\\x1e, \\x1f\): write"),
         (
             [{"image_id": f"{name}/1.jpg", **ONE} for name in "ab"],
             r"holds 2 recordings \(a, b\): write a file for each",

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stgdn.data.clip import ClipError, ClipFile
-from stgdn.data.readers.custom.recording import MOST_BYTES, Body, Recording
+from stgdn.data.readers.custom.recording import MOST_BYTES, Body, Recording, quoted
 from stgdn.data.readers.raw_files import json_object, read_bytes
 
 UNKNOWN = "is JSON, but not as OpenPose, AlphaPose, MMPose or Ultralytics write it"
@@ -210,7 +210,8 @@ def _numbers(names: Iterable[object]) -> list[int]:
     if None in found:
         return list(range(len(found)))
     if len(recordings) > 1:
-        raise ClipError(f"holds {len(recordings)} recordings ({', '.join(recordings[:3])}): write a file for each")
+        some = ", ".join(quoted(recording)[1:-1] for recording in recordings[:3])
+        raise ClipError(f"holds {len(recordings)} recordings ({some}): write a file for each")
     return [int(name["number"]) for name in found if name]
 
 
