@@ -18,7 +18,7 @@ from stgdn.data.clip import Clip, ClipError, ClipFile, Reader
 from stgdn.data.store.checks import check, remark
 from stgdn.errors import InputError
 
-CHUNK = 16  # files a worker process takes at a time
+CHUNK = 32  # files a worker process takes at a time
 
 _reader: Reader  # of a worker process
 _scale: float
