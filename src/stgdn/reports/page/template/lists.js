@@ -50,7 +50,7 @@ function inOrderOf(column, rows, ascending) {
  */
 function filterField(filter) {
   const told = element("output");
-  const input = element("input", { type: "search", size: 36, placeholder: "such as: st_gdn bone" });
+  const input = element("input", { type: "search", size: 36, placeholder: "such as: st_gdn bone lr-0.1" });
   input.addEventListener("input", () => {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
     const count = filter((text) => words.every((word) => text.toLowerCase().includes(word)));

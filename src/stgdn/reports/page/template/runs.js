@@ -71,7 +71,7 @@ function showRuns(section) {
 
 /** What a run is found by. */
 function named({ data, synthetic, model, stream, recipe, seed, folder }) {
-  return [data, synthetic ? "(synthetic)" : "", model, stream, recipe, `seed ${seed}`, folder].join(" ");
+  return [data, synthetic ? "(synthetic)" : "", model, stream, recipe, `seed${seed}`, folder].join(" ");
 }
 
 /** Which runs have pictures, and how others get them. */
