@@ -8,7 +8,7 @@ from tests.model.networks import scramble
 from torch import Tensor, nn
 
 from stgdn.model import literal_networks, literal_weights
-from stgdn.model.block import BLOCKS, Block, make_projection, options_of
+from stgdn.model.block import BLOCKS, Block, drop_features, make_projection, options_of
 from stgdn.model.ctr_gcn import MultiScaleTCN, RefinedGCN
 from stgdn.model.empty_bodies import Counts
 from stgdn.model.norm import BatchNorm
@@ -181,6 +181,20 @@ def test_dropout_acts_in_training_only() -> None:
     assert not torch.allclose(ours(x), plain(x))
     plain.load_state_dict(ours.state_dict())
     torch.testing.assert_close(ours.eval()(x), plain.eval()(x))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_dropped_features_are_as_many_as_asked_for_and_the_others_make_up_for_them(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    x = torch.full((20, 8, 50, 25), 3.0, dtype=dtype, requires_grad=True)
+    y = drop_features(x, 0.3)
+    kept = y != 0
+    assert y.dtype == dtype
+    torch.testing.assert_close(y[kept], torch.full_like(y[kept], 3 / 0.7))
+    share = 1 - kept.double().mean(dim=(0, 2, 3))  # 25,000 draws a channel: a standard deviation of 0.003
+    torch.testing.assert_close(share, torch.full_like(share, 0.3), atol=0.015, rtol=0)
+    y.sum().backward()
+    torch.testing.assert_close(x.grad, kept.to(dtype) / 0.7)
 
 
 def test_dropout_does_not_change_the_residual() -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from stgdn.errors import InputError
 from stgdn.model.empty_bodies import pack, pack_present, seen_frames
 from stgdn.model.network import Network
+from stgdn.model.norm import BatchNorm
 
 PRESENT = torch.tensor([[1, 0], [1, 1], [1, 0], [0, 0], [1, 1], [1, 0]]).bool()
 
@@ -74,12 +75,41 @@ def test_without_empty_bodies_nothing_is_packed() -> None:
     assert rows_of(deduplicated, x) == rows_of(padded, x) == 6
 
 
-@pytest.mark.parametrize(("name", "options"), [("st_gcn", {}), ("st_gdn", {"whitening": {"statistics": "instance"}})])
-def test_every_body_is_computed_if_packing_is_not_exact(name: str, options: dict) -> None:
-    net = network(name, **options)
+def test_every_body_is_computed_if_packing_is_not_exact() -> None:
+    net = network("st_gdn", whitening={"statistics": "instance"})
     assert rows_of(net, some_with_one_body()) == 12
-    if name == "st_gcn":  # dropout draws nothing in evaluation
-        assert rows_of(net.eval(), some_with_one_body()) == 9
+
+
+def test_dropout_with_the_same_mask_for_all_bodies_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    deduplicated, padded = (network("st_gcn", empty_bodies=mode) for mode in ("dedup", "padded"))
+    for net in (deduplicated, padded):
+        scramble(net)
+    every_third = lambda y, _share: y * (torch.arange(y[0].numel()).view(y.shape[1:]) % 3 > 0)  # noqa: E731
+    monkeypatch.setattr("stgdn.model.block.drop_features", every_third)
+    x = some_with_one_body()
+    assert rows_of(deduplicated, x) == 9
+    scores = [net(x) for net in (deduplicated, padded)]
+    torch.testing.assert_close(scores[0], scores[1], atol=1e-12, rtol=0)
+    for net, y in zip((deduplicated, padded), scores, strict=True):
+        y.square().sum().backward()
+    for ours, theirs in zip(deduplicated.parameters(), padded.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-11, rtol=1e-9)
+
+
+def test_dropout_leaves_the_distribution_of_a_clips_scores() -> None:
+    rows = {"channels": [8, 8, 8], "strides": 1}
+    nets = [network("st_gcn", empty_bodies=mode, **rows) for mode in ("dedup", "padded")]
+    x, draws = some_with_one_body(), []
+    for net in nets:
+        scramble(net)
+        for norm in (part for part in net.modules() if isinstance(part, BatchNorm)):
+            norm.eval()  # statistics of a batch would couple its clips
+        torch.manual_seed(1)
+        draws.append(torch.stack([net(x) for _ in range(400)]).detach())
+    means, deviations = ([values(part, 0) for part in draws] for values in (torch.mean, torch.std))
+    assert deviations[1].min() > 1e-4
+    assert ((means[0] - means[1]).abs() < 5 * deviations[1] / 400**0.5 * 2**0.5).all()
+    torch.testing.assert_close(deviations[0], deviations[1], atol=0, rtol=0.25)  # its own error is 1/√800 = 4 %
 
 
 @pytest.mark.parametrize("multiple", [1, 2])

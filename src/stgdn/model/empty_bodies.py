@@ -4,7 +4,10 @@ Most clips have one body; the second is padding. Behind the input BatchNorm all 
 the same tensor, and they stay the same in all layers: graphs, whitening and convolutions process one body at a time,
 and the statistics that they share are the same for all. So one empty body represents all. BatchNorm counts it as often
 as it occurs, whitening leaves it out, as it does without packing. The result is exactly the same, in training and in
-evaluation, except with dropout and with whitening by the statistics of each clip.
+evaluation, except with whitening by the statistics of each clip, where every body is computed.
+
+Dropout draws one mask for all the empty bodies that one stands for. The bodies of a clip still have independent masks
+of the same distribution, and so have its scores; different clips share the mask of their empty body.
 """
 
 from typing import NamedTuple

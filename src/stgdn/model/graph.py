@@ -139,7 +139,9 @@ class Adjacency(nn.Module):
 
     def attention(self, x: Tensor) -> Tensor:
         """Return eq (8), (N, K, V, V): softmax over the joints i that the filter sums, so that columns sum to one."""
-        phi, psi = rearrange(self.embedding(x), "n (i k c) t v -> i n k v (t c)", i=2, k=self.subsets)
+        # Cut where channels come last in memory, so that the gradient is put together in that order.
+        embedded = rearrange(self.embedding(x), "n c t v -> n t v c").chunk(2, dim=-1)
+        phi, psi = (rearrange(part, "n t v (k c) -> n k v (t c)", k=self.subsets) for part in embedded)
         similarity = phi @ psi.mT / phi.shape[-1]
         return similarity.softmax(dim=-2)
 

@@ -70,9 +70,8 @@ class Network(Backbone):
             return None
         if self.empty_bodies == "masked":
             return pack_present(present)
-        exact = self.independent_bodies and not (self.training and self.dropout)
         multiple = COMPILE_ROW_MULTIPLE if self.compiles else 1  # every new number of rows is compiled again
-        return pack(present, multiple) if self.empty_bodies == "dedup" and exact else None
+        return pack(present, multiple) if self.empty_bodies == "dedup" and self.independent_bodies else None
 
     def classify(self, pooled: Tensor, present: Tensor) -> Tensor:
         """Return scores (N, classes) of mean features (N·M, C) of bodies; `present` (N, M) is true for bodies seen."""

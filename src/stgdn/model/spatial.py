@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
@@ -174,7 +175,10 @@ class PairNormGCN(GCN):
 
 
 class MaskedGCN(nn.Module):
-    """Compute ST-GCN's filter y = Σ_k (θ_k x + b_k) (A_k ∘ mask_k): the skeleton's graph times a learned edge mask."""
+    """Compute ST-GCN's filter y = Σ_k (θ_k x + b_k) (A_k ∘ mask_k): the skeleton's graph times a learned edge mask.
+
+    Joints are summed first: θ_k (x A_k) + b_k (1 A_k), of as many channels as x has, not as y has.
+    """
 
     physical: Tensor
 
@@ -186,9 +190,12 @@ class MaskedGCN(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """Return filtered x (N, C, T, V)."""
-        mixed = rearrange(self.theta(x), "n (k c) t v -> n t v k c", k=len(self.physical))
-        graph = rearrange(self.physical * self.edge_mask, "k v w -> w (v k)")
-        return rearrange(graph @ mixed.flatten(2, 3), "n t w c -> n c t w")
+        graph = self.physical * self.edge_mask
+        weight = rearrange(self.theta.weight, "(k o) c 1 1 -> o (k c) 1 1", k=len(graph))
+        bias = rearrange(self.theta.bias, "(k o) -> k o", k=len(graph))
+        level = torch.einsum("ko,kvw->ow", bias, graph)
+        y = F.conv2d(aggregate(x, graph[None]), weight)
+        return y.add_(level[:, None].to(y.dtype))
 
     def folded(self, scale: Tensor, shift: Tensor) -> nn.Module:
         """Return the filter for inference, times `scale` plus `shift`."""
