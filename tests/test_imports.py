@@ -12,6 +12,7 @@ PACKAGE = ROOT / "src" / "stgdn"
 PLAIN = {"checksums", "errors", "files", "fonts", "rounding", "skeleton"}
 # What each part may import of the others. The commands in src/ may import everything.
 MAY_IMPORT = {
+    "allocator": set(),
     "checksums": {"errors"},
     "errors": set(),
     "skeleton": {"errors"},
@@ -22,13 +23,13 @@ MAY_IMPORT = {
     "model": {"errors", "skeleton"},
     "data": PLAIN,
     "runs": PLAIN | {"model"},
-    "training": PLAIN | {"environment", "data", "model", "runs", "wandb_tools"},
+    "training": PLAIN | {"allocator", "environment", "data", "model", "runs", "wandb_tools"},
     "inference": PLAIN | {"data", "model", "runs", "training"},
     "export": PLAIN | {"data", "model", "runs", "inference", "benchmark"},
     "player": PLAIN | {"data", "inference"},
     "wandb_tools": PLAIN | {"runs", "training"},
     "reports": PLAIN | {"data", "model", "runs", "training", "inference", "player", "wandb_tools"},
-    "benchmark": PLAIN | {"environment", "data", "model", "runs"},
+    "benchmark": PLAIN | {"allocator", "environment", "data", "model", "runs"},
     "cli": PLAIN | {"runs", "inference"},
     "slurm": {"errors", "files"},
     "__init__": {"data", "inference", "model", "training"},

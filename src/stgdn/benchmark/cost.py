@@ -5,7 +5,6 @@ CPU it is the growth of the resident memory of a process of its own. There every
 the system takes back when it is freed; gaps that the heap would keep do not count.
 """
 
-import ctypes
 import gc
 import multiprocessing
 import os
@@ -14,7 +13,6 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.benchmark import set_torch_threads
 
+from stgdn.allocator import free_at_once
 from stgdn.benchmark.candidates import Candidate
 from stgdn.benchmark.timing import Call, proc_bytes
 from stgdn.benchmark.workload import PRECISIONS, Batch, Workload, timed_call
@@ -34,7 +33,7 @@ PRODUCT = {"cpu": 2048, "cuda": 8192}  # rows and columns of the square matrices
 COPY = {"cpu": 2**28, "cuda": 2**30}  # bytes that are copied: more than caches hold
 WRITES_NOTHING = ("aten::_unsafe_view", "aten::empty", "aten::new_empty", "aten::empty_like", "aten::empty_strided")
 CALLS = 2  # for the peak of memory: the first makes the momentum, the second has it from the beginning
-M_MMAP_THRESHOLD, LARGE = -3, 2**18  # glibc's option, and the bytes from which an array has its own pages
+LARGE = 2**18  # bytes from which an array goes back to the system when it is freed, where peaks are measured
 
 
 class TrafficCounter(TorchDispatchMode):
@@ -115,17 +114,13 @@ def peak_memory(measure: str, candidate: Candidate, workload: Workload) -> int |
     """Return the peak memory of a measure in bytes; None if its process was killed for want of memory."""
     if workload.device == "cuda":
         return _growth(measure, candidate, workload)
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_free_at_once) as pool:
+    with ProcessPoolExecutor(
+        1, multiprocessing.get_context("spawn"), initializer=free_at_once, initargs=(LARGE,)
+    ) as pool:
         try:
             return pool.submit(_growth, measure, candidate, workload).result()
         except BrokenProcessPool:
             return None
-
-
-def _free_at_once() -> None:
-    """Let glibc give large arrays their own pages, which the system takes back; other C libraries stay as they are."""
-    with suppress(AttributeError):
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE)
 
 
 def _growth(measure: str, candidate: Candidate, workload: Workload) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from stgdn.model.graph import Adjacency, SubsetMix, aggregate
@@ -61,7 +62,7 @@ class FoldedGDN(FoldedGCN):
 
     def level(self, whitened: Tensor) -> Tensor:
         """Return the mean behind θ, (B or 1, C_out, 1, V), for graphs W A_k (B or 1, K, V, V)."""
-        return torch.einsum("ok,nkv->nov", self.sums, self.mean @ whitened)[:, :, None]
+        return rearrange(torch.einsum("nkv,ok->nvo", self.mean @ whitened, self.sums), "n v o -> n o 1 v")
 
 
 class FoldedGDCN(FoldedGDN):
@@ -124,10 +125,10 @@ class FoldedMaskedGCN(nn.Module):
         K, C_out = len(graph), len(scale)
         graph, weight = graph.double(), theta.weight.double().view(K, C_out, -1) * scale[:, None]
         assert theta.bias is not None
-        level = torch.einsum("ko,kvw->ow", theta.bias.double().view(K, C_out) * scale, graph) + shift[:, None]
+        level = torch.einsum("kvw,ko->wo", graph, theta.bias.double().view(K, C_out) * scale) + shift
         self.weight = nn.Parameter(weight.transpose(0, 1).flatten(1)[:, :, None, None])
         self.register_buffer("graph", graph[None])
-        self.register_buffer("level", level[:, None])
+        self.register_buffer("level", rearrange(level, "w o -> o 1 w"))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return filtered x (B, C, T, V)."""

@@ -55,8 +55,8 @@ def whitened_graph(x: Tensor, adjacency: Tensor, whitening: Whitening, mask: Ten
 
 def subtract_mean(y: Tensor, offset: Tensor, theta: SubsetMix) -> Tensor:
     """Subtract the mean behind θ, in place: y (N, C_out, T, V) − Σ_k (Σ_c θ_k) (μ W A_k), the same in every frame."""
-    level = torch.einsum("okc,nkv->nov", theta.weight.to(offset.dtype), offset)
-    return y.sub_(level[:, :, None].to(y.dtype))
+    level = torch.einsum("nkv,okc->nvo", offset, theta.weight.to(offset.dtype))  # channels last, as in y
+    return y.sub_(rearrange(level.to(y.dtype), "n v o -> n o 1 v"))
 
 
 class GDN(GCN):
@@ -193,9 +193,9 @@ class MaskedGCN(nn.Module):
         graph = self.physical * self.edge_mask
         weight = rearrange(self.theta.weight, "(k o) c 1 1 -> o (k c) 1 1", k=len(graph))
         bias = rearrange(self.theta.bias, "(k o) -> k o", k=len(graph))
-        level = torch.einsum("ko,kvw->ow", bias, graph)
+        level = torch.einsum("kvw,ko->wo", graph, bias)
         y = F.conv2d(aggregate(x, graph[None]), weight)
-        return y.add_(level[:, None].to(y.dtype))
+        return y.add_(rearrange(level.to(y.dtype), "w o -> o 1 w"))
 
     def folded(self, scale: Tensor, shift: Tensor) -> nn.Module:
         """Return the filter for inference, times `scale` plus `shift`."""

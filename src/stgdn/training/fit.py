@@ -15,6 +15,7 @@ import torch
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.callbacks import Callback
 
+from stgdn.allocator import keep_freed_memory
 from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.environment import CPUINFO, processor_flags
 from stgdn.errors import InputError
@@ -46,6 +47,8 @@ def fit(trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData, 
             print(f"resuming {resumed}, after {done}{instead}", flush=True)
     if trainer.is_global_zero and (advice := advise_precision(trainer)):
         print(advice, flush=True)
+    if trainer.strategy.root_device.type == "cpu":
+        keep_freed_memory()
     trainer.fit(recognizer, data, ckpt_path=resumed, weights_only=True)
 
 
