@@ -26,6 +26,7 @@ def main(config: DictConfig) -> None:
     targets = check_targets(config.write, findings=config.findings is not None)
     page = output_path(config.page, "page", (".html",))
     most = positive_int(config, "mistakes") if config.mistakes else 0
+    wanted = positive_int(config, "page_runs") if isinstance(config.page_runs, int | float) else config.page_runs
     if most and page is None:
         raise InputError(f"mistakes={most} are played in a page: name it, such as page=report.html")
     if page is not None and config.findings is not None:
@@ -43,9 +44,10 @@ def main(config: DictConfig) -> None:
         write_tables(path, comparisons)
         print(f"\nwritten: {path}")
     if page is not None:
+        from stgdn.reports.page.run_section import detailed_runs
         from stgdn.reports.page.write_page import write_page
 
-        runs = finished_runs(comparisons)
+        runs, others = detailed_runs(finished_runs(comparisons), wanted or "auto")
         played, problems = None, []
         if most:
             from stgdn.inference.load import chosen_device
@@ -55,7 +57,7 @@ def main(config: DictConfig) -> None:
             with progress(len(runs), "runs") as done:
                 played, problems = played_mistakes(runs, most, config.data_root, device, done)
             warn(*problems)
-        warn(*write_page(runs, comparisons, page, notes + more + problems, played))
+        warn(*write_page(runs, comparisons, page, notes + more + problems, played, others))
         print(f"\nwritten: {page}")
 
 

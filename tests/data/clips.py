@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from stgdn.data.store.store import Header, Store
 from stgdn.data.store.writer import StoreWriter
 from stgdn.skeleton import KINECT20, NTU25, Layout
 
+HEAVY = {"hydra", "lightning", "matplotlib", "rich", "torch", "wandb"}  # packages that parsing does not need
 Run = tuple[int, int]  # first frame, number of frames
 
 # Frames of a clip, and the runs of its bodies: alone, entering late, leaving early, taking turns, one and two frames.
@@ -118,3 +120,11 @@ class MakingReader:
             case "name":
                 made.name = 65 * "x"
         return made
+
+
+@dataclass
+class ModulesReader(MakingReader):
+    """Makes clips up, and remarks on each which heavy packages its process has imported."""
+
+    def read(self, file: ClipFile) -> Clip:
+        return replace(super().read(file), remark=" ".join(sorted(HEAVY & sys.modules.keys())) or "none")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stgdn.data.clip import Clip
 from stgdn.data.readers.custom.custom_reader import CustomReader
 from stgdn.data.store.checks import check
-from stgdn.data.store.prepare import read_checked
+from stgdn.data.store.parse import read_checked
 from stgdn.skeleton import define
 
 YAML = """\

@@ -29,13 +29,14 @@ from stgdn.errors import InputError
 from stgdn.model.network import Network
 from stgdn.runs.run import Run
 from stgdn.runs.scores import Scores
-from stgdn.runs.stored_config import CLASSES, MOST_BYTES, build, read_config, stored_config
+from stgdn.runs.stored_config import CLASSES, MOST_BYTES, build, read_config, read_options, stored_config
 from stgdn.training.loss import CrossEntropy
 from stgdn.training.recognizer import Recognizer, load_recognizer
 
 RUN = Path("outputs/demo/st_gdn/joint/demo-seed1+batch_size-16+data.frames-16+epochs-1+width-0.125")
 BONES = Path(str(RUN).replace("/joint/", "/bone/"))
 EXPORTED = Path("exported")
+STORED = Path(__file__).parent / "stored_run"
 CHECKPOINT = RUN / "checkpoints" / "last.ckpt"
 
 Config = dict[str, Any]
@@ -423,6 +424,58 @@ class TestReading:
         path = self.write(tmp_path_factory.getbasetemp(), text)
         with contextlib.suppress(InputError):
             assert "${" not in str(OmegaConf.to_container(read_config(path)))
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text("ab 0_:.e-#'*[", max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", min_size=1), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+class TestPlainOptions:
+    @given(st.dictionaries(st.text("abc", min_size=1), PLAIN, max_size=4))
+    def test_are_what_omegaconf_reads(self, tmp_path_factory: pytest.TempPathFactory, content: dict) -> None:
+        path = tmp_path_factory.getbasetemp() / "config.yaml"
+        OmegaConf.save(OmegaConf.create(content), path)
+        expected = OmegaConf.to_container(OmegaConf.load(path))
+        options = read_options(path)
+        assert options == expected
+        assert repr(options) == repr(expected)  # 1 is no 1.0, and no True
+
+    @pytest.mark.parametrize(
+        "text", ["lr: 1e-4", "day: 2024-01-31", "a: 1_0.5\nb: .5e3", "a: '1e-4'", "a: 0o17\nb: 1:30"]
+    )
+    def test_written_by_hand_are_read_by_the_same_rules(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "config.yaml").write_text(text)
+        expected = OmegaConf.to_container(OmegaConf.load(tmp_path / "config.yaml"))
+        assert repr(read_options(tmp_path / "config.yaml")) == repr(expected)
+
+    def test_of_version_0_1_are_renamed(self) -> None:
+        options = read_options(STORED / "config.yaml")
+        assert "optimisation" not in options
+        assert options == OmegaConf.to_container(read_config(STORED / "config.yaml"))
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("data: 5\n", "data is 5, and no group with a name"),
+            ("a: {~: 1}\n", "a has the key None, which is no word or number"),
+            (f"a: {'[' * 200}{']' * 200}\n", "groups within groups, more than 100"),
+            ('a: "\\x24{b}"\n', "a is the interpolation"),
+        ],
+    )
+    def test_what_only_omegaconf_refused(self, tmp_path: Path, text: str, told: str) -> None:
+        (tmp_path / "config.yaml").write_text(text)
+        with pytest.raises(InputError, match=r"config\.yaml") as error:
+            read_options(tmp_path / "config.yaml")
+        assert told in str(error.value)
+
+    @pytest.mark.parametrize("text", ["[" * 400_000, "{" * 400_000, "- " * 400_000, "? " * 400_000])
+    def test_no_depth_ends_the_process(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "config.yaml").write_text(text)
+        with pytest.raises(InputError, match=r"config\.yaml cannot be read"):
+            read_options(tmp_path / "config.yaml")
 
 
 SMALL = {"_target_": "stgdn.model.network.Network", "channels": [8], "strides": [1], "blocks": "gcn", "num_classes": 2}

@@ -14,12 +14,13 @@ from stgdn.data.batches.settings import ClipSettings
 from stgdn.data.batches.transforms import batch
 from stgdn.data.readers.ntu import ntu_text
 from stgdn.data.readers.ntu.ntu_reader import NTUReader
-from stgdn.data.store.prepare import available_cores, prepare
+from stgdn.data.store.parse import available_cores
+from stgdn.data.store.prepare import prepare
 from stgdn.data.synthetic.demo_set import write_demo
 
 BATCH = 64
 CHOICES = 100  # batches of other clips
-COPIES = 8  # of every file that is prepared: enough work for processes that take seconds to start
+COPIES = 60  # of every file that is prepared: 10,080, beside which the start of processes takes little
 TRAINING = ClipSettings(frames=64, sampling="resize", crop=0.5, rotate=(15, 30, 15))
 WHOLE = ClipSettings(frames=300, sampling="loop")
 SUBJECTS = (1, 2, 3, 6)  # of the synthetic people whose files are parsed

@@ -25,7 +25,7 @@ from stgdn.benchmark.synthetic_clips import CLIPS
 from stgdn.benchmark.tables import Record, networks_page, scaling_tables
 from stgdn.benchmark.timing import machine
 from stgdn.benchmark.workload import MEASURES, PRECISIONS, Workload
-from stgdn.data.store.prepare import available_cores
+from stgdn.data.store.parse import available_cores
 from stgdn.data.store.store import PRECISIONS as STORE_PRECISIONS
 from stgdn.errors import InputError, choose
 from stgdn.files import DAMAGE, around, file_name, matching, write_json

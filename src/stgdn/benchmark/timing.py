@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.utils.benchmark import Measurement, Timer, timer
 
-from stgdn.data.store.prepare import available_cores
+from stgdn.data.store.parse import available_cores
 from stgdn.environment import processor
 
 Call = Callable[[int], object]

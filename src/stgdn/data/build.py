@@ -13,7 +13,8 @@ from stgdn.data.batches.settings import ClipSettings
 from stgdn.data.clip import Reader
 from stgdn.data.readers.custom.template import template
 from stgdn.data.store.description import summary
-from stgdn.data.store.prepare import available_cores, prepare
+from stgdn.data.store.parse import available_cores
+from stgdn.data.store.prepare import prepare
 from stgdn.data.store.shards import is_prepared, open_prepared
 from stgdn.data.store.store import PreparedStore, Store, checksum
 from stgdn.data.store.verified import verify_once

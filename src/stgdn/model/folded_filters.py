@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
 from stgdn.model.graph import Adjacency, SubsetMix, aggregate
+from stgdn.model.pointwise import pointwise
 from stgdn.model.whitening import Whitening, unfold_frames, whiten_frames
 
 
@@ -37,7 +37,7 @@ class FoldedGCN(nn.Module):
 
     def mix(self, x: Tensor, graphs: Tensor) -> Tensor:
         """Return Σ_k θ_k (x A_k) + b for graphs (B or 1, K, V, V)."""
-        return F.conv2d(aggregate(x, graphs), self.weight, self.bias)
+        return pointwise(aggregate(x, graphs), self.weight, self.bias)
 
 
 class FoldedGDN(FoldedGCN):
@@ -132,7 +132,7 @@ class FoldedMaskedGCN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return filtered x (B, C, T, V)."""
-        return F.conv2d(aggregate(x, self.graph), self.weight).add_(self.level)
+        return pointwise(aggregate(x, self.graph), self.weight).add_(self.level)
 
 
 class FoldedTDN(nn.Module):

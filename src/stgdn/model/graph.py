@@ -7,11 +7,11 @@ import math
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
 from stgdn.errors import InputError, choose
+from stgdn.model.pointwise import Pointwise, pointwise
 from stgdn.skeleton import Layout
 
 TERMS = ("physical", "learned", "attention")  # of an adaptive adjacency
@@ -122,7 +122,7 @@ class Adjacency(nn.Module):
         if "learned" in terms:
             self.learned = nn.Parameter(torch.full_like(physical, 1e-6))
         if "attention" in terms:
-            self.embedding = nn.Conv2d(in_channels, 2 * self.subsets * embedding_channels, 1)  # all φ_k, then all ψ_k
+            self.embedding = Pointwise(in_channels, 2 * self.subsets * embedding_channels)  # all φ_k, then all ψ_k
             # He et al. 2015 by fan-out, as if every φ_k and ψ_k were a convolution of its own.
             nn.init.normal_(self.embedding.weight, std=math.sqrt(2 / embedding_channels))
             nn.init.zeros_(self.embedding.bias)  # pyright: ignore[reportArgumentType]
@@ -168,4 +168,4 @@ def mix_subsets(y: Tensor, *thetas: SubsetMix) -> Tensor:
     """Return the sum of Σ_k θ_k y_k over several θ, by one 1×1 convolution: y (N, ΣK·C, T, V) to (N, C_out, T, V)."""
     weight = torch.cat([theta.weight.flatten(1) for theta in thetas], dim=1)
     bias = torch.cat([theta.bias for theta in thetas]).sum(dim=0)
-    return F.conv2d(y, weight[:, :, None, None], bias)
+    return pointwise(y, weight[:, :, None, None], bias)

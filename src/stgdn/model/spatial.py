@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
@@ -18,6 +17,7 @@ from stgdn.errors import choose
 from stgdn.model.folded_filters import FoldedChannelGDN, FoldedGCN, FoldedGDCN, FoldedGDN, FoldedMaskedGCN
 from stgdn.model.graph import TERMS, Adjacency, SubsetMix, aggregate, mix_subsets
 from stgdn.model.norm import Affine
+from stgdn.model.pointwise import pointwise
 from stgdn.model.whitening import Whitening, full_precision
 
 
@@ -191,7 +191,7 @@ class MaskedGCN(nn.Module):
         weight = rearrange(self.theta.weight, "(k o) c 1 1 -> o (k c) 1 1", k=len(graph))
         bias = rearrange(self.theta.bias, "(k o) -> k o", k=len(graph))
         level = torch.einsum("kvw,ko->wo", graph, bias)
-        y = F.conv2d(aggregate(x, graph[None]), weight)
+        y = pointwise(aggregate(x, graph[None]), weight)
         return y.add_(rearrange(level.to(y.dtype), "w o -> o 1 w"))
 
     def folded(self, scale: Tensor, shift: Tensor) -> nn.Module:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from stgdn.errors import InputError
 from stgdn.model.folded_filters import FoldedTDN
+from stgdn.model.pointwise import pointwise
 from stgdn.model.whitening import Whitening
 
 
@@ -34,6 +35,8 @@ class FrameConvolution(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         """Map x (N, C, T, V) to (N, C_out, T/stride, V)."""
         frames = input if self.frame_step == 1 else input[:, :, :: self.frame_step]
+        if self.kernel_size == (1, 1):
+            return pointwise(frames, self.weight, self.bias)
         settings: Any = self.stride, self.padding, self.dilation
         return F.conv2d(frames, self.weight, self.bias, *settings)
 

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ FOLDER_OPTIONS = ("data.name", "model.name", "data.stream", "recipe_name")
 OPTIONS_IN_FOLDER = ("data", "data.name", "model", "recipe", "seed", "data.stream", "trainer")
 
 
+@cache  # reports ask for the same options of every run
 def changes_result(option: str) -> bool:
     """Return whether another value of a (dotted) option makes another run."""
     return not any(option == neutral or option.startswith(f"{neutral}.") for neutral in NEUTRAL_OPTIONS)
@@ -81,14 +83,27 @@ def option(override: str) -> str:
     return override.split("=")[0].lstrip("+~")
 
 
-def check_names(config: DictConfig) -> None:
-    """Check the options of a config that become names of folders."""
+def check_names(config: Mapping[Any, Any]) -> None:
+    """Check the options of a config that become names of folders.
+
+    Raises:
+        InputError: see `file_name`; or a name stands in what is no group.
+    """
     for key in FOLDER_OPTIONS:
-        if (name := OmegaConf.select(config, key)) is not None:
+        if (name := _value(config, key)) is not None:
             file_name(name, key)
-    if (experiment := OmegaConf.select(config, "experiment_name")) is not None:
+    if (experiment := config.get("experiment_name")) is not None:
         for part in str(experiment).split("/"):  # conf/experiment may have folders
             file_name(part, "experiment_name")
+
+
+def _value(config: Mapping[Any, Any], key: str) -> object:
+    """Return the value of a dotted option; None if there is none."""
+    group, _, name = key.rpartition(".")
+    options = config.get(group) if group else config
+    if options is not None and not isinstance(options, Mapping):
+        raise InputError(f"{group} is {options!r}, and no group with a {name}")
+    return None if options is None else options.get(name)
 
 
 def turns(joints: Any, *degrees: float) -> ListConfig:  # noqa: ANN401

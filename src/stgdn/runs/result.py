@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from stgdn.checksums import expect_unchanged
 from stgdn.errors import InputError
 from stgdn.files import name_problem
@@ -16,7 +14,7 @@ from stgdn.runs.folder import CONFIG, FUSION, METRICS, REPRODUCED, SUMMARY
 from stgdn.runs.metrics import read_metrics
 from stgdn.runs.partial import is_partial
 from stgdn.runs.recipes import Fold, Settings, differing_options, find_fold, flatten, recipe_label, settings
-from stgdn.runs.stored_config import read_config
+from stgdn.runs.stored_config import read_options
 
 # What a summary has, and of which kind; what else it has is not looked at.
 FIELDS: dict[str, tuple[type, ...]] = {
@@ -58,6 +56,7 @@ class Result:
     command: str | None  # that repeats the run; None if it was not stored
     mean_class: float | None = None  # mean over classes of their top-1; None if it was not stored
     origin: str = ""  # how a fused result was made; empty for a run
+    config: Mapping[Any, Any] = field(default_factory=dict, repr=False)  # of the run; empty if it cannot be read
     settings: Settings = field(default_factory=dict, repr=False)  # options that affect the result, by dotted name
     clips: Mapping[str, int] = field(default_factory=dict)  # by split; empty if it was not stored
     scored: int | None = None  # number of test clips that were scored; None if it was not stored
@@ -101,40 +100,58 @@ def collect_runs(outputs: str | Path) -> RunCollection:
     """
     if not Path(outputs).is_dir():
         raise InputError(f"no folder {outputs}: train with src/train.py first, or say with outputs= where runs are")
-    results: list[Result] = []
-    unusable: list[Unusable] = []
+    found: list[Result | Unusable | None] = []
     fusions: list[Path] = []
     notes: list[str] = []
-    partial = 0
     for folder, names in _folders(outputs):
         if FUSION in names:
             fusions.append(folder)
         elif names & {SUMMARY, CONFIG}:
-            config = _config(folder)
-            if is_partial(config, *read_counts(folder)):
-                partial += 1
-            elif SUMMARY not in names:
-                reason = f"{folder} is unfinished: its command with resume=true goes on with it"
-                unusable.append(_unusable(folder, config, "unfinished", reason))
-            else:
-                try:
-                    results.append(read_result(folder, config))
-                    notes += _problems(folder, names, config)
-                except InputError as error:
-                    unusable.append(_unusable(folder, config, "damaged", str(error)))
-    if partial:
+            found.append(run := _run(folder, names))
+            notes += _problems(run, names) if isinstance(run, Result) else ()
+    if partial := found.count(None):
         what = "runs are" if partial > 1 else "run is"
         notes.append(f"{partial} {what} left out: for debugging, or tested on a part of the test clips")
-    return RunCollection(tuple(distinguish_recipes(results)), tuple(unusable), tuple(fusions), tuple(notes))
+    results = distinguish_recipes([run for run in found if isinstance(run, Result)])
+    unusable = (run for run in found if isinstance(run, Unusable))
+    return RunCollection(tuple(results), tuple(unusable), tuple(fusions), tuple(notes))
 
 
-def read_result(folder: Path, config: Mapping[str, Any] | None = None) -> Result:
-    """Read the result of a finished run; `config` is the content of its `config.yaml`, which is read otherwise."""
-    summary = read_summary(folder)
-    config = _config(folder) if config is None else config
-    command, clips = summary.get("command"), _entries(summary, "clips", int)
-    if is_partial(config, clips.get("test"), summary.get("scored")):
+def _run(folder: Path, names: set[str]) -> Result | Unusable | None:
+    """Return the run in a folder with files of these names; None if it is no result, see `is_partial`."""
+    config, summary, problem = _config(folder), {}, ""
+    try:
+        summary = read_json(folder / SUMMARY)
+    except InputError as error:
+        problem = str(error)
+    if is_partial(config, *_counts(summary)):
+        return None
+    if SUMMARY not in names:
+        reason = f"{folder} is unfinished: its command with resume=true goes on with it"
+        return _unusable(folder, config, "unfinished", reason)
+    try:
+        return _unusable(folder, config, "damaged", problem) if problem else _result(folder, summary, config)
+    except InputError as error:
+        return _unusable(folder, config, "damaged", str(error))
+
+
+def read_result(folder: Path) -> Result:
+    """Read the result of a finished run.
+
+    Raises:
+        InputError: its summary is damaged, or it is no result.
+    """
+    config, summary = _config(folder), read_json(folder / SUMMARY)
+    result = _result(folder, summary, config)
+    if is_partial(config, *_counts(summary)):
         raise InputError(f"{folder} is no result: it is for debugging, or tested on a part of the test clips")
+    return result
+
+
+def _result(folder: Path, summary: dict[str, Any], config: Mapping[Any, Any]) -> Result:
+    """Return what the summary and the config of a run say; the summary is checked."""
+    check_summary(folder / SUMMARY, summary, "train that run anew with overwrite=true")
+    command, clips = summary.get("command"), _entries(summary, "clips", int)
     fold = find_fold(config) if clips.get("test", 0) > 0 else None  # without the number of clips there is no mean
     layers = {name: values for name, values in _entries(summary, "smoothing", list).items() if _numbers(values)}
     return Result(
@@ -146,6 +163,7 @@ def read_result(folder: Path, config: Mapping[str, Any] | None = None) -> Result
         clip_shape=tuple(summary["clip_shape"]),
         recipe=recipe_label(folder.name, summary["recipe"], summary["seed"], command, fold),
         command=command,
+        config=config,
         settings=settings(config),
         clips=clips,
         scored=summary.get("scored"),
@@ -158,9 +176,13 @@ def read_result(folder: Path, config: Mapping[str, Any] | None = None) -> Result
 def read_counts(folder: Path) -> tuple[int | None, int | None]:
     """Return the number of test clips of a finished run, and how many of them were scored; None if it is not stored."""
     try:
-        summary = read_json(folder / SUMMARY)
+        return _counts(read_json(folder / SUMMARY))
     except InputError:
         return None, None
+
+
+def _counts(summary: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Return what `read_counts` does, of a summary."""
     scored = summary.get("scored")
     return _entries(summary, "clips", int).get("test"), scored if isinstance(scored, int) else None
 
@@ -175,13 +197,6 @@ def _entries(summary: Mapping[str, Any], key: str, kind: type) -> dict[str, Any]
 def _numbers(values: Sequence[object]) -> bool:
     """Return whether a list holds numbers, one or more, and nothing else."""
     return bool(values) and all(isinstance(value, int | float) for value in values)
-
-
-def read_summary(folder: Path) -> dict[str, Any]:
-    """Read and check the summary of a finished run."""
-    summary = read_json(folder / SUMMARY)
-    check_summary(folder / SUMMARY, summary, "train that run anew with overwrite=true")
-    return summary
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -243,13 +258,12 @@ def _folders(outputs: str | Path) -> Iterator[tuple[Path, set[str]]]:
         yield Path(folder), set(files)
 
 
-def _config(folder: Path) -> Mapping[str, Any]:
+def _config(folder: Path) -> Mapping[Any, Any]:
     """Return the config of a run; empty if it cannot be read."""
     try:
-        content = OmegaConf.to_container(read_config(folder / CONFIG))
+        return read_options(folder / CONFIG)
     except InputError:
         return {}
-    return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}
 
 
 def _unusable(folder: Path, config: Mapping[str, Any], status: str, reason: str) -> Unusable:
@@ -258,13 +272,13 @@ def _unusable(folder: Path, config: Mapping[str, Any], status: str, reason: str)
     return Unusable(folder, *names, status=status, reason=reason)
 
 
-def _problems(folder: Path, names: set[str], config: Mapping[str, Any]) -> Iterator[str]:
+def _problems(run: Result, names: set[str]) -> Iterator[str]:
     """Yield a sentence for each problem with the other files of a finished run."""
     if METRICS in names:
         try:
-            read_metrics(folder / METRICS)
+            read_metrics(run.folder / METRICS)
         except InputError as error:
             yield f"{error}; that run's figures are used, its curves are not"
-    if not config:
-        place = folder / CONFIG
+    if not run.config:
+        place = run.folder / CONFIG
         yield f"{place} is missing or damaged, or refused; that run's recipe is known by the folder's name only"

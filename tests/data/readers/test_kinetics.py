@@ -20,7 +20,8 @@ from stgdn.data.protocols import COUNTS, split_clips
 from stgdn.data.readers import kinetics
 from stgdn.data.readers.kinetics import KineticsReader
 from stgdn.data.readers.pose_tracking import GAP, GATE, LISTED, keep_most_confident, rank, track
-from stgdn.data.store.prepare import prepare, read_checked
+from stgdn.data.store.parse import read_checked
+from stgdn.data.store.prepare import prepare
 from stgdn.errors import InputError
 from stgdn.skeleton import OPENPOSE18
 

@@ -8,7 +8,8 @@ from tests.data.clips import MakingReader, clip
 
 from stgdn.data.clip import Clip, ClipFile
 from stgdn.data.store.checks import expect_metres, remark
-from stgdn.data.store.prepare import prepare, read_checked
+from stgdn.data.store.parse import read_checked
+from stgdn.data.store.prepare import prepare
 from stgdn.errors import InputError
 from stgdn.skeleton import COCO17, KINECT20, NTU25
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.conftest import ROOT
-from tests.data.clips import MakingReader, content
+from tests.data.clips import HEAVY, MakingReader, content
 from tests.data.readers.ntu.test_ntu_reader import raw, walkers
 
 from stgdn.data.clip import Clip, ClipFile, Survey
@@ -118,6 +118,49 @@ class TestInterrupted:
         assert len(prepared(MakingReader(40), folder)) == 5
         prepared(MakingReader(40), folder, overwrite=True)
         assert content(folder) == whole
+
+
+PROGRAM = """
+import sys
+import hydra, rich, torch
+sys.path.insert(0, {root!r})
+from stgdn.data.store.prepare import prepare
+from tests.data.clips import MakingReader, ModulesReader
+
+class OwnReader(MakingReader):
+    pass
+
+if __name__ == "__main__":
+    prepare({reader}(40), {folder!r}, "made_up", source="nowhere", workers={workers})
+"""
+
+
+class TestWorkerProcesses:
+    @staticmethod
+    def prepare(folder: Path, reader: str, workers: int = 2) -> Store:
+        """Prepare in a program that imports what commands do."""
+        program = folder.with_name("program.py")
+        program.write_text(PROGRAM.format(root=str(ROOT), reader=reader, folder=str(folder), workers=workers))
+        subprocess.run([sys.executable, program], check=True, stdout=subprocess.DEVNULL)
+        return Store(folder)
+
+    def test_import_what_parsing_needs_alone(self, tmp_path: Path) -> None:
+        assert self.prepare(tmp_path / "by one", "ModulesReader", workers=1).header.remarks == {"hydra rich torch": 40}
+        assert self.prepare(tmp_path / "by two", "ModulesReader").header.remarks == {"none": 40}
+
+    def test_know_a_reader_of_the_program_itself(self, tmp_path: Path, whole: dict[str, bytes]) -> None:
+        self.prepare(tmp_path / "store", "OwnReader")
+        assert content(tmp_path / "store") == whole
+
+    def test_no_reader_brings_more(self) -> None:
+        code = (
+            "import importlib, pkgutil, sys, stgdn.data.readers as readers, stgdn.data.store.parse\n"
+            "for module in pkgutil.walk_packages(readers.__path__, 'stgdn.data.readers.'):\n"
+            "    importlib.import_module(module.name)\n"
+            f"print(*{HEAVY} & sys.modules.keys())"
+        )
+        found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert found.stdout == "\n"
 
 
 SLOW = """

@@ -13,7 +13,10 @@ from tests.reports import made_up
 from tests.reports.page.pages import JOINTS, arrays, results, run
 
 from stgdn.player.page import page_content
+from stgdn.reports.page.run_section import detailed_runs
 from stgdn.reports.page.write_page import write_page
+from stgdn.reports.tables.comparison import compare
+from stgdn.runs.result import collect_runs
 from stgdn.runs.run import config_differences
 from stgdn.runs.scores import Scores
 
@@ -49,9 +52,13 @@ def opened(browser: Browser, runs: Path) -> Iterator[Opener]:
     heard: list[str] = []
     pages: list[Page] = []
 
-    def start(outputs: Path = runs, played: dict[Path, Any] | None = None, **options: object) -> Page:
+    def start(
+        outputs: Path = runs, played: dict[Path, Any] | None = None, wanted: str | int = "all", **options: object
+    ) -> Page:
         path = outputs / "page.html"
-        write_page(results(outputs), [], path, played=played)
+        shown, others = detailed_runs(results(outputs), wanted)
+        tables = compare(collect_runs(outputs), "demo")[0] if others else []
+        write_page(shown, tables, path, played=played, others=others)
         page = browser.new_page(**options)  # pyright: ignore[reportArgumentType]
         page.on("console", lambda message: heard.append(message.text))
         page.on("pageerror", lambda error: heard.append(str(error)))
@@ -246,6 +253,34 @@ def test_few_runs(opened: Opener, tmp_path: Path, number: int) -> None:
         ]
     else:
         assert page.locator("section").all_inner_texts() == ["Tables\n\nNo tables were asked for."]
+
+
+def test_many_runs_are_filtered(opened: Opener, tmp_path: Path) -> None:
+    for number in range(24):
+        recipe = {"recipe": f"recipe{number}", "test_top1": 50.0 + number}
+        for model in ("agcn_7l", "st_gdn"):
+            run(tmp_path, model=model, **recipe)
+    page = opened(tmp_path, wanted=6)
+    assert "6 of 48 runs have pictures below" in page.locator("#runs").inner_text()
+    rows = page.locator("#runs tbody tr")
+    assert rows.count() == 48
+    assert page.locator("#runs input[type=checkbox]").count() == 6
+    names = page.locator("#curves .legend li").all_inner_texts()
+    assert len(names) == 6
+    field = page.locator("#runs input[type=search]")
+    field.fill("ST_GDN  recipe1")
+    assert page.locator("#runs output").inner_text() == "11 shown"
+    assert rows.count() == 11
+    page.get_by_role("button", name="top-1").click()
+    assert column(page, "#runs", "All runs", 8) == [f"{50 + number}.0" for number in (1, *range(10, 20))]
+    page.get_by_role("button", name="tick all").click()
+    assert all("st_gdn" in name and "recipe1" in name for name in page.locator("#curves .legend li").all_inner_texts())
+    field.fill("")
+    assert rows.count() == 48
+    table = page.locator("#tables table#demo tbody tr")
+    assert table.count() > 48
+    page.locator("#tables input[type=search]").fill("agcn_7l recipe23")
+    assert [row.is_visible() for row in table.all()].count(True) == 1
 
 
 def test_mistakes_are_played_in_a_frame(opened: Opener, runs: Path) -> None:

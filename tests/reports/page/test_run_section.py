@@ -1,14 +1,17 @@
 """Content of the page for every run."""
 
+import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from tests.reports import made_up
 from tests.reports.page.pages import arrays, results, run, summarise
 
-from stgdn.reports.page.run_section import page_content, run_names
+from stgdn.errors import InputError
+from stgdn.reports.page.run_section import detailed_runs, page_content, run_names
 from stgdn.runs.scores import Scores
 
 
@@ -90,6 +93,76 @@ def test_a_run_without_layers_or_curves_has_no_problem(tmp_path: Path) -> None:
     assert problems == []
     assert content["runs"][0]["layers"] is None
     assert content["runs"][0]["curves"] == {}
+
+
+class TestDetailedRuns:
+    """Runs that a page has pictures of, among many."""
+
+    @pytest.fixture
+    def outputs(self, tmp_path: Path) -> Path:
+        for seed in range(1, 5):
+            for model in ("agcn_7l", "st_gdn"):
+                run(tmp_path, model=model, seed=seed)
+        run(tmp_path, model="st_gdn", stream="bone")
+        return tmp_path
+
+    def test_a_number_is_shared_among_networks_and_streams(self, outputs: Path) -> None:
+        detailed, others = detailed_runs(results(outputs), 5)
+        assert [(run.model, run.stream, run.seed) for run in detailed] == [
+            ("agcn_7l", "joint", 1),
+            ("agcn_7l", "joint", 2),
+            ("st_gdn", "bone", 1),
+            ("st_gdn", "joint", 1),
+            ("st_gdn", "joint", 2),
+        ]
+        assert [(run.model, run.seed) for run in others] == [(m, s) for m in ("agcn_7l", "st_gdn") for s in (3, 4)]
+
+    @pytest.mark.parametrize("wanted", ["auto", "all", 9, 100])
+    def test_few_are_all_shown(self, outputs: Path, wanted: str | int) -> None:
+        assert detailed_runs(results(outputs), wanted) == (list(results(outputs)), [])
+
+    def test_folders_and_patterns(self, outputs: Path) -> None:
+        wanted = [str(outputs / "demo/*/joint/demo-seed2"), str(outputs / "demo/st_gdn/bone")]
+        detailed, others = detailed_runs(results(outputs), wanted)
+        assert [(run.model, run.stream, run.seed) for run in detailed] == [
+            ("agcn_7l", "joint", 2),
+            ("st_gdn", "joint", 2),
+            ("st_gdn", "bone", 1),
+        ]
+        assert len(others) == 6
+        with pytest.raises(InputError, match=r"page_runs=.*nowhere names no run .* or all"):
+            detailed_runs(results(outputs), str(outputs / "nowhere"))
+
+    def test_are_the_same_as_in_a_page_of_all(self, outputs: Path) -> None:
+        detailed, others = detailed_runs(results(outputs), 3)
+        content, _ = page_content(detailed, others=others)
+        everything, _ = page_content(results(outputs))
+        by_folder = {each["folder"]: each for each in everything["runs"]}
+        assert content["runs"] == [by_folder[str(run.folder)] for run in detailed]
+        for other in content["others"]:
+            assert other.items() <= by_folder[other["folder"]].items()
+        assert content["classes"] == everything["classes"]
+
+    def test_files_of_the_others_are_not_read(self, outputs: Path) -> None:
+        detailed, others = detailed_runs(results(outputs), 3)
+        for run_ in others:
+            (run_.folder / "scores.npz").write_bytes(b"damaged")
+            (run_.folder / "config.yaml").write_bytes(b"a: [")
+        assert page_content(detailed, others=others)[1] == []
+        assert len(page_content(results(outputs))[1]) == 2 * len(others)
+
+    def test_a_stored_config_is_read_once_a_run(self, outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        loaded = []
+        load = yaml.load
+        monkeypatch.setattr(yaml, "load", lambda text, loader: [loaded.append(text), load(text, loader)][1])
+        page_content(results(outputs))
+        assert len(loaded) == 9
+
+    def test_a_further_run_takes_half_a_kilobyte(self, outputs: Path) -> None:
+        run(outputs, seed=9, name="a-name-of-common-length+data.crop-1.0+epochs-65+optimizer.lr-0.4+width-0.5")
+        detailed, others = detailed_runs(results(outputs), 3)
+        sizes = [len(json.dumps(page_content(detailed, others=others[:count])[0])) for count in (0, len(others))]
+        assert (sizes[1] - sizes[0]) / len(others) < 512
 
 
 class TestNames:

@@ -96,3 +96,9 @@ def test_lines_stand_between_recipes_and_data() -> None:
 
 def test_no_sentences_make_no_list() -> None:
     assert html_list([], "notes") == ""
+
+
+def test_a_table_of_many_rows_is_scrolled_by_itself() -> None:
+    rows = [Row("demo", True, "st_gdn", "joint", "run", results=(result(80, seed),)) for seed in range(41)]
+    assert 'class="wide tall"' in html_table(comparison(*rows))
+    assert 'class="wide"' in html_table(comparison(*rows[1:]))

