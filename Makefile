@@ -70,10 +70,16 @@ report: install ## Put all runs beside published figures, on a page to look at: 
 bench: install ## Measure speed and memory of networks: make bench ARGS="frames=300 batch=4"
 	$(BIN)/python src/benchmark.py what=networks $(ARGS)
 
-bench-gpu: install ## ... on a GPU, at 64 and 300 frames, in float32 and bf16, compiled or not; then one table of all
-	$(BIN)/python src/benchmark.py -m what=networks device=cuda frames=64,300 batch=64 rounds=30 \
-		precision=float32,bf16 compile=false,true outputs=outputs/bench/gpu $(ARGS)
+GPU_BENCH := device=cuda rounds=10 measures=[step] unwhitened=[] outputs=outputs/bench/gpu
+GPU_FED := what=training device=cuda literal=[] unwhitened=[] variants=[st_gdn] precision=bf16 batch=64
+bench-gpu: install ## ... on a GPU, in ten minutes: 64 and 300 frames, three precisions, CUDA graphs, steps fed from a store
+	$(BIN)/python src/benchmark.py -m what=networks $(GPU_BENCH) 'variants=[agcn,st_gdn]' literal=[agcn] \
+		batch=64 frames=64,300 precision=float32,tf32,bf16 $(ARGS)
+	$(BIN)/python src/benchmark.py -m what=networks $(GPU_BENCH) 'variants=[st_gdn]' literal=[] memory=false \
+		batch=64 frames=64 precision=bf16 compile=true,reduce-overhead $(ARGS)
 	$(BIN)/python src/benchmark.py what=report from='outputs/bench/gpu/*.json'
+	$(BIN)/python src/benchmark.py $(GPU_FED) frames=64 $(ARGS)
+	$(BIN)/python src/benchmark.py $(GPU_FED) frames=300 $(ARGS)
 
 bench-data: install ## Measure how fast data is parsed and fed, on one core: make bench-data ARGS="write=docs/benchmarks.md"
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python src/benchmark.py $(ARGS)

@@ -99,11 +99,22 @@ def test_bf16_is_autocast() -> None:
 
 
 def test_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[nn.Module] = []
-    monkeypatch.setattr(torch, "compile", lambda module: asked.append(module) or module)
+    asked: list[tuple[nn.Module, str | None]] = []
+    monkeypatch.setattr(torch, "compile", lambda module, mode: asked.append((module, mode)) or module)
     net, other = small("agcn_7l"), nn.Flatten()
-    for compile in (True, False):
+    for compile, mode in ((True, None), (False, None), ("reduce-overhead", "reduce-overhead")):
         assert replace(WORKLOAD, compile=compile).compiled(net) is net  # compiles its layers itself
-        assert net.compiles == compile
+        assert (net.compiles, net.compile_mode) == (bool(compile), mode)
         replace(WORKLOAD, compile=compile).compiled(other)
-    assert asked == [other]
+    assert asked == [(other, None), (other, "reduce-overhead")]
+
+
+@pytest.mark.parametrize(("precision", "allowed"), [("float32", False), ("tf32", True), ("bf16", True)])
+def test_convolutions_are_in_tf32_only_if_asked_for(precision: str, allowed: bool) -> None:
+    before, seen = torch.backends.cudnn.allow_tf32, []
+    net = small("agcn_7l")
+    net.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+    for measure in ("forward", "step"):
+        timed_call(measure, net, replace(WORKLOAD, precision=precision), GIVEN)(0)
+    assert seen == [allowed] * 2
+    assert torch.backends.cudnn.allow_tf32 == before

@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -30,6 +31,7 @@ from stgdn.benchmark.workload import PRECISIONS, Batch, Workload, timed_call
 from stgdn.model.complexity import count_operations
 
 PRODUCT = {"cpu": 2048, "cuda": 8192}  # rows and columns of the square matrices that are multiplied
+IMAGES = 16  # among which the rows of a product are shared out on a CPU
 COPY = {"cpu": 2**28, "cuda": 2**30}  # bytes that are copied: more than caches hold
 WRITES_NOTHING = ("aten::_unsafe_view", "aten::empty", "aten::new_empty", "aten::empty_like", "aten::empty_strided")
 CALLS = 2  # for the peak of memory: the first makes the momentum, the second has it from the beginning
@@ -84,7 +86,7 @@ def kept_bytes(module: nn.Module, batch: Batch, workload: Workload) -> int:
         return tensor
 
     module.train()
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), workload.autocast():
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), workload.numerics():
         F.cross_entropy(module(batch.clips), batch.labels)
     return sum(kept.values())
 
@@ -142,20 +144,24 @@ def _growth(measure: str, candidate: Candidate, workload: Workload) -> int:
 def limits(workload: Workload) -> tuple[dict[str, Call], dict[str, int]]:
     """Return calls that use the device at best, a matrix product and a copy, and their operations or bytes.
 
-    On a GPU, products of float32 are in TF32 if convolutions are. On a CPU they are always in float32: many have no
-    fast product of 16 bits.
+    On a GPU, products of float32 are in TF32 if the workload's convolutions are. On a CPU they are always in float32,
+    since many have no fast product of 16 bits, and written as a 1×1 convolution of 16 images: oneDNN computes that with
+    all that a processor has, torch.matmul on AMD's at less than half its speed.
     """
     device = workload.device
     size, numbers = PRODUCT[device], COPY[device] // 4
     dtype = PRECISIONS[workload.precision] if device == "cuda" else torch.float32
-    left, right, product = (torch.rand(size, size, device=device).to(dtype) for _ in range(3))
+    left, right = (torch.rand(size, size, device=device).to(dtype) for _ in range(2))
+    images, weight = rearrange(left, "(n t) c -> n c t 1", n=IMAGES), right[:, :, None, None]
     source, target = (torch.zeros(numbers, device=device) for _ in range(2))
 
     def multiply(_: int) -> Tensor:
+        if device == "cpu":
+            return F.conv2d(images, weight)
         before = torch.backends.cuda.matmul.allow_tf32
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32
+        torch.backends.cuda.matmul.allow_tf32 = workload.precision == "tf32"
         try:
-            return torch.matmul(left, right, out=product)
+            return left @ right
         finally:
             torch.backends.cuda.matmul.allow_tf32 = before
 

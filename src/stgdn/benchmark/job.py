@@ -24,15 +24,18 @@ from stgdn.benchmark.scale import scale
 from stgdn.benchmark.synthetic_clips import CLIPS
 from stgdn.benchmark.tables import Record, networks_page, scaling_tables
 from stgdn.benchmark.timing import machine
+from stgdn.benchmark.training import training
 from stgdn.benchmark.workload import MEASURES, PRECISIONS, Workload
 from stgdn.data.store.parse import available_cores
 from stgdn.data.store.store import PRECISIONS as STORE_PRECISIONS
 from stgdn.errors import InputError, choose
 from stgdn.files import DAMAGE, around, file_name, matching, write_json
+from stgdn.model.network import COMPILE_MODES
 from stgdn.skeleton import layout
 
-ROUNDS = {"feeding": 50, "scale": 50, "networks": 9, "scaling": 3, "report": 1}
+ROUNDS = {"feeding": 50, "scale": 50, "networks": 9, "scaling": 3, "training": 200, "report": 1}
 COUNTS = ("rounds", "clips", "workers", "frames", "batch", "threads")
+TRAINING_CLIPS = 20_000  # in what=training's store
 AXES = ("frames", "batch", "joints")
 PLAINEST = "agcn"  # its config tells the clips that all networks are given
 CLIP = ("in_channels", "frames", "layout", "bodies", "num_classes")  # options of a network that depend on the clips
@@ -65,6 +68,8 @@ def run(config: DictConfig, overrides: Sequence[str] = ()) -> Results:
         return Results(_measure_data(config, what, rounds), section)
     if what == "report":
         return Results(networks_page(read(as_list(config["from"]))), section)
+    if what == "training":
+        return Results(_measure_training(config, rounds), section)
     record = _measure_networks(config, what, rounds, overrides)
     path = Path(config.outputs) / f"{record['name']}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,16 +90,34 @@ def _measure_data(config: DictConfig, what: str, rounds: int) -> str:
         return scale(Path(folder), config.clips or CLIPS, precision, config.workers, rounds)
 
 
-def _measure_networks(config: DictConfig, what: str, rounds: int, overrides: Sequence[str]) -> Record:
-    """Measure networks at one size or at several, and return the record."""
-    run_by, measures, axes = _run_by(config), _measures(config.measures), _axes(config.scaling)
-    kind = choose(config.scaling.measure, MEASURES, "measure")
-    common = [f"data.frames={config.frames}"]
+def _chosen(config: DictConfig) -> tuple[list[Candidate], Workload, list[str]]:
+    """Return the networks of a config, the clips that they are given, and the options of all of them but T."""
+    run_by, common = _run_by(config), [f"data.frames={config.frames}"]
     common += shlex.split(config.overrides) if isinstance(config.overrides, str) else config.overrides
     chosen = candidates(OmegaConf.to_container(config), common)  # pyright: ignore[reportArgumentType]
-    baseline = choose(config.baseline or chosen[0].name, [one.name for one in chosen], "baseline")
     workload = Workload(*_clips(chosen, compose(PLAINEST, common)), config.batch, config.pairs, **run_by)
-    speed = f"{workload.precision}-{'compiled' if workload.compile else 'eager'}"
+    return chosen, workload, common[1:]
+
+
+def _measure_training(config: DictConfig, steps: int) -> str:
+    """Measure training steps of all networks, each fed from a store of its own that is removed afterwards."""
+    chosen, workload, _ = _chosen(config)
+    clips, tables = config.clips or TRAINING_CLIPS, []
+    with set_torch_threads(workload.threads):
+        for candidate in chosen:
+            with tempfile.TemporaryDirectory(prefix="stgdn-benchmark-", dir=config.folder) as folder:
+                tables.append(training(Path(folder), clips, candidate, workload, steps, config.workers))
+    return "\n\n".join(tables)
+
+
+def _measure_networks(config: DictConfig, what: str, rounds: int, overrides: Sequence[str]) -> Record:
+    """Measure networks at one size or at several, and return the record."""
+    measures, axes = _measures(config.measures), _axes(config.scaling)
+    kind = choose(config.scaling.measure, MEASURES, "measure")
+    chosen, workload, options = _chosen(config)
+    baseline = choose(config.baseline or chosen[0].name, [one.name for one in chosen], "baseline")
+    compiled = "compiled" if workload.compile is True else workload.compile or "eager"
+    speed = f"{workload.precision}-{compiled}"
     name = config.name or f"{what}-{workload.device}-T{config.frames}-N{config.batch}-{speed}"
     record = {
         "what": what,
@@ -103,7 +126,7 @@ def _measure_networks(config: DictConfig, what: str, rounds: int, overrides: Seq
         "command": shlex.join(["python", "src/benchmark.py", *overrides]),
         "commit": commit(),
         "machine": machine(workload.device),
-        "overrides": common[1:],
+        "overrides": options,
         "rounds": rounds,
     } | asdict(workload)
     with set_torch_threads(workload.threads):
@@ -124,6 +147,10 @@ def _run_by(config: DictConfig) -> dict[str, Any]:
     if not 0 <= config.pairs <= 1:
         raise InputError(f"pairs={config.pairs} is no share of clips: give a number from 0 to 1")
     device = ("cuda" if found else "cpu") if device == "auto" else device
+    if precision == "tf32" and device == "cpu":
+        raise InputError("precision=tf32 is a precision of GPUs: give float32 or bf16, or device=cuda")
+    if isinstance(config.compile, str):
+        choose(config.compile, COMPILE_MODES, "mode of compiling")
     threads = config.threads or int(os.environ.get("OMP_NUM_THREADS", 0)) or available_cores()
     return {"device": device, "precision": precision, "compile": config.compile, "threads": threads}
 

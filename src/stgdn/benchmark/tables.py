@@ -45,7 +45,8 @@ def headline(record: Record) -> str:
 
 def speed(record: Record) -> str:
     """Return the precision, and whether networks were compiled."""
-    return f"{record['precision']}{', compiled' if record['compile'] else ''}"
+    mode = f" ({record['compile']})" if isinstance(record["compile"], str) else ""
+    return f"{record['precision']}{f', compiled{mode}' if record['compile'] else ''}"
 
 
 def _count(number: int, what: str) -> str:
