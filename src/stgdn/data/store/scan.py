@@ -11,7 +11,6 @@ from operator import itemgetter
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from rich.progress import track
 
 from stgdn.data.store.checks import FARTHEST, MAX_BONE
 from stgdn.data.store.store import Store
@@ -54,6 +53,8 @@ def scan(store: Store, sample: int = SAMPLE) -> Scan:
         store: the store to read.
         sample: the most numbers of the sample.
     """
+    from rich.progress import track  # readers import this module too, in processes that only parse
+
     rows, V, C = store.coordinates.shape
     step = max(1, -(-rows * V * C // sample))
     found = _empty(len(store), V, C, len(store.layout.bones), -(-rows // step), step)
