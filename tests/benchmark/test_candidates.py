@@ -37,7 +37,7 @@ def _configs() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("name", ["agcn", "agcn_7l", "st_gcn", "ctr_gcn"])
+@pytest.mark.parametrize("name", ["agcn", "agcn_7l", "st_gcn", "st_gcn_pp", "ctr_gcn"])
 @pytest.mark.parametrize("training", [False, True], ids=["evaluation", "training"])
 def test_published_networks_compute_the_same(name: str, training: bool) -> None:
     config: dict[str, Any] = small_config(name) | {"dropout": 0.0}

@@ -1,4 +1,4 @@
-"""The nine networks, narrow and for short clips, clips for them, and weights at which no term can hide."""
+"""The ten networks, narrow and for short clips, clips for them, and weights at which no term can hide."""
 
 from typing import Any
 
@@ -21,6 +21,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "st_gdn_e": SEVEN | {"blocks": "gdn_e"},
     "st_gdcn": SEVEN | {"blocks": "gdcn"},
     "st_gdn": SEVEN | {"blocks": MIXED},
+    "st_gcn_pp": TEN | {"blocks": "st_gcn_pp", "style": "st_gcn_pp", "kernel_size": 3},
     "ctr_gcn": TEN | {"blocks": "ctr_gcn", "kernel_size": 5},
 }
 T, V, CLASSES = 9, 20, 5

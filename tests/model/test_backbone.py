@@ -1,4 +1,4 @@
-"""The nine networks, as rows: against the published ones, and what a user relies on."""
+"""The ten networks, as rows: against the published ones, and what a user relies on."""
 
 import copy
 import math
@@ -30,7 +30,10 @@ def test_networks_are_the_published_ones_on_whitened_features(name: str) -> None
     scramble(ours)
     theirs = literal_network(ours, layout("kinect20"))
     x = clips()
-    if name == "ctr_gcn":  # the gradient of a maximum of equal frames is not unique, so let no two frames be equal
+    if name in (
+        "st_gcn_pp",
+        "ctr_gcn",
+    ):  # the gradient of a maximum of equal frames is not unique, so let no two frames be equal
         x += 1e-3 * torch.randn(x.shape, generator=torch.Generator().manual_seed(1), dtype=x.dtype)
     inputs = [x.clone().requires_grad_(), x.clone().requires_grad_()]
     for training in (True, True, False):
@@ -39,14 +42,17 @@ def test_networks_are_the_published_ones_on_whitened_features(name: str) -> None
         scores = ours(inputs[0]), theirs(inputs[1])
         assert float(scores[0].detach().std()) > 1e-2
         torch.testing.assert_close(*scores, atol=1e-9, rtol=0)
-        if training is False or name in ("st_gcn", "agcn_7l", "st_gdn", "ctr_gcn"):
+        if training is False or name in ("st_gcn", "agcn_7l", "st_gdn", "st_gcn_pp", "ctr_gcn"):
             gradients = [torch.autograd.grad(y.sin().sum(), x)[0] for x, y in zip(inputs, scores, strict=True)]
             torch.testing.assert_close(*gradients, atol=1e-8 * float(gradients[0].abs().max()), rtol=1e-8)
 
 
 @pytest.mark.parametrize(
     ("name", "parameters"),
-    [("st_gcn", 3_098_832), ("agcn", 3_469_510), ("agcn_7l", 2_131_917), ("ctr_gcn", 1_446_672)],
+    [
+        *(("st_gcn", 3_098_832), ("agcn", 3_469_510), ("agcn_7l", 2_131_917)),
+        *(("st_gcn_pp", 1_403_144), ("ctr_gcn", 1_446_672)),
+    ],
 )
 def test_numbers_of_parameters_are_the_published_ones(name: str, parameters: int) -> None:
     net = Network(**NETWORKS[name], num_classes=60, frames=300)
@@ -250,7 +256,7 @@ def test_whitening_options_reach_every_layer() -> None:
         ({"blocks": ["gcn"] * 8}, "model.blocks has 8 entries and model.channels 7"),
         ({"blocks": "gdn3"}, "unknown block 'gdn3', allowed: gcn, .*did you mean 'gdn"),
         ({"blocks": ["gcn"] * 6 + ["gdnt"]}, "unknown block 'gdnt'.*did you mean 'gdn_t'"),
-        ({"style": "agnc"}, "unknown network style 'agnc', allowed: agcn, st_gcn; did you mean 'agcn'"),
+        ({"style": "agnc"}, "unknown network style 'agnc', allowed: agcn, st_gcn, st_gcn_pp; did you mean 'agcn'"),
         ({"terms": ["physical", "atention"]}, "unknown adjacency term 'atention'.*did you mean 'attention'"),
         ({"layout": "ntu"}, "unknown joint layout 'ntu'"),
         ({"kernel_size": 8}, "kernel of 8 frames"),

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from stgdn.model import literal_networks, literal_weights
 from stgdn.model.block import BLOCKS, Block, drop_features, make_projection, options_of
-from stgdn.model.ctr_gcn import MultiScaleTCN, RefinedGCN
+from stgdn.model.ctr_gcn import MixedMultiScaleTCN, MultiScaleTCN, RefinedGCN
 from stgdn.model.empty_bodies import Counts
 from stgdn.model.norm import BatchNorm
-from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN, PairNormGCN
+from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, LearnedGCN, MaskedGCN, PairNormGCN
 from stgdn.model.temporal import TCN, TDN, FrameConvolution
 
 T, V = 7, 5
@@ -105,6 +105,14 @@ def test_ctr_gcn_block_is_ctr_gcns_layer(C_in: int, C_out: int, stride: int, res
     same_function(ours, theirs, (features(C_in).requires_grad_(), features(C_in).requires_grad_()), ((), ()))
 
 
+@shapes
+def test_st_gcn_pp_block_is_st_gcn_pps_layer(C_in: int, C_out: int, stride: int, residual: bool) -> None:
+    ours = block("st_gcn_pp", C_in, C_out, stride, residual=residual)
+    theirs = literal_networks.STGCNPPUnit(C_in, C_out, PHYSICAL, stride, residual=residual).double()
+    literal_weights.copy_st_gcn_pp_unit(theirs, ours)
+    same_function(ours, theirs, (features(C_in).requires_grad_(), features(C_in).requires_grad_()), ((), ()))
+
+
 def test_a_filter_that_takes_counts_is_given_them_and_others_are_not() -> None:
     counts = Counts(torch.tensor([1.0, 1.0, 1.0, 5.0]), 3)
     ours, x = block("ctr_gcn"), features()
@@ -122,6 +130,7 @@ def test_blocks_are_those_of_the_letter() -> None:
         "gdn_e": (GDN, TDN),
         "gdn_c": (ChannelGDN, TCN),
         "st_gcn": (MaskedGCN, TCN),
+        "st_gcn_pp": (LearnedGCN, MixedMultiScaleTCN),
         "ctr_gcn": (RefinedGCN, MultiScaleTCN),
         "pair_norm": (PairNormGCN, TCN),
     }

@@ -1,4 +1,4 @@
-"""CTR-GCN's filters against sums written out, and what they refuse."""
+"""CTR-GCN's filters and ST-GCN++'s temporal one against sums written out, and what they refuse."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from stgdn.errors import InputError
 from stgdn.model.block import Block
-from stgdn.model.ctr_gcn import MultiScaleTCN, RefinedGCN
+from stgdn.model.ctr_gcn import MixedMultiScaleTCN, MultiScaleTCN, RefinedGCN
 from stgdn.model.graph import adjacency
 from stgdn.skeleton import layout
 
@@ -74,6 +74,28 @@ def test_branches_are_dilated_kernels_a_maximum_and_the_frame_itself(stride: int
         torch.testing.assert_close(found[:, 6:, step], point @ x[:, :, t] + ours.point.bias[:, None])
 
 
+def test_the_first_branch_of_st_gcn_pp_takes_the_rest_and_branches_are_mixed() -> None:
+    ours, x = MixedMultiScaleTCN(15, stride=2).double(), features(15)
+    scramble(ours)
+    assert [branch.out_channels for branch in (*ours.dilated, ours.point)] == [5, 2, 2, 2, 2]  # pyright: ignore
+    assert [branch.kernel_size[0] for branch in ours.dilated] == [3, 3, 3, 3]  # pyright: ignore
+    assert ours.head_norm is not None
+    assert ours.mix_norm is not None
+    head, start, branches = ours.head_norm(ours.head(x)).relu(), 0, []
+    for convolution, channels, dilation in zip(ours.dilated, (5, 2, 2, 2), (1, 2, 3, 4), strict=True):
+        part = nn.functional.pad(head[:, start : start + channels], (0, 0, 4, 4))
+        frames = torch.stack([part[:, :, 4 + k * dilation :][:, :, :T] for k in (-1, 0, 1)], dim=2)  # N C 3 T V
+        weight, bias = convolution.parameters()
+        mixed = torch.einsum("ock,ncktv->notv", weight[..., 0], frames) + bias[:, None, None]
+        branches.append(mixed[:, :, ::2])
+        start += channels
+    padded = nn.functional.pad(head[:, start:], (0, 0, 1, 1))
+    branches.append(torch.stack([padded[:, :, k : k + T] for k in range(3)]).amax(dim=0)[:, :, ::2])
+    branches.append(nn.functional.conv2d(x, ours.point.weight, ours.point.bias)[:, :, ::2])
+    expected = nn.functional.conv2d(ours.mix_norm(torch.cat(branches, dim=1)).relu(), ours.mix.weight, ours.mix.bias)
+    torch.testing.assert_close(ours(x), expected)
+
+
 def test_what_cannot_be_shared_out_raises() -> None:
     with pytest.raises(InputError, match="6 channels cannot be shared out among 4 temporal branches: choose"):
         MultiScaleTCN(6)
@@ -81,6 +103,8 @@ def test_what_cannot_be_shared_out_raises() -> None:
         MultiScaleTCN(8, kernel_size=4)
     with pytest.raises(InputError, match="among 6 temporal branches"):
         network("ctr_gcn", dilations=[1, 2, 3, 4])
+    with pytest.raises(InputError, match="4 channels cannot be shared out among 6 temporal branches"):
+        network("st_gcn_pp", width=0.0625)
 
 
 def test_other_networks_can_have_its_filters_in_some_layers() -> None:

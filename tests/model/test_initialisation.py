@@ -1,4 +1,4 @@
-"""Networks start as 2s-AGCN, CTR-GCN and ST-GCN start."""
+"""Networks start as 2s-AGCN, CTR-GCN, ST-GCN and ST-GCN++ start."""
 
 import math
 from typing import Any
@@ -8,10 +8,12 @@ import torch
 from tests.model.networks import NETWORKS, network, parts
 from torch import nn
 
+from stgdn.model import literal_networks
 from stgdn.model.block import Block
 from stgdn.model.network import Network
 from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import Adjacency
+from stgdn.skeleton import layout
 
 
 @pytest.mark.parametrize("name", ["agcn", "st_gdn"])
@@ -80,3 +82,21 @@ def test_st_gcn_starts_as_torch_starts() -> None:
         assert math.isclose(float(module.weight.detach().abs().max()), bound, rel_tol=0.01)
         assert module.bias is not None
         assert module.bias.any()
+
+
+def test_st_gcn_pp_starts_as_torch_starts_with_a_small_classifier() -> None:
+    torch.manual_seed(0)
+    net = Network(**NETWORKS["st_gcn_pp"], num_classes=60, frames=16)
+    skeleton = literal_networks.directed_adjacency(layout("ntu25"))
+    for layer in parts(net, Block):
+        torch.testing.assert_close(layer.spatial.graph.detach(), skeleton)
+    for norm in parts(net, BatchNorm):
+        assert norm.weight.detach().eq(1).all()
+        assert not norm.bias.any()
+    last: Any = net.layers[-1]
+    for module in (last.spatial.theta, last.temporal.head, *last.temporal.dilated, last.temporal.mix):
+        bound = module.weight[0].numel() ** -0.5
+        assert math.isclose(float(module.weight.detach().abs().max()), bound, rel_tol=0.01)
+        assert module.bias.any()
+    assert math.isclose(float(net.classifier.weight.detach().std()), 0.01, rel_tol=0.03)
+    assert not net.classifier.bias.any()

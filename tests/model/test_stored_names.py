@@ -31,6 +31,7 @@ REFINED = [name for part in ("embedding", "refinement", "theta") for name in bel
 BRANCHES = [
     name for part in ("head", "dilated.0", "dilated.1", "point") for name in below(f"temporal.{part}", CONVOLUTION)
 ]
+MIXED = [name for part in ("dilated.2", "dilated.3", "mix") for name in below(f"temporal.{part}", CONVOLUTION)]
 FILTERS = {
     "st_gcn": ["spatial.edge_mask", *below("spatial.theta", CONVOLUTION), *TCN],
     "gcn": GCN + TCN,
@@ -38,10 +39,14 @@ FILTERS = {
     "gdcn": GDN + below("spatial.theta_deconvolution", CONVOLUTION) + TCN,
     "gdn_t": GCN + TDN,
     "gdn_e": GDN + TDN,
+    "st_gcn_pp": [
+        *("spatial.graph", *below("spatial.theta", CONVOLUTION), *BRANCHES, *MIXED),
+        *(*below("temporal.head_norm", NORM), *below("temporal.mix_norm", NORM)),
+    ],
     "ctr_gcn": ["spatial.graph", "spatial.alpha", *REFINED, *BRANCHES, *below("temporal.head_norm", NORM)],
 }
 # Layers, counted from 0, in which channels or frames change: they have projections.
-TEN_LAYERS = ("st_gcn", "agcn", "ctr_gcn")
+TEN_LAYERS = ("st_gcn", "agcn", "st_gcn_pp", "ctr_gcn")
 WIDER = {name: [0, 4, 7] if name in TEN_LAYERS else [0, 4, 5] for name in NETWORKS}
 STRIDED = {name: [4, 7] if name in TEN_LAYERS else [4, 5] for name in NETWORKS}
 
@@ -90,6 +95,10 @@ FOLDED_FILTERS["ctr_gcn"] = [
     *(name.replace("spatial.", "spatial.0.") for name in ("spatial.graph", "spatial.alpha", *REFINED)),
     *(f"{part}.{value}" for part in ("spatial.1", "temporal.pool.1") for value in ("scale", "shift")),
     *BRANCHES,
+]
+FOLDED_FILTERS["st_gcn_pp"] = [
+    *("spatial.weight", "spatial.graph", "spatial.level", *BRANCHES, *MIXED),
+    *("temporal.pool.1.scale", "temporal.pool.1.shift"),
 ]
 FOLDED_SHAPES = {
     "layers.0.spatial.sums": (8, 3),

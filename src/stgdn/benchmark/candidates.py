@@ -22,7 +22,7 @@ from stgdn.runs.own_classes import make_network
 from stgdn.skeleton import layout
 
 SEED = 1
-PUBLISHED_BLOCKS = ("gcn", "st_gcn", "ctr_gcn")  # blocks of networks that were published
+PUBLISHED_BLOCKS = ("gcn", "st_gcn", "st_gcn_pp", "ctr_gcn")  # blocks of networks that were published
 # Option of conf/benchmark.yaml: kind of candidate, name in tables.
 OPTIONS = {
     "literal": ("literal", "literal {}"),
@@ -75,7 +75,7 @@ def published_form(network: Network, joints: str | Mapping[str, Any]) -> nn.Modu
     if unpublished := [block for block in network.block_names if block not in PUBLISHED_BLOCKS]:
         raise InputError(
             f"literal={network.name}: block '{unpublished[0]}' has no published form; "
-            "give agcn, agcn_7l, st_gcn or ctr_gcn"
+            "give agcn, agcn_7l, st_gcn, st_gcn_pp or ctr_gcn"
         )
     return literal_network(network, layout(joints))
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from einops import rearrange
@@ -18,7 +18,20 @@ from stgdn.model.norm import BatchNorm
 from stgdn.model.whitening import Whitening
 from stgdn.skeleton import layout as joint_layout
 
-STYLES = ("agcn", "st_gcn")
+
+class Style(NamedTuple):
+    """Hold what networks of one style have in common."""
+
+    per_body_norm: bool  # input BatchNorm over V·C
+    spatial_residual: bool  # down(x)
+    subsets: str  # of the skeleton's graph, see `stgdn.model.graph.adjacency`
+
+
+STYLES = {
+    "agcn": Style(per_body_norm=False, spatial_residual=True, subsets="directed"),
+    "st_gcn": Style(per_body_norm=True, spatial_residual=False, subsets="spatial"),
+    "st_gcn_pp": Style(per_body_norm=True, spatial_residual=True, subsets="directed"),
+}
 
 
 def expand_row(values: Any, layers: int, name: str) -> list:  # noqa: ANN401
@@ -52,7 +65,8 @@ class Backbone(nn.Module):
         layout: name of the joint layout, or its definition, see `stgdn.skeleton.define`.
         width: factor on all channels, for quick runs.
         style: `agcn`: directed subsets, down(x), input BatchNorm over M·V·C and 2s-AGCN's initialisation; `st_gcn`:
-            spatial partition, no down(x), input BatchNorm over V·C.
+            spatial partition, no down(x), input BatchNorm over V·C; `st_gcn_pp`: directed subsets, down(x), input
+            BatchNorm over V·C and a classifier of small weights.
         terms: terms of an adaptive adjacency: physical, learned, attention.
         graphs: `shared` or `separate`, for the two filters of a `gdcn` block.
         kernel_size: τ.
@@ -99,7 +113,7 @@ class Backbone(nn.Module):
         known = filter_options(names)
         words = expand_row(whiten, len(channels), "whiten")
         self.block_names = [whitened_name(name, word) for name, word in zip(names, words, strict=True)]
-        self.per_body_norm = choose(style, STYLES, "network style") == "st_gcn"
+        self.per_body_norm, self.spatial_residual, subsets = STYLES[choose(style, STYLES, "network style")]
         # With statistics of each clip a body depends on the other bodies of its clip.
         self.independent_bodies = dict(whitening or {}).get("statistics") != "instance"
         for option in options:
@@ -112,11 +126,14 @@ class Backbone(nn.Module):
         }
         norm_bodies = 1 if self.per_body_norm else bodies
         self.input_norm: nn.Module = BatchNorm(norm_bodies * skeleton.num_joints * in_channels)
-        physical = adjacency(skeleton, "spatial" if self.per_body_norm else "directed")
+        physical = adjacency(skeleton, subsets)
         self.layers = nn.ModuleList(self.make_blocks(physical, settings))
         self.classifier = nn.Linear(self.channels[-1], num_classes)
         if style == "agcn":
             initialise_as_agcn(self)
+        elif style == "st_gcn_pp":
+            nn.init.normal_(self.classifier.weight, std=0.01)
+            nn.init.zeros_(self.classifier.bias)
         # CTR-GCN multiplies frames and joints of every channel, which must be next to each other in memory.
         per_channel = any(isinstance(part, RefinedGCN) for part in self.modules())
         self.memory_format = torch.contiguous_format if per_channel else torch.channels_last
@@ -142,7 +159,7 @@ class Backbone(nn.Module):
                 C_out,
                 stride,
                 residual=number > 0,
-                spatial_residual=not self.per_body_norm,
+                spatial_residual=self.spatial_residual,
                 dropout=self.dropout if number > 0 else 0.0,
             )
             C_in, frames = C_out, math.ceil(frames / stride)
@@ -166,7 +183,7 @@ class Backbone(nn.Module):
             )
 
     def normalise(self, x: Tensor) -> Tensor:
-        """Return clips behind the input BatchNorm over M·V·C (ST-GCN: V·C), bodies in the batch: (N·M, C, T, V)."""
+        """Return clips behind the input BatchNorm over M·V·C or V·C, bodies in the batch: (N·M, C, T, V)."""
         V, M = x.shape[3:]
         if self.per_body_norm:
             x = self.input_norm(rearrange(x, "n c t v m -> (n m) (v c) t"))

@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stgdn.errors import InputError, choose
-from stgdn.model.ctr_gcn import MultiScaleTCN, RefinedGCN
+from stgdn.model.ctr_gcn import MixedMultiScaleTCN, MultiScaleTCN, RefinedGCN
 from stgdn.model.empty_bodies import Counts, run_filter
 from stgdn.model.norm import BatchNorm
-from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, MaskedGCN, PairNormGCN
+from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, LearnedGCN, MaskedGCN, PairNormGCN
 from stgdn.model.temporal import TCN, TDN, FrameConvolution
 from stgdn.model.whitened_filters import WHITEN, WHITENED, Whitened
 
@@ -33,6 +33,7 @@ BLOCKS = {
     "gdn_e": Filters(GDN, TDN),  # ST-GDN-E, element-wise: gcn with `whiten: node+frame`
     "gdn_c": Filters(ChannelGDN, TCN),  # not in the letter: gcn with `whiten: channel`
     "st_gcn": Filters(MaskedGCN, TCN),  # ST-GCN's block
+    "st_gcn_pp": Filters(LearnedGCN, MixedMultiScaleTCN),  # ST-GCN++'s block
     "ctr_gcn": Filters(RefinedGCN, MultiScaleTCN),  # CTR-GCN's block
     "pair_norm": Filters(PairNormGCN, TCN),  # not in the letter: PairNorm behind a GCN
 }

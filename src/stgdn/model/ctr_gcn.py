@@ -58,34 +58,36 @@ class RefinedGCN(nn.Module):
 
 
 class MultiScaleTCN(nn.Module):
-    """Compute CTR-GCN's branches along frames, each of an equal share of the channels, and concatenate them.
+    """Compute CTR-GCN's branches along frames, each of a share of the channels, and concatenate them.
 
     Branches are a kernel of `kernel_size` frames for every one of `dilations`, the maximum of three frames, and the
     frame itself. All begin with a 1×1 convolution; all but the last go on with BatchNorm and ReLU. The BatchNorm at the
-    end of every branch is that of the block.
+    end of every branch is that of the block. Shares are equal, or in a subclass that says so the first takes the rest.
 
     Raises:
-        InputError: an even kernel, or channels that cannot be divided by the number of branches.
+        InputError: an even kernel, fewer channels than branches, or channels that cannot be shared out equally.
     """
 
     takes_counts = True
+    first_takes_rest = False
 
     def __init__(
         self, channels: int, *, kernel_size: int = 5, stride: int = 1, dilations: tuple[int, ...] = (1, 2)
     ) -> None:
         super().__init__()
-        share, left = divmod(channels, len(dilations) + 2)
-        if left:
+        share, rest = divmod(channels, len(dilations) + 2)
+        if share == 0 or (rest and not self.first_takes_rest):
             raise InputError(
                 f"{channels} channels cannot be shared out among {len(dilations) + 2} temporal branches: choose "
                 "model.channels, width or model.dilations so that they can"
             )
         expect_odd(kernel_size)
-        self.share = share
+        self.shares = [share + rest] + [share] * (len(dilations) + 1)
         self.head = FrameConvolution(channels, channels - share)  # of all branches but the last
         self.head_norm: BatchNorm | None = BatchNorm(channels - share)
         self.dilated = nn.ModuleList(
-            FrameConvolution(share, share, kernel_size, stride, dilation) for dilation in dilations
+            FrameConvolution(part, part, kernel_size, stride, dilation)
+            for part, dilation in zip(self.shares, dilations, strict=False)
         )
         self.pool: nn.Module = nn.MaxPool2d((3, 1), (stride, 1), (1, 0))
         self.point = FrameConvolution(channels, share, stride=stride)
@@ -93,7 +95,7 @@ class MultiScaleTCN(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None, counts: Counts | None = None) -> Tensor:  # noqa: ARG002
         """Return filtered x (N, C, T, V)."""
         entered = self.head(x) if self.head_norm is None else self.head_norm(self.head(x), counts)
-        *parts, last = F.relu_(entered).split(self.share, dim=1)
+        *parts, last = F.relu_(entered).split(self.shares[:-1], dim=1)
         branches = [convolution(part) for convolution, part in zip(self.dilated, parts, strict=True)]
         return torch.cat([*branches, self.pool(last), self.point(x)], dim=1)
 
@@ -102,7 +104,7 @@ class MultiScaleTCN(nn.Module):
         for convolution in (self.head, *self.dilated, self.point):
             assert isinstance(convolution, FrameConvolution)
             assert convolution.bias is not None
-            nn.init.normal_(convolution.weight, std=math.sqrt(2 / (convolution.kernel_size[0] * self.share)))
+            nn.init.normal_(convolution.weight, std=math.sqrt(2 / (convolution.kernel_size[0] * self.shares[-1])))
             nn.init.zeros_(convolution.bias)
         for one in (self.head_norm, norm):
             assert one is not None
@@ -112,8 +114,33 @@ class MultiScaleTCN(nn.Module):
         """Return the filter, changed in place for inference: times `scale` plus `shift`, without BatchNorm."""
         assert self.head_norm is not None
         self.head, self.head_norm = self.head.folded(*self.head_norm.scale_and_shift()), None
-        *dilated, pooled, point = zip(scale.split(self.share), shift.split(self.share), strict=True)
+        *dilated, pooled, point = zip(scale.split(self.shares), shift.split(self.shares), strict=True)
         for convolution, part in zip(self.dilated, dilated, strict=True):
             convolution.folded(*part)  # pyright: ignore[reportCallIssue]
         self.pool, self.point = nn.Sequential(self.pool, Affine(*pooled)), self.point.folded(*point)
+        return self
+
+
+class MixedMultiScaleTCN(MultiScaleTCN):
+    """Compute ST-GCN++'s temporal filter (Duan et al. 2022, PYSKL): branches → BN → ReLU → 1×1 convolution."""
+
+    first_takes_rest = True
+
+    def __init__(
+        self, channels: int, *, kernel_size: int = 3, stride: int = 1, dilations: tuple[int, ...] = (1, 2, 3, 4)
+    ) -> None:
+        super().__init__(channels, kernel_size=kernel_size, stride=stride, dilations=dilations)
+        self.mix_norm: BatchNorm | None = BatchNorm(channels)
+        self.mix = FrameConvolution(channels, channels)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, counts: Counts | None = None) -> Tensor:
+        """Return filtered x (N, C, T, V)."""
+        y = super().forward(x, mask, counts)
+        return self.mix(F.relu_(y if self.mix_norm is None else self.mix_norm(y, counts)))
+
+    def folded(self, scale: Tensor, shift: Tensor) -> nn.Module:
+        """Return the filter, changed in place for inference: times `scale` plus `shift`, without BatchNorm."""
+        assert self.mix_norm is not None
+        super().folded(*self.mix_norm.scale_and_shift())
+        self.mix, self.mix_norm = self.mix.folded(scale, shift), None
         return self

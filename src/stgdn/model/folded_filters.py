@@ -114,8 +114,8 @@ class FoldedWhitening(nn.Module):
         return torch.einsum("ij,njtv->nitv", self.matrix, x)
 
 
-class FoldedMaskedGCN(nn.Module):
-    """Compute ST-GCN's filter: θ_k x on a constant graph (K, V, V), and an offset for every joint."""
+class FoldedStaticGCN(nn.Module):
+    """Compute ST-GCN's and ST-GCN++'s filters: θ_k x on a constant graph (K, V, V), and an offset for every joint."""
 
     graph: Tensor
     level: Tensor

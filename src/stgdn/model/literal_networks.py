@@ -1,4 +1,4 @@
-"""2s-AGCN, ST-GCN and CTR-GCN as they were published, one subset at a time; `sources` adds whitening to their filters.
+"""2s-AGCN, ST-GCN, CTR-GCN and ST-GCN++ as they were published, one subset at a time; `sources` adds whitening.
 
 This file shares no code with the fast form. x is (N, C, T, V) with bodies folded into N; seen is (N, T), true where a
 body is seen. Names of modules are those of the published code.
@@ -311,9 +311,11 @@ class ReLU(nn.Module):
 class CTRUnit(nn.Module):
     """Compute CTR-GCN's layer: relu(tcn(gcn(x)) + residual(x))."""
 
+    parts: tuple[type, type] = CTRUnitGCN, MultiScaleUnitTCN
+
     def __init__(self, C_in: int, C_out: int, A: Tensor, stride: int = 1, *, residual: bool = True) -> None:
         super().__init__()
-        self.gcn1, self.tcn1 = CTRUnitGCN(C_in, C_out, A), MultiScaleUnitTCN(C_out, stride)
+        self.gcn1, self.tcn1 = self.parts[0](C_in, C_out, A), self.parts[1](C_out, stride)
         self.residual: nn.Module | None = None
         if residual:
             same = C_in == C_out and stride == 1
@@ -325,11 +327,53 @@ class CTRUnit(nn.Module):
         return F.relu(y if self.residual is None else y + self.residual(x))
 
 
+class LearnedUnitGCN(nn.Module):
+    """Compute ST-GCN++'s spatial unit: Σ_k (θ_k x) A_k with a learned A → BN → + down(x) → ReLU."""
+
+    def __init__(self, C_in: int, C_out: int, A: Tensor) -> None:
+        super().__init__()
+        self.A = nn.Parameter(A.clone())
+        self.conv, self.bn = nn.Conv2d(C_in, len(A) * C_out, 1), nn.BatchNorm2d(C_out)
+        self.down = nn.Sequential(nn.Conv2d(C_in, C_out, 1), nn.BatchNorm2d(C_out)) if C_in != C_out else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (N, C, T, V) to (N, C_out, T, V)."""
+        parts = self.conv(x).chunk(len(self.A), dim=1)
+        y = torch.stack([part @ A for part, A in zip(parts, self.A, strict=True)]).sum(0)
+        return F.relu(self.bn(y) + self.down(x))
+
+
+class MixedUnitTCN(nn.Module):
+    """Compute ST-GCN++'s temporal unit: six branches, concatenated → BN → ReLU → 1×1 convolution → BN."""
+
+    def __init__(self, C: int, stride: int) -> None:
+        super().__init__()
+        share = C // 6
+        widths = [C - 5 * share] + 4 * [share]
+        kernels = [nn.Conv2d(D, D, (3, 1), (stride, 1), (d, 0), (d, 1)) for d, D in enumerate(widths[:4], start=1)]
+        self.branches = nn.ModuleList()
+        for width, end in zip(widths, [*kernels, nn.MaxPool2d((3, 1), (stride, 1), (1, 0))], strict=True):
+            self.branches.append(nn.Sequential(nn.Conv2d(C, width, 1), nn.BatchNorm2d(width), ReLU(), end))
+        self.branches.append(nn.Sequential(nn.Conv2d(C, share, 1, (stride, 1))))
+        self.transform = nn.Sequential(nn.BatchNorm2d(C), ReLU(), nn.Conv2d(C, C, 1))
+        self.bn = nn.BatchNorm2d(C)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (N, C, T, V) to (N, C, T/stride, V)."""
+        return self.bn(self.transform(torch.cat([branch(x) for branch in self.branches], dim=1)))
+
+
+class STGCNPPUnit(CTRUnit):
+    """Compute ST-GCN++'s layer, which joins its units as CTR-GCN's does."""
+
+    parts = LearnedUnitGCN, MixedUnitTCN
+
+
 class PublishedNetwork(nn.Module):
     """Compute mean features (N, C) of clips (N, C, T, V, M): input BatchNorm, layers, mean over frames, joints, bodies.
 
     Args:
-        layers: units of 2s-AGCN, ST-GCN or CTR-GCN.
+        layers: units of 2s-AGCN, ST-GCN, CTR-GCN or ST-GCN++.
         strides: of every layer.
         norm_channels: channels of the input BatchNorm, M·V·C or V·C.
     """
@@ -402,11 +446,13 @@ class AGCN(PublishedNetwork):
 
 
 class STGCN(PublishedNetwork):
-    """Compute class scores as ST-GCN does, without dropout."""
+    """Compute class scores as ST-GCN does, without dropout, or as ST-GCN++ does, which has other units."""
 
-    def __init__(self, channels: list[int], strides: list[int], A: Tensor, *, num_classes: int) -> None:
+    def __init__(
+        self, channels: list[int], strides: list[int], A: Tensor, *, num_classes: int, unit: type = STGCNUnit
+    ) -> None:
         rows = enumerate(zip([3, *channels], channels, strides, strict=False))
-        layers = [STGCNUnit(C_in, C_out, A, stride, residual=layer > 0) for layer, (C_in, C_out, stride) in rows]
+        layers = [unit(C_in, C_out, A, stride, residual=layer > 0) for layer, (C_in, C_out, stride) in rows]
         super().__init__(layers, strides, 3 * A.shape[-1])
         self.fcn = nn.Conv2d(channels[-1], num_classes, 1)
 

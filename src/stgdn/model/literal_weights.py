@@ -30,7 +30,10 @@ def literal_network(network: Network, skeleton: Layout) -> literal_networks.AGCN
     """
     rows, dtype = (network.channels, network.strides), network.classifier.weight.dtype
     classes, (_, frames, _, bodies) = network.classifier.out_features, network.clip_shape
-    if network.per_body_norm:
+    if "st_gcn_pp" in network.block_names:
+        graph, unit = literal_networks.directed_adjacency(skeleton), literal_networks.STGCNPPUnit
+        made = literal_networks.STGCN(*rows, graph, num_classes=classes, unit=unit).to(dtype)
+    elif network.per_body_norm:
         graph = literal_networks.spatial_adjacency(skeleton, skeleton.root)
         made = literal_networks.STGCN(*rows, graph, num_classes=classes).to(dtype)
     else:
@@ -92,17 +95,28 @@ def copy_st_gcn_unit(literal: Any, ours: Any) -> None:  # noqa: ANN401
 
 @torch.no_grad()
 def copy_split(literals: Sequence[Any], ours: Any) -> None:  # noqa: ANN401
-    """Copy the state of one module of ours to several, each of which has an equal share of its channels."""
+    """Copy the state of one module of ours to several, each of which has a share of its channels."""
     for entry, value in ours.state_dict().items():
-        parts = value.chunk(len(literals)) if value.dim() else [value] * len(literals)
-        for literal, part in zip(literals, parts, strict=True):
-            literal.state_dict()[entry].copy_(part)
+        entries = [literal.state_dict()[entry] for literal in literals]
+        parts = value.split([len(part) for part in entries]) if value.dim() else [value] * len(literals)
+        for literal, part in zip(entries, parts, strict=True):
+            literal.copy_(part)
+
+
+def copy_branches(branches: Sequence[Any], temporal: Any) -> None:  # noqa: ANN401
+    """Copy the weights of temporal branches, each of which has convolutions of its own; the last has one only."""
+    *entered, last = branches
+    copy_split([branch[0] for branch in entered], temporal.head)
+    copy_split([branch[1] for branch in entered], temporal.head_norm)
+    for branch, convolution in zip(entered, temporal.dilated, strict=False):
+        copy_state(getattr(branch[3], "conv", branch[3]), convolution)
+    copy_state(last[0], temporal.point)
 
 
 @torch.no_grad()
 def copy_ctr_gcn_unit(literal: Any, ours: Any) -> None:  # noqa: ANN401
     """Copy the weights of CTR-GCN's layer, whose branches and subsets have convolutions of their own."""
-    spatial, temporal, (*scaled, last) = literal.gcn1, ours.temporal, literal.tcn1.branches
+    spatial, (*scaled, last) = literal.gcn1, literal.tcn1.branches
     spatial.PA.copy_(ours.spatial.graph.mT)
     spatial.alpha.copy_(ours.spatial.alpha)
     copy_split([conv.conv1 for conv in spatial.convs] + [conv.conv2 for conv in spatial.convs], ours.spatial.embedding)
@@ -110,13 +124,23 @@ def copy_ctr_gcn_unit(literal: Any, ours: Any) -> None:  # noqa: ANN401
     copy_split([conv.conv4 for conv in spatial.convs], ours.spatial.refinement)
     copy_state(spatial.bn, ours.spatial_norm)
     copy_state(spatial.down, ours.down)
-    copy_split([branch[0] for branch in scaled], temporal.head)
-    copy_split([branch[1] for branch in scaled], temporal.head_norm)
-    for branch, convolution in zip(scaled, temporal.dilated, strict=False):
-        copy_state(branch[3].conv, convolution)
-    copy_state(last[0], temporal.point)
+    copy_branches(literal.tcn1.branches, ours.temporal)
     ends = [scaled[0][3].bn, scaled[1][3].bn, scaled[2][4], last[1]]
     copy_split(ends, ours.temporal_norm)
+    copy_state(literal.residual, ours.residual)
+
+
+@torch.no_grad()
+def copy_st_gcn_pp_unit(literal: Any, ours: Any) -> None:  # noqa: ANN401
+    """Copy the weights of ST-GCN++'s layer."""
+    literal.gcn1.A.copy_(ours.spatial.graph)
+    copy_state(literal.gcn1.conv, ours.spatial.theta)
+    copy_state(literal.gcn1.bn, ours.spatial_norm)
+    copy_state(literal.gcn1.down, ours.down)
+    copy_branches(literal.tcn1.branches, ours.temporal)
+    copy_state(literal.tcn1.transform[0], ours.temporal.mix_norm)
+    copy_state(literal.tcn1.transform[2], ours.temporal.mix)
+    copy_state(literal.tcn1.bn, ours.temporal_norm)
     copy_state(literal.residual, ours.residual)
 
 
@@ -124,4 +148,5 @@ COPIES: dict[type, Any] = {
     literal_networks.Unit: copy_unit,
     literal_networks.STGCNUnit: copy_st_gcn_unit,
     literal_networks.CTRUnit: copy_ctr_gcn_unit,
+    literal_networks.STGCNPPUnit: copy_st_gcn_pp_unit,
 }

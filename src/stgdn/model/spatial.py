@@ -14,7 +14,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from stgdn.errors import choose
-from stgdn.model.folded_filters import FoldedChannelGDN, FoldedGCN, FoldedGDCN, FoldedGDN, FoldedMaskedGCN
+from stgdn.model.folded_filters import FoldedChannelGDN, FoldedGCN, FoldedGDCN, FoldedGDN, FoldedStaticGCN
 from stgdn.model.graph import TERMS, Adjacency, SubsetMix, aggregate, mix_subsets
 from stgdn.model.norm import Affine
 from stgdn.model.pointwise import pointwise
@@ -171,8 +171,8 @@ class PairNormGCN(GCN):
         return nn.Sequential(self, Affine(scale, shift))
 
 
-class MaskedGCN(nn.Module):
-    """Compute ST-GCN's filter y = Σ_k (θ_k x + b_k) (A_k ∘ mask_k): the skeleton's graph times a learned edge mask.
+class StaticGCN(nn.Module):
+    """Compute y = Σ_k (θ_k x + b_k) A_k on the same graphs A_k for all clips, which `graphs` of a subclass returns.
 
     Joints are summed first: θ_k (x A_k) + b_k (1 A_k), of as many channels as x has, not as y has.
     """
@@ -182,12 +182,15 @@ class MaskedGCN(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, physical: Tensor) -> None:
         super().__init__()
         self.register_buffer("physical", physical, persistent=False)
-        self.edge_mask = nn.Parameter(torch.ones_like(physical))
         self.theta = nn.Conv2d(in_channels, len(physical) * out_channels, 1)
+
+    def graphs(self) -> Tensor:
+        """Return A, (K, V, V)."""
+        raise NotImplementedError
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """Return filtered x (N, C, T, V)."""
-        graph = self.physical * self.edge_mask
+        graph = self.graphs()
         weight = rearrange(self.theta.weight, "(k o) c 1 1 -> o (k c) 1 1", k=len(graph))
         bias = rearrange(self.theta.bias, "(k o) -> k o", k=len(graph))
         level = torch.einsum("kvw,ko->wo", graph, bias)
@@ -196,4 +199,28 @@ class MaskedGCN(nn.Module):
 
     def folded(self, scale: Tensor, shift: Tensor) -> nn.Module:
         """Return the filter for inference, times `scale` plus `shift`."""
-        return FoldedMaskedGCN(self.physical * self.edge_mask, self.theta, scale, shift)
+        return FoldedStaticGCN(self.graphs(), self.theta, scale, shift)
+
+
+class MaskedGCN(StaticGCN):
+    """Compute ST-GCN's filter, A_k = physical_k ∘ mask_k: the skeleton's graph times a learned edge mask."""
+
+    def __init__(self, in_channels: int, out_channels: int, physical: Tensor) -> None:
+        super().__init__(in_channels, out_channels, physical)
+        self.edge_mask = nn.Parameter(torch.ones_like(physical))
+
+    def graphs(self) -> Tensor:
+        """Return A, (K, V, V)."""
+        return self.physical * self.edge_mask
+
+
+class LearnedGCN(StaticGCN):
+    """Compute ST-GCN++'s filter: A is learned outright and starts as the skeleton's graph."""
+
+    def __init__(self, in_channels: int, out_channels: int, physical: Tensor) -> None:
+        super().__init__(in_channels, out_channels, physical)
+        self.graph = nn.Parameter(physical.clone())
+
+    def graphs(self) -> Tensor:
+        """Return A, (K, V, V)."""
+        return self.graph

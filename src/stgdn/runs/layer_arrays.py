@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from stgdn.model.ctr_gcn import RefinedGCN
 from stgdn.model.network import Network
-from stgdn.model.spatial import GCN, GDCN, MaskedGCN
+from stgdn.model.spatial import GCN, GDCN, LearnedGCN, MaskedGCN
 from stgdn.model.whitened_filters import Whitened
 from stgdn.model.whitening import Whitening
 from stgdn.skeleton import Layout
@@ -30,7 +30,7 @@ def learned_graphs(spatial: nn.Module) -> dict[str, Tensor]:
         return learned_graphs(spatial.filter)
     if isinstance(spatial, MaskedGCN):
         return {"edge_mask": spatial.edge_mask}
-    if isinstance(spatial, RefinedGCN):
+    if isinstance(spatial, RefinedGCN | LearnedGCN):
         return {"learned": spatial.graph - spatial.physical}
     graphs = {}
     if isinstance(spatial, GCN) and "learned" in spatial.adjacency.terms:
