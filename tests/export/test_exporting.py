@@ -26,6 +26,7 @@ from stgdn.model.backbone import Backbone
 from stgdn.model.block import BLOCKS, Filters
 
 CTR_GCN = ("model=ctr_gcn", "model.channels=[32,64]", "model.strides=[1,2]")
+ST_GCN_PP = ("model=st_gcn_pp", "model.channels=[32,64]", "model.strides=[1,2]")
 TWO_LAYERS = ("model=agcn_7l", "model.channels=[8,8]", "model.strides=[1,2]")
 
 
@@ -43,7 +44,7 @@ def scores_of(run: Path, clips: Tensor) -> np.ndarray:
 
 
 class TestONNX:
-    @pytest.mark.parametrize("options", [SHALLOW, CTR_GCN], ids=["st_gdn", "ctr_gcn"])
+    @pytest.mark.parametrize("options", [SHALLOW, CTR_GCN, ST_GCN_PP], ids=["st_gdn", "ctr_gcn", "st_gcn_pp"])
     def test_other_programs_get_scores_and_metadata(
         self, run_command: RunCommand, make_run: MakeRun, tiny_store: Store, options: tuple[str, ...]
     ) -> None:

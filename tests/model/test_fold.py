@@ -21,6 +21,7 @@ CASES: dict[str, tuple[str, dict]] = {
     "patches": ("agcn_7l", {"blocks": "gdn_c", "whitening": {"patch": 3}}),
     "whiten any filter": ("st_gcn", {"whiten": "node+frame"}),
     "whiten filters with norms of their own": ("ctr_gcn", {"whiten": "node+frame"}),
+    "whiten mixed branches": ("st_gcn_pp", {"whiten": "node+frame"}),
     "whiten channels": ("st_gcn", {"whiten": "channel", "whitening": {"patch": 3}}),
     "whiten both": ("st_gdcn", {"whiten": ["channel", "frame"] * 3 + ["none"]}),
     "pair_norm": ("agcn_7l", {"blocks": "pair_norm"}),

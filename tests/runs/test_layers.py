@@ -90,6 +90,15 @@ def test_what_ctr_gcn_learned_is_the_difference_from_the_skeleton() -> None:
     assert np.count_nonzero(arrays["layer2.learned"]) == 1
 
 
+def test_what_st_gcn_pp_learned_is_the_difference_from_the_skeleton() -> None:
+    network = trained_a_little("st_gcn_pp", "st_gcn_pp")
+    network.layers[1].spatial.graph.data[1, 2, 3] += 0.5  # pyright: ignore
+    arrays = layer_arrays(network, KINECT20)
+    np.testing.assert_array_equal(arrays["physical"], adjacency(KINECT20).numpy())
+    assert arrays["layer2.learned"][1, 2, 3] == 0.5
+    assert np.count_nonzero(arrays["layer2.learned"]) == 1
+
+
 def test_filters_with_whitening_in_front_keep_both() -> None:
     arrays = layer_arrays(trained_a_little("st_gcn", "st_gcn", whiten="node+frame"), KINECT20)
     statistics = [f"{axis}.{name}" for axis in ("node", "frame") for name in ("mean", "covariance", "root")]

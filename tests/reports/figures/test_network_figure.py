@@ -21,6 +21,7 @@ FILTERS = {  # what the letter whitens in each block
     "gdn_e": ((NODE,), (FRAME,)),
     "gdn_c": ((CHANNEL,), (PLAIN,)),
     "st_gcn": ((PLAIN,), (PLAIN,)),
+    "st_gcn_pp": ((PLAIN,), (PLAIN,)),
     "ctr_gcn": ((PLAIN,), (PLAIN,)),
     "st_gcn+node+frame": ((NODE,), (FRAME,)),
 }

@@ -41,6 +41,7 @@ def test_none_stands_there_twice() -> None:
         (("st_gdn", "kinetics", "joint+bone", "top5"), 60.5),
         (("st_gdn", "ntu60_xsub", "bone", "gain"), 9.1),
         (("st_gcn", "nw_ucla", "joint", "top1"), 84.2),
+        (("st_gcn_pp", "ntu60_xsub", "joint", "top1"), 89.3),
     ],
 )
 def test_the_letters_own_figures(place: tuple[str, str, str, str], value: float) -> None:
