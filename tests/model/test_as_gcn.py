@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from stgdn.errors import InputError
-from stgdn.model.as_gcn import ASGCN, Inference, Layer, _halve
+from stgdn.model.as_gcn import ASGCN, Inference, Layer
 from stgdn.model.graph import spatial_subsets
 from stgdn.skeleton import NTU25
 
@@ -143,16 +143,6 @@ def test_the_decoder_and_the_loss(inference: Inference) -> None:
     divergence = float((probabilities * (probabilities / prior).log()).sum())
     published = squares / (2 * 5e-4) / (2 * 6) + divergence / (2 * 6)
     assert float(inference.loss(FRAMES)) == pytest.approx(published * 2 * 5e-4 / (4 * 3))  # frames and coordinates
-
-
-def test_dropout_of_a_half() -> None:
-    x = torch.rand(400, 50, requires_grad=True)
-    assert _halve(x, training=False) is x
-    kept = _halve(x, training=True)
-    (gradient,) = torch.autograd.grad(kept.sum(), x)
-    torch.testing.assert_close(kept, x * gradient)
-    assert set(gradient.unique().tolist()) == {0, 2}
-    assert float(gradient.mean()) == pytest.approx(1, abs=0.05)
 
 
 @torch.no_grad()

@@ -190,7 +190,8 @@ def targets(records: Sequence[Record]) -> list[str]:
     """Return the table of targets, one column a record; nothing where no record has what is compared."""
     records = [record for record in records if record["clip_shape"][1] in FRAMES and not record["overrides"]]
     columns = [
-        f"T = {one['clip_shape'][1]}, {one['device']}, {speed(one)}, {one['pairs']:.0%} with all bodies" for one in records
+        f"T = {one['clip_shape'][1]}, {one['device']}, {speed(one)}, {one['pairs']:.0%} with all bodies"
+        for one in records
     ]
     rows = []
     for target in TARGETS:

@@ -23,6 +23,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from stgdn.errors import InputError
+from stgdn.model.block import drop_features
 from stgdn.model.graph import normalise_columns, spatial_subsets
 from stgdn.model.norm import BatchNorm
 from stgdn.model.temporal import FrameConvolution
@@ -32,11 +33,6 @@ LAYERS = ((64, 1), (64, 1), (64, 1), (128, 2), (128, 1), (128, 1), (256, 2), (25
 PRIOR = (0.95, 0.025, 0.025)  # of the types of a link; the first is none
 VARIANCE = 5e-4  # of a predicted coordinate
 SHARE = 0.1  # factor of the inferred links
-
-
-def _halve(x: Tensor, training: bool) -> Tensor:
-    """Return x with dropout of a half; on an AMD processor `F.dropout` takes more than four times as long."""
-    return x * torch.empty_like(x, dtype=torch.uint8).random_(2).mul_(2) if training else x
 
 
 class MLP(nn.Module):
@@ -128,7 +124,8 @@ class Inference(nn.Module):
         layer: Any = self.messages[kind]
         target, source = layer.weight.chunk(2, dim=1)
         paired = F.linear(hidden, target, layer.bias)[:, :, None] + F.linear(hidden, source)[:, None]
-        message = self.messages_again[kind](_halve(paired.tanh_(), self.training)).tanh_()
+        kept = drop_features(paired.tanh_(), 0.5) if self.training else paired.tanh_()
+        message = self.messages_again[kind](kept).tanh_()
         return (graph[:, :, None] @ message).squeeze(dim=2)
 
     def loss(self, frames: Tensor) -> Tensor:
