@@ -26,7 +26,7 @@ from stgdn.model.backbone import Backbone
 from stgdn.model.block import BLOCKS, Filters
 
 CTR_GCN = ("model=ctr_gcn", "model.channels=[32,64]", "model.strides=[1,2]")
-ST_GCN_PP = ("model=st_gcn_pp", "model.channels=[32,64]", "model.strides=[1,2]")
+ST_GCN_PP = ("model=st_gcn_pp", "model.channels=[64,64]", "model.strides=[1,2]")
 TWO_LAYERS = ("model=agcn_7l", "model.channels=[8,8]", "model.strides=[1,2]")
 
 
