@@ -44,8 +44,13 @@ MODES = {
     "compiled": dict.fromkeys(EXACT, 1e-4),  # in float32, with sums in another order
 }
 # CTR-GCN adds up 75 products for every joint, and with the weights below the variances of its features are up to 200:
-# the form in which it was published misses its statistics by 4e-3 with 8 bits.
-LARGE_SUMS = {("bf16", "ctr_gcn"): {"statistics": 1e-2, "tested": 4e-2}}
+# the form in which it was published misses its statistics by 4e-3 with 8 bits. In ST-GCN++ rounding decides which of
+# three frames is the maximum, where its gradient jumps: with 8 bits gradients of its published form are off by 1e-1.
+LARGER = {
+    ("bf16", "ctr_gcn"): {"statistics": 1e-2, "tested": 4e-2},
+    ("bf16", "st_gcn_pp"): {"gradients": 2e-1},
+    ("tf32", "st_gcn_pp"): {"gradients": 3e-2},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -145,7 +150,7 @@ def test_a_step_is_that_of_the_cpu(device: str, mode: str, name: str, monkeypatc
         monkeypatch.setattr(torch, "compile", lambda function, **_: compiler(function))
     options = {"recomputed": ["model.checkpointing=true"], "compiled": ["compile=true"]}.get(mode, [])
     found = step(built(name, *size, *options), device, bf16=mode == "bf16")
-    expect_same(found, reference(name, *size), MODES[mode] | LARGE_SUMS.get((mode, name), {}))
+    expect_same(found, reference(name, *size), MODES[mode] | LARGER.get((mode, name), {}))
 
 
 @pytest.mark.parametrize("device", DEVICES)

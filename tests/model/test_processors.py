@@ -74,5 +74,6 @@ def test_convolutions_of_every_second_frame_stay_in_bounds() -> None:
 
 @pytest.mark.parametrize("width", FRAMES)
 def test_networks_of_every_width_and_length_stay_in_bounds(width: float) -> None:
-    names = ("st_gcn", "agcn", "st_gdn", "ctr_gcn", "st_gcn_pp") if width < 1 else ("agcn_7l", "st_gdn")
+    names = ("st_gcn", "agcn", "st_gdn", "ctr_gcn") if width < 1 else ("agcn_7l", "st_gdn")
+    names += ("st_gcn_pp",) if 1 / 16 < width < 1 else ()  # it needs six channels
     in_a_process(*(f"try_network({name!r}, {width}, {T})" for name in names for T in FRAMES[width]))
