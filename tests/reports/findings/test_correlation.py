@@ -47,7 +47,8 @@ def test_seeds_of_one_network_do_not_narrow_the_interval() -> None:
     ],
 )
 def test_answers(interval: tuple[float, float], answer: str) -> None:
-    assert Correlation("mad", 0.0, interval, 8, 4).answer == answer
+    assert Correlation("mad", 0.0, interval, 8, 6).answer == answer
+    assert Correlation("mad", 0.0, interval, 12, 5).answer == "too few networks"
 
 
 def test_the_measures_that_runs_have(tmp_path: Path) -> None:
@@ -59,7 +60,7 @@ def test_the_measures_that_runs_have(tmp_path: Path) -> None:
     (results,) = widest_group(groups_of(tmp_path))
     found = {each.measure: each for each in correlations(results)}
     assert list(found) == ["mad", "numerical_rank"]
-    assert (found["mad"].runs, found["mad"].networks, found["mad"].answer) == (8, 4, "yes")
+    assert (found["mad"].runs, found["mad"].networks, found["mad"].answer) == (8, 4, "too few networks")
     assert found["numerical_rank"].rho == pytest.approx(-1)
 
 

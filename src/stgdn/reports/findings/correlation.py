@@ -11,6 +11,7 @@ from stgdn.runs.result import Result
 
 RESAMPLES = 2000
 FEWEST_NETWORKS = 4
+FEWEST_FOR_ANSWER = 6  # four networks lie in a perfect order by chance once in twelve, whichever way round; six in 360
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Correlation:
     def answer(self) -> str:
         """Return whether less smoothing goes with more accuracy."""
         low, high = self.interval
+        if self.networks < FEWEST_FOR_ANSWER:
+            return "too few networks"
         return "yes" if low > 0 else "no, the other way round" if high < 0 else "not shown"
 
 

@@ -9,7 +9,13 @@ from matplotlib.figure import Figure
 
 from stgdn.errors import InputError
 from stgdn.reports.findings.claims import RULE, Claim, claims, outcomes
-from stgdn.reports.findings.correlation import FEWEST_NETWORKS, Correlation, correlations, widest_group
+from stgdn.reports.findings.correlation import (
+    FEWEST_FOR_ANSWER,
+    FEWEST_NETWORKS,
+    Correlation,
+    correlations,
+    widest_group,
+)
 from stgdn.reports.findings.figures import depth_figure, scatter_figure
 from stgdn.reports.findings.headline import headline, headline_columns, row_commands
 from stgdn.reports.findings.remedies import depth_grid, depth_table, plugin_grid, plugin_table
@@ -127,7 +133,8 @@ def _smoothing(groups: Sequence[Sequence[Result]]) -> Section:
     caption = f"{largest[0].data}, {largest[0].stream}: {training_text(largest[0])}"
     text = (
         f"Measures are those of the last layer; larger ones mean less smoothing. Picture: {caption}. Intervals are by "
-        "bootstrap over networks, each with all its seeds: *yes* and *no* if zero lies outside, else *not shown*."
+        "bootstrap over networks, each with all its seeds: *yes* and *no* if zero lies outside and there are "
+        f"{FEWEST_FOR_ANSWER} networks or more, else *not shown*."
     )
     return Section(title, f"{text}\n\n{table_text(rows, left=2)}", SCATTER, scatter_figure(largest, caption))
 
