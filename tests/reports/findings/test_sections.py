@@ -40,6 +40,7 @@ def page(path: Path, name: str) -> Path:
 def test_pages_get_what_their_marks_say(outputs: Path, tmp_path: Path) -> None:
     pictures = tmp_path / "docs" / "pictures"
     whole, brief = page(tmp_path / "docs" / "results.md", SECTION), page(tmp_path / "README.md", BRIEF)
+    whole.write_text(f"A page may name `<!-- {BRIEF} -->` in a sentence.\n{whole.read_text()}")
     written = write_findings(find(runs_of(outputs)), pictures, [whole, brief])
     assert written == [pictures / DEPTH, pictures / SCATTER, whole, brief]
     for path in (whole, brief):

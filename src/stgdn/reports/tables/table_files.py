@@ -94,7 +94,7 @@ def _check_content(path: Path, findings: bool) -> None:
 
 def is_brief(path: Path) -> bool:
     """Return whether a page has room for the beginning of the findings only."""
-    return path.exists() and marks(BRIEF)[0] in path.read_text(encoding="utf-8")
+    return path.exists() and marks(BRIEF)[0] in path.read_text(encoding="utf-8").splitlines()
 
 
 def write_tables(path: Path, comparisons: Sequence[Comparison]) -> None:
