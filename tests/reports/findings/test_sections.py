@@ -40,7 +40,8 @@ def page(path: Path, name: str) -> Path:
 def test_pages_get_what_their_marks_say(outputs: Path, tmp_path: Path) -> None:
     pictures = tmp_path / "docs" / "pictures"
     whole, brief = page(tmp_path / "docs" / "results.md", SECTION), page(tmp_path / "README.md", BRIEF)
-    whole.write_text(f"A page may name `<!-- {BRIEF} -->` in a sentence.\n{whole.read_text()}")
+    named = f"before\nA page may name `{marks(BRIEF)[0]}` in a sentence.\n"
+    whole.write_text(whole.read_text().replace("before\n", named))
     written = write_findings(find(runs_of(outputs)), pictures, [whole, brief])
     assert written == [pictures / DEPTH, pictures / SCATTER, whole, brief]
     for path in (whole, brief):
