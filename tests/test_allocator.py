@@ -21,11 +21,37 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+GROWTH = """
+from pathlib import Path
+import torch
+from stgdn.allocator import keep_few_convolutions
+{}
+convolution = torch.nn.Conv2d(128, 128, (9, 1))
+def memory():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+for N in range(1, 321):
+    convolution(torch.zeros(N, 128, 10, 2)).sum().backward()
+    if N == 10:
+        before = memory()
+print(memory() - before)
+"""
+
+
+def measured(program: str) -> int:
+    """Return the number that a program prints in a process of its own."""
+    environment = {"NUMPY_MADVISE_HUGEPAGE": "0", "PYTHONPATH": ":".join(sys.path), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", program]
+    return int(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+
+
 def pages_given(option: str) -> int:
     """Return the number of pages that a process is given for ten arrays of 64 MiB, one after the other."""
-    environment = {"NUMPY_MADVISE_HUGEPAGE": "0", "PYTHONPATH": ":".join(sys.path)}
-    command = [sys.executable, "-c", COUNT.format(option)]
-    return int(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+    return measured(COUNT.format(option))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="no /proc, which says what memory is used")
+def test_shapes_that_are_gone_leave_memory() -> None:
+    assert measured(GROWTH.format("keep_few_convolutions()")) < 0.7 * measured(GROWTH.format(""))
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="options of another C library")
