@@ -1,4 +1,4 @@
-"""What a process keeps in memory: options of glibc's allocator (other C libraries stay as they are) and of oneDNN."""
+"""Set what a process keeps in memory: options of glibc's allocator (other C libraries stay as they are), of oneDNN."""
 
 import ctypes
 import os
@@ -7,25 +7,21 @@ from contextlib import suppress
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # options of mallopt, as in malloc.h
 NEVER = -1
 CAPACITY = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
-CONVOLUTIONS = 128  # more than a training step of any network here has, with their gradients
+CONVOLUTIONS = 320  # of oneDNN's in one training step, with gradients and copies into other types: `ctr_gcn` has 288
 
 
-def keep_freed_memory() -> None:
-    """Keep memory that is freed for the next arrays, for a loop whose steps all need the same.
+def keep_what_a_step_needs() -> None:
+    """Keep freed memory for the next arrays, and the convolutions of one step: for a training on a CPU.
 
     By default arrays above 32 MiB go back to the system, which gives and clears every page of them anew in each step:
     a tenth of the time of a training step of large batches.
+
+    oneDNN keeps code and scratch memory for 1,024 shapes of convolutions by default. Every number of bodies in a batch
+    is another shape, so that memory grows: a training of `agcn` at half width, in batches of 32 clips, from 1.7 to
+    4.1 GiB, and to 3.1 with this number. Fewer than a step has would be made anew in each step. A number that the user
+    has set stays. oneDNN reads it at the first convolution of the process.
     """
     set_options({M_MMAP_MAX: 0, M_TRIM_THRESHOLD: NEVER})
-
-
-def keep_few_convolutions() -> None:
-    """Let oneDNN keep the code and the scratch memory of one training step's convolutions, unless the user says else.
-
-    It keeps those of 1,024 shapes by default. Every number of bodies in a batch is another shape, which made a training
-    of `agcn` at half width with batches of 32 clips grow from 1.7 to 4.1 GiB; with 128 it is 2.4, in the same time.
-    oneDNN reads it at the first convolution of the process.
-    """
     os.environ.setdefault(CAPACITY, str(CONVOLUTIONS))
 
 

@@ -34,8 +34,9 @@ def test_steps_are_fed_from_the_store(tmp_path: Path, monkeypatch: pytest.Monkey
     net = Counting()
     before = net.classifier.weight.detach().clone()
     monkeypatch.setattr(Candidate, "build", lambda _: net)
-    seconds = iter([0.0, *(value for n in range(40) for value in (n, n + 0.5)), 80.0])  # half a second for each batch
-    monkeypatch.setattr(fed, "timer", lambda: next(seconds))
+    whole, asked = iter([0.0, 80.0]), iter(value for n in range(40) for value in (n, n + 0.5))  # half a second a batch
+    monkeypatch.setattr(fed, "timer", lambda: next(whole))
+    monkeypatch.setattr(fed, "perf_counter", lambda: next(asked))
     workload = Workload((3, 8, 25, 2), 60, 4, 0.25)
     text = fed.training(tmp_path, 200, Candidate("counting", "variant", {}), workload, steps=40, workers=1)
     assert net.seen == [(4, 3, 8, 25, 2)] * (fed.WARM_UP + 40)  # more than an epoch of about 100 clips

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from stgdn.allocator import keep_few_convolutions, keep_freed_memory
+from stgdn.allocator import keep_what_a_step_needs
 from stgdn.benchmark import cost
 from stgdn.benchmark.candidates import Candidate
 from stgdn.benchmark.timing import Call, stopwatch, time_in_turn
@@ -36,8 +36,7 @@ def measure_networks(
         `rows`: by candidate its size and, by measure, its cost and seconds in every round;
         `limits`: the same of what the device can do at best.
     """
-    keep_freed_memory()  # as training does
-    keep_few_convolutions()
+    keep_what_a_step_needs()  # as training does
     modules = [_build(candidate, workload) for candidate in candidates]  # mistakes come before anything that takes long
     best, amounts = cost.limits(workload)
     calls: dict[tuple[str, str], Call] = {("", name): call for name, call in best.items()}  # "": of no network

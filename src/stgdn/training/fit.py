@@ -15,7 +15,7 @@ import torch
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.callbacks import Callback
 
-from stgdn.allocator import keep_few_convolutions, keep_freed_memory
+from stgdn.allocator import keep_what_a_step_needs
 from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.environment import CPUINFO, processor_flags
 from stgdn.errors import InputError
@@ -44,8 +44,7 @@ def fit(trainer: lightning.Trainer, recognizer: Recognizer, data: SkeletonData, 
     if trainer.is_global_zero and (advice := advise_precision(trainer)):
         print(advice, flush=True)
     if trainer.strategy.root_device.type == "cpu":
-        keep_freed_memory()
-        keep_few_convolutions()
+        keep_what_a_step_needs()
     trainer.fit(recognizer, data, ckpt_path=resumed, weights_only=True)
 
 
