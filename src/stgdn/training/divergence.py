@@ -1,4 +1,4 @@
-"""Where the numbers of a training step stop being finite: in the clips, a layer, a gradient or the weights."""
+"""Find where the numbers of a training step stop being finite: in the clips, a layer, a gradient or the weights."""
 
 import math
 from collections.abc import Iterable, Sequence

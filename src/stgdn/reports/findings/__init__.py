@@ -1,1 +1,1 @@
-"""What the runs show: one table, depth, plug-in, the claims of the letter, smoothing against accuracy."""
+"""Say what the runs show: one table, depth, plug-in, the claims of the letter, smoothing against accuracy."""

@@ -1,4 +1,4 @@
-"""What the letter claims, from `claims.csv`, beside what runs show; a claim is a contrast of runs, seed by seed."""
+"""Put what the letter claims, from `claims.csv`, beside what runs show; a claim is a contrast of runs, seed by seed."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence

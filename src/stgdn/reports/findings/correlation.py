@@ -1,4 +1,4 @@
-"""Whether less over-smoothing goes with more accuracy: rank correlation over runs that were trained alike."""
+"""Tell whether less over-smoothing goes with more accuracy: rank correlation over runs that were trained alike."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

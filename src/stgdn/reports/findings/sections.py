@@ -1,4 +1,4 @@
-"""What was found as Markdown, with its pictures: all of it for a page of its own, or its beginning for a README."""
+"""Write what was found as Markdown with pictures: all of it for a page of its own, or its beginning for a README."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What was varied in a run, read from its config: network, whitening, depth; and which runs were trained alike."""
+"""Read from its config what was varied in a run: network, whitening, depth; and which runs were trained alike."""
 
 import math
 import re
