@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from stgdn.model import literal_networks, literal_weights
 from stgdn.model.block import BLOCKS, Block, drop_features, make_projection, options_of
+from stgdn.model.convolution import FrameConvolution
 from stgdn.model.ctr_gcn import MixedMultiScaleTCN, MultiScaleTCN, RefinedGCN
 from stgdn.model.empty_bodies import Counts
 from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, LearnedGCN, MaskedGCN, PairNormGCN
-from stgdn.model.temporal import TCN, TDN, FrameConvolution
+from stgdn.model.temporal import TCN, TDN
 
 T, V = 7, 5
 PHYSICAL = torch.rand(3, V, V, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

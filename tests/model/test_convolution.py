@@ -4,14 +4,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from stgdn.model.pointwise import Pointwise
+from stgdn.model.convolution import FrameConvolution
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 1, 1), (1, 4, 7, 5), (3, 4, 7, 5), (20, 4, 2, 1)])
 @pytest.mark.parametrize("memory_format", [torch.channels_last, torch.contiguous_format])
 def test_it_is_a_convolution(shape: tuple[int, ...], memory_format: torch.memory_format) -> None:
     torch.manual_seed(0)
-    ours = Pointwise(4, 6).double()
+    ours = FrameConvolution(4, 6).double()
     x = torch.randn(shape, dtype=torch.float64).contiguous(memory_format=memory_format).requires_grad_()
     expected = F.conv2d(x, ours.weight, ours.bias)
     found = ours(x)
@@ -26,7 +26,7 @@ def test_it_is_a_convolution(shape: tuple[int, ...], memory_format: torch.memory
 def test_every_frame_is_an_image() -> None:
     x = torch.randn(2, 4, 16, 5).contiguous(memory_format=torch.channels_last)
     with torch.profiler.profile(record_shapes=True) as profile:
-        Pointwise(4, 6)(x)
+        FrameConvolution(4, 6)(x)
     events = profile.events() or []
     seen = [event.input_shapes[0] for event in events if event.name == "aten::convolution"]
     assert seen == [[32, 4, 1, 5]]

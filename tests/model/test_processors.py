@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from tests.model.networks import CLASSES, NETWORKS
 from torch import Tensor, nn
 
+from stgdn.model.convolution import FrameConvolution
 from stgdn.model.network import Network
-from stgdn.model.temporal import FrameConvolution
 
 # Numbers of frames by width; agcn has the layers of agcn_7l and st_gdn those of its other variants.
 FRAMES = {1 / 16: (16, 52, 300), 1 / 8: (16, 64, 300), 1 / 4: (16, 100), 1: (16,)}

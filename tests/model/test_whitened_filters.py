@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from stgdn.errors import InputError
 from stgdn.model import literal_networks
 from stgdn.model.block import BLOCKS, Filters, make_filters, whitened_name
+from stgdn.model.convolution import FrameConvolution
 from stgdn.model.network import Network
 from stgdn.model.spatial import GCN, GDN, MaskedGCN
-from stgdn.model.temporal import TCN, FrameConvolution
+from stgdn.model.temporal import TCN
 from stgdn.model.whitened_filters import WHITEN, Whitened
 from stgdn.model.whitening import Whitening
 

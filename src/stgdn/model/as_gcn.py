@@ -24,9 +24,9 @@ from torch import Tensor, nn
 
 from stgdn.errors import InputError
 from stgdn.model.block import drop_features
+from stgdn.model.convolution import FrameConvolution
 from stgdn.model.graph import normalise_columns, spatial_subsets
 from stgdn.model.norm import BatchNorm
-from stgdn.model.temporal import FrameConvolution
 from stgdn.skeleton import layout as joint_layout
 
 LAYERS = ((64, 1), (64, 1), (64, 1), (128, 2), (128, 1), (128, 1), (256, 2), (256, 1), (256, 1))  # channels, stride
@@ -123,9 +123,10 @@ class Inference(nn.Module):
         """
         layer: Any = self.messages[kind]
         target, source = layer.weight.chunk(2, dim=1)
-        paired = F.linear(hidden, target, layer.bias)[:, :, None] + F.linear(hidden, source)[:, None]
-        kept = drop_features(paired.tanh_(), 0.5) if self.training else paired.tanh_()
-        message = self.messages_again[kind](kept).tanh_()
+        paired = (F.linear(hidden, target, layer.bias)[:, :, None] + F.linear(hidden, source)[:, None]).tanh_()
+        if self.training:
+            paired = drop_features(paired, 0.5)
+        message = self.messages_again[kind](paired).tanh_()
         return (graph[:, :, None] @ message).squeeze(dim=2)
 
     def loss(self, frames: Tensor) -> Tensor:

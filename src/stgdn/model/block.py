@@ -10,11 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stgdn.errors import InputError, choose
+from stgdn.model.convolution import FrameConvolution
 from stgdn.model.ctr_gcn import MixedMultiScaleTCN, MultiScaleTCN, RefinedGCN
 from stgdn.model.empty_bodies import Counts, run_filter
 from stgdn.model.norm import BatchNorm
 from stgdn.model.spatial import GCN, GDCN, GDN, ChannelGDN, LearnedGCN, MaskedGCN, PairNormGCN
-from stgdn.model.temporal import TCN, TDN, FrameConvolution
+from stgdn.model.temporal import TCN, TDN
 from stgdn.model.whitened_filters import WHITEN, WHITENED, Whitened
 
 

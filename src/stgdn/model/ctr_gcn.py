@@ -11,9 +11,10 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from stgdn.errors import InputError
+from stgdn.model.convolution import FrameConvolution
 from stgdn.model.empty_bodies import Counts
 from stgdn.model.norm import Affine, BatchNorm
-from stgdn.model.temporal import FrameConvolution, expect_odd
+from stgdn.model.temporal import expect_odd
 
 
 class RefinedGCN(nn.Module):

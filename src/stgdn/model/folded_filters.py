@@ -10,8 +10,8 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from stgdn.model.convolution import pointwise
 from stgdn.model.graph import Adjacency, SubsetMix, aggregate
-from stgdn.model.pointwise import pointwise
 from stgdn.model.whitening import Whitening, unfold_frames, whiten_frames
 
 

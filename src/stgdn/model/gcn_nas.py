@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 from stgdn.model.backbone import initialise_as_agcn
 from stgdn.model.block import Block
+from stgdn.model.convolution import FrameConvolution
 from stgdn.model.graph import adjacency
 from stgdn.model.norm import BatchNorm
-from stgdn.model.temporal import TCN, FrameConvolution
+from stgdn.model.temporal import TCN
 from stgdn.skeleton import layout as joint_layout
 
 # Frames that φ_k and ψ_k convolve, by kind of similarity. Of `both` the published code makes six pairs and uses the

@@ -11,7 +11,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from stgdn.errors import InputError, choose
-from stgdn.model.pointwise import Pointwise, pointwise
+from stgdn.model.convolution import FrameConvolution, pointwise
 from stgdn.skeleton import Layout
 
 TERMS = ("physical", "learned", "attention")  # of an adaptive adjacency
@@ -122,8 +122,8 @@ class Adjacency(nn.Module):
         if "learned" in terms:
             self.learned = nn.Parameter(torch.full_like(physical, 1e-6))
         if "attention" in terms:
-            self.embedding = Pointwise(in_channels, 2 * self.subsets * embedding_channels)  # all φ_k, then all ψ_k
-            # He et al. 2015 by fan-out, as if every φ_k and ψ_k were a convolution of its own.
+            self.embedding = FrameConvolution(in_channels, 2 * self.subsets * embedding_channels)
+            # All φ_k, then all ψ_k: He et al. 2015 by fan-out, as if each were a convolution of its own.
             nn.init.normal_(self.embedding.weight, std=math.sqrt(2 / embedding_channels))
             nn.init.zeros_(self.embedding.bias)  # pyright: ignore[reportArgumentType]
 

@@ -14,10 +14,10 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from stgdn.errors import choose
+from stgdn.model.convolution import pointwise
 from stgdn.model.folded_filters import FoldedChannelGDN, FoldedGCN, FoldedGDCN, FoldedGDN, FoldedStaticGCN
 from stgdn.model.graph import TERMS, Adjacency, SubsetMix, aggregate, mix_subsets
 from stgdn.model.norm import Affine
-from stgdn.model.pointwise import pointwise
 from stgdn.model.whitening import Whitening, full_precision
 
 

@@ -4,48 +4,13 @@ They are made from C; their keyword-only arguments are settings of the network. 
 """
 
 from collections.abc import Callable
-from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stgdn.errors import InputError
+from stgdn.model.convolution import FrameConvolution
 from stgdn.model.folded_filters import FoldedTDN
-from stgdn.model.pointwise import pointwise
 from stgdn.model.whitening import Whitening
-
-
-class FrameConvolution(nn.Conv2d):
-    """Compute a τ×1 convolution along frames of x (N, C, T, V), padded at both ends, at every `stride`-th frame.
-
-    The τ frames of the kernel are `dilation` frames apart.
-
-    A kernel of one frame selects the frames first and convolves without a stride: the same function. With a stride,
-    oneDNN (in torch 2.13.0, with AVX-512) writes outside of the gradient of 1×1 weights that take 8 channels.
-    """
-
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int = 1, stride: int = 1, dilation: int = 1
-    ) -> None:
-        pointwise = kernel_size == 1
-        shape = (kernel_size, 1), (1 if pointwise else stride, 1), (kernel_size // 2 * dilation, 0), (dilation, 1)
-        super().__init__(in_channels, out_channels, *shape)
-        self.frame_step = stride if pointwise else 1
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Map x (N, C, T, V) to (N, C_out, T/stride, V)."""
-        frames = input if self.frame_step == 1 else input[:, :, :: self.frame_step]
-        if self.kernel_size == (1, 1):
-            return pointwise(frames, self.weight, self.bias)
-        settings: Any = self.stride, self.padding, self.dilation
-        return F.conv2d(frames, self.weight, self.bias, *settings)
-
-    def folded(self, scale: Tensor, shift: Tensor) -> "FrameConvolution":
-        """Return the convolution, changed in place to contain the BatchNorm behind it: times `scale` plus `shift`."""
-        assert self.bias is not None
-        self.weight = nn.Parameter(self.weight.double() * scale.view(-1, 1, 1, 1))
-        self.bias = nn.Parameter(self.bias.double() * scale + shift)
-        return self
 
 
 def expect_odd(kernel_size: int) -> None:
