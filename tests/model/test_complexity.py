@@ -16,9 +16,9 @@ def _chain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(LAYOUTS, "chain", CHAIN)
 
 
-def chain_network(blocks: list[str]) -> Network:
+def chain_network(blocks: list[str], *, compile: bool = False) -> Network:
     """3 → 8 → 16 channels, clips of 6 frames with 2 bodies, τ = 3, 5 classes."""
-    return Network([8, 16], [1, 2], blocks, num_classes=5, frames=6, layout="chain", kernel_size=3)
+    return Network([8, 16], [1, 2], blocks, num_classes=5, frames=6, layout="chain", kernel_size=3, compile=compile)
 
 
 # Layer 1: C = 3 → 8, T = 6, V = 3, C_e = 2, K = 3. Layer 2: C = 8 → 16, T = 6 → 3, C_e = 4.
@@ -90,6 +90,14 @@ def test_frozen_parameters_are_not_counted() -> None:
     net = chain_network(["gcn", "gcn"])
     net.classifier.requires_grad_(False)
     assert complexity(net).parameters == PARAMETERS - 5 * 17
+
+
+def test_a_compiled_network_is_counted_without_compiling_it() -> None:
+    compiled = chain_network(["gcn", "gdn2"], compile=True)
+    assert complexity(compiled) == complexity(chain_network(["gcn", "gdn2"]))
+    own = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 5 * 2, 7))
+    own.compile(backend="eager")
+    assert complexity(own, (3, 4, 5, 2)).flops == 2 * 3 * 4 * 5 * 2 * 7
 
 
 def test_one_line_of_text() -> None:
