@@ -41,11 +41,15 @@ def test_remedy_and_block(tmp_path: Path, blocks: object, whiten: object, expect
         ("agcn_7l", {}, "nw_ucla-seed1", "agcn_7l"),
         ("ctr_gcn", {"blocks": "ctr_gcn", "whiten": "node"}, None, "ctr_gcn+node"),
         ("agcn_7l", {"blocks": "pair_norm"}, None, "agcn_7l+pair_norm"),
+        ("agcn_7l", {"blocks": "gdn2"}, None, "st_gdn2"),
+        ("agcn_7l", {"whiten": "frame"}, None, "st_gdn_t"),
+        ("agcn_7l", {"whiten": "node+frame"}, None, "st_gdn_e"),
+        ("agcn_16l", {"whiten": "node"}, None, "agcn_16l+node"),
         ("st_gdn2", {"blocks": "gdn2"}, None, "st_gdn2"),
         ("st_gdn2", {"whiten": "node"}, None, "st_gdn2"),
         (
             *("agcn_7l", {"whiten": "node"}, "nw_ucla-seed1+model.whiten-node+model.whitening.iterations-15"),
-            "agcn_7l+node+model.whitening.iterations-15",
+            "st_gdn2+model.whitening.iterations-15",
         ),
     ],
 )

@@ -13,6 +13,7 @@ REMEDIES = ("none", "node", "frame", "node+frame", "channel", "pair_norm")  # ag
 BLOCK_REMEDIES = {"gdn2": "node", "gdn_t": "frame", "gdn_e": "node+frame", "gdn_c": "channel", "pair_norm": "pair_norm"}
 PLAIN_BLOCK = "gcn"  # of 2s-AGCN, which those of BLOCK_REMEDIES are without their remedy
 WHITENED_BY_NAME = "st_gd"  # what the names of the letter's networks begin with
+LETTER_NAMES = {"agcn_7l+node": "st_gdn2", "agcn_7l+frame": "st_gdn_t", "agcn_7l+node+frame": "st_gdn_e"}
 OTHER_MODEL_OPTION = re.compile(r"\+model\.(?!(?:whiten|blocks|channels|strides|name)-)[^+]*")  # in a recipe's name
 # Measures of over-smoothing: of each, a larger value says that joints are farther apart.
 MEASURES = ("dirichlet", "mad", "joint_rank", "numerical_rank")
@@ -44,10 +45,10 @@ def layers(result: Result) -> int:
 
 
 def label(result: Result) -> str:
-    """Return the network's name with what was changed in it: `agcn_7l+node`; a network of the letter has its name."""
+    """Return the network's name with what was changed in it, `ctr_gcn+node`; a network of the letter has its name."""
     changed = "" if result.model.startswith(WHITENED_BY_NAME) else remedy(result) or "none"
-    others = "".join(OTHER_MODEL_OPTION.findall(result.recipe))
-    return result.model + ("" if changed in ("", "none") else f"+{changed}") + others
+    name = result.model + ("" if changed in ("", "none") else f"+{changed}")
+    return LETTER_NAMES.get(name, name) + "".join(OTHER_MODEL_OPTION.findall(result.recipe))
 
 
 def is_plain(result: Result) -> bool:
