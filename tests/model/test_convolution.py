@@ -23,10 +23,20 @@ def test_it_is_a_convolution(shape: tuple[int, ...], memory_format: torch.memory
     )
 
 
-def test_every_frame_is_an_image() -> None:
-    x = torch.randn(2, 4, 16, 5).contiguous(memory_format=torch.channels_last)
+@pytest.mark.parametrize(
+    ("shape", "images"),
+    [
+        ((2, 4, 16, 5), (16, 4, 2, 5)),  # at least 16 images
+        ((16, 4, 16, 5), (16, 4, 16, 5)),
+        ((16, 4, 52, 5), (64, 4, 13, 5)),  # of at most 16 frames
+        ((2, 4, 7, 5), (14, 4, 1, 5)),  # at most the frames
+        ((0, 4, 7, 5), (0, 4, 1, 5)),
+    ],
+)
+def test_clips_are_cut_into_images(shape: tuple[int, ...], images: tuple[int, ...]) -> None:
+    x = torch.randn(shape).contiguous(memory_format=torch.channels_last)
     with torch.profiler.profile(record_shapes=True) as profile:
         FrameConvolution(4, 6)(x)
     events = profile.events() or []
     seen = [event.input_shapes[0] for event in events if event.name == "aten::convolution"]
-    assert seen == [[32, 4, 1, 5]]
+    assert seen == [list(images)]

@@ -1,5 +1,6 @@
 """Convolutions of features (N, C, T, V): 1×1, and τ×1 along frames."""
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -7,12 +8,15 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+FEWEST_IMAGES, MOST_FRAMES = 16, 16  # of images that 1×1 convolutions are fast on
+
 
 def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return the 1×1 convolution of x (N, C, T, V), (N, C_out, T, V).
 
     PyTorch leaves 1×1 convolutions of fewer than 16 images on one thread of a CPU to code that takes up to twice as
-    long (`use_mkldnn` in its Convolution.cpp, 2.13.0). Where channels come last, every frame is an image here.
+    long (`use_mkldnn` in its Convolution.cpp, 2.13.0), and images of few frames stay in its cache. Where channels come
+    last, a clip is therefore several images.
 
     Args:
         x: features.
@@ -22,8 +26,16 @@ def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     last = x.device.type == "cpu" and x.is_contiguous(memory_format=torch.channels_last)
     if not last or torch.compiler.is_compiling() or torch.compiler.is_exporting():
         return F.conv2d(x, weight, bias)
-    y = F.conv2d(rearrange(x, "n c t v -> (n t) c 1 v"), weight, bias)
-    return rearrange(y, "(n t) c 1 v -> n c t v", t=x.shape[2])
+    parts = images_per_clip(x.shape[0], x.shape[2])
+    y = F.conv2d(rearrange(x, "n c (p t) v -> (n p) c t v", p=parts), weight, bias)
+    return rearrange(y, "(n p) c t v -> n c (p t) v", p=parts)
+
+
+@cache
+def images_per_clip(N: int, T: int) -> int:
+    """Return the smallest divisor of T frames that cuts N clips into enough images, short ones."""
+    divisors = (parts for parts in range(1, T + 1) if T % parts == 0)
+    return next((parts for parts in divisors if N * parts >= FEWEST_IMAGES and MOST_FRAMES * parts >= T), T)
 
 
 class FrameConvolution(nn.Conv2d):
