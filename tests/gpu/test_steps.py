@@ -44,10 +44,11 @@ MODES = {
     "compiled": dict.fromkeys(EXACT, 1e-4),  # in float32, with sums in another order
 }
 # CTR-GCN adds up 75 products for every joint, and with the weights below the variances of its features are up to 200:
-# the form in which it was published misses its statistics by 4e-3 with 8 bits. In ST-GCN++ rounding decides which of
-# three frames is the maximum, where its gradient jumps: with 8 bits gradients of its published form are off by 1e-1.
+# the form in which it was published misses its statistics by 4e-3 with 8 bits, and the scores after the step are off by
+# 2e-2 to 3e-1, by which clips are drawn, in any form. In ST-GCN++ rounding decides which of three frames is the
+# maximum, where its gradient jumps: with 8 bits gradients of its published form are off by 1e-1.
 LARGER = {
-    ("bf16", "ctr_gcn"): {"statistics": 1e-2, "tested": 4e-2},
+    ("bf16", "ctr_gcn"): {"statistics": 1e-2, "tested": 5e-1},
     ("bf16", "st_gcn_pp"): {"gradients": 2e-1},
     ("tf32", "st_gcn_pp"): {"gradients": 3e-2},
 }

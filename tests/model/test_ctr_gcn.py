@@ -42,9 +42,9 @@ def test_the_graph_starts_as_the_skeleton_and_without_refinement() -> None:
     assert torch.equal(ours.graph, PHYSICAL.mT.double())
     assert not ours.alpha.any()
     hip, spine, left_hip = (layout("kinect20").joints.index(name) for name in ("hip_centre", "spine", "left_hip"))
-    graph = ours.graphs(features())
-    assert graph.shape == (2, 3, C_OUT, V, V)
-    _, from_children, from_parent = graph[0, :, 0].detach()
+    graphs = ours.graphs(features())
+    assert [graph.shape for graph in graphs] == [(2 * C_OUT, V, V)] * 3
+    _, from_children, from_parent = (graph[0].detach() for graph in graphs)
     assert from_children[spine, hip] == from_children[left_hip, hip] == 1  # a joint takes all that its children have
     torch.testing.assert_close(from_parent[hip, spine], torch.tensor(1 / 3).double())  # and a share of its parent's
     assert not from_children[hip].any()

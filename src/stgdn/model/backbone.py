@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from stgdn.errors import InputError, choose
 from stgdn.model.block import Block, filter_options, make_filters, whitened_name
-from stgdn.model.ctr_gcn import MultiScaleTCN, RefinedGCN
+from stgdn.model.ctr_gcn import MultiScaleTCN
 from stgdn.model.empty_bodies import Counts, seen_frames
 from stgdn.model.graph import TERMS, adjacency
 from stgdn.model.norm import BatchNorm
@@ -134,10 +134,7 @@ class Backbone(nn.Module):
         elif style == "st_gcn_pp":
             nn.init.normal_(self.classifier.weight, std=0.01)
             nn.init.zeros_(self.classifier.bias)
-        # CTR-GCN multiplies frames and joints of every channel, which must be next to each other in memory.
-        per_channel = any(isinstance(part, RefinedGCN) for part in self.modules())
-        self.memory_format = torch.contiguous_format if per_channel else torch.channels_last
-        self.to(memory_format=self.memory_format)  # pyright: ignore[reportCallIssue]
+        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def make_blocks(self, physical: Tensor, settings: Mapping[str, Any]) -> Iterator[Block]:
         """Yield the block of every layer, as the rows say.
@@ -210,7 +207,7 @@ class Backbone(nn.Module):
             counts: number of bodies that each row represents; None for one each.
             watch: called with the number and the features of every layer.
         """
-        x = x.contiguous(memory_format=self.memory_format)
+        x = x.contiguous(memory_format=torch.channels_last)
         for number, (layer, stride) in enumerate(zip(self.layers, self.strides, strict=True)):
             x = self.run_layer(layer, x, mask, counts)
             mask = mask[:, :, ::stride]

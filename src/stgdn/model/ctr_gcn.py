@@ -4,6 +4,7 @@ Shapes as in `spatial.py` and `temporal.py`; R is the number of channels in whic
 """
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,11 +18,18 @@ from stgdn.model.norm import Affine, BatchNorm
 from stgdn.model.temporal import expect_odd
 
 
+def matrix_of_clips(matrix: Tensor, added: Tensor, x: Tensor) -> Tensor:
+    """Return matrix (P, C) times x (N, C, L) of every clip, plus added (P, 1 or L): (N, P, L), contiguous."""
+    return torch.baddbmm(added, matrix.expand(x.shape[0], -1, -1), x)
+
+
 class RefinedGCN(nn.Module):
     """Compute y = Σ_k (θ_k x) A_k, with a graph A_k of its own for every channel c, body and subset.
 
     A_kc[i, j] = graph_k[i, j] + α (ω_k tanh(φ_k(x̄_j) − ψ_k(x̄_i)))_c, where x̄ is the mean of x over frames. `graph`
     starts as the skeleton's, transposed: in CTR-GCN the joint of a row takes what the joints of its columns give.
+
+    The two small matrices of a channel are multiplied where joints come last in memory; channels do before and behind.
     """
 
     physical: Tensor
@@ -42,16 +50,27 @@ class RefinedGCN(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """Return filtered x (N, C, T, V)."""
-        values = rearrange(self.theta(x), "n (k c) t v -> n k c t v", k=len(self.graph))
-        return (values @ self.graphs(x)).sum(dim=1)
+        K = len(self.graph)
+        bias: Any = self.theta.bias
+        thetas = zip(self.theta.weight.flatten(1).chunk(K), bias[:, None].chunk(K), strict=True)
+        y = None
+        for theta, graph in zip(thetas, self.graphs(x), strict=True):
+            values = matrix_of_clips(*theta, x.flatten(2)).view(-1, *x.shape[2:])  # N·C_out T V
+            y = torch.bmm(values, graph) if y is None else torch.baddbmm(y, values, graph)
+        assert y is not None
+        y = rearrange(y, "(n c) t v -> n c t v", c=self.theta.out_channels // K)
+        return y.contiguous(memory_format=torch.channels_last)
 
-    def graphs(self, x: Tensor) -> Tensor:
-        """Return the refined graphs for x (N, C, T, V), (N, K, C_out, V, V)."""
+    def graphs(self, x: Tensor) -> list[Tensor]:
+        """Return the refined graph of every subset for x (N, C, T, V), (N·C_out, V, V)."""
+        K, V = len(self.graph), x.shape[3]
         phi, psi = self.embedding(x.mean(dim=2, keepdim=True)).chunk(2, dim=1)  # N K·R 1 V
-        compared = torch.tanh(phi - psi.mT)  # N K·R V V: joints that give, joints that take
-        weight, bias = (self.alpha * part for part in self.refinement.parameters())
-        refined = F.conv2d(compared, weight, bias, groups=len(self.graph))
-        return rearrange(refined, "n (k c) v w -> n k c v w", k=len(self.graph)).add_(self.graph[:, None])
+        compared = torch.tanh(phi - psi.mT).flatten(2).chunk(K, dim=1)  # N R V·V: joints that give, joints that take
+        bias: Any = self.refinement.bias
+        omegas = (self.alpha * self.refinement.weight.flatten(1)).chunk(K)
+        fixed = rearrange(self.alpha * bias, "(k c) -> k c 1", k=K) + self.graph.flatten(1)[:, None]  # K C_out V·V
+        refined = map(matrix_of_clips, omegas, fixed, compared)
+        return [graph.reshape(-1, V, V) for graph in refined]
 
     def folded(self, scale: Tensor, shift: Tensor) -> nn.Module:
         """Return the filter for inference, times `scale` plus `shift`."""
