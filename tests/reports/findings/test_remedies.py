@@ -22,7 +22,7 @@ class TestDepth:
         assert grid.values("node", "16", "dirichlet") == pytest.approx(dict.fromkeys((1, 2, 3), 0.26))
 
     def test_one_seed_is_marked_and_what_is_missing_left_open(self, tmp_path: Path) -> None:
-        depth_runs(tmp_path, seeds=(1,))
+        depth_runs(tmp_path)
         network_run(tmp_path, "agcn_4l", layers=4, test_top1=80)
         network_run(tmp_path, "agcn_7l", whiten="frame", test_top1=80)  # of one depth only: no line
         grid = depth_grid(groups_of(tmp_path))
@@ -31,6 +31,14 @@ class TestDepth:
         assert table[1][:2] == ["nothing", "80.0 (one seed)"]
         assert table[2][:2] == ["joints whitened", "–"]
         assert len(table) == 4
+        assert "one seed" not in grid.caption()
+
+    def test_one_seed_of_all_is_said_once(self, tmp_path: Path) -> None:
+        depth_runs(tmp_path, seeds=(1,))
+        grid = depth_grid(groups_of(tmp_path))
+        assert grid is not None
+        assert grid.caption().endswith(", one seed each")
+        assert "one seed" not in str(depth_table(grid))
 
     def test_a_depth_that_one_remedy_has_is_no_end(self, tmp_path: Path) -> None:
         depth_runs(tmp_path)
@@ -74,7 +82,7 @@ class TestPlugin:
         assert grid is not None
         assert plugin_table(grid) == [
             ["network", "`none`", "`node`", "`channel`"],
-            ["`agcn_7l`", "88.0 (one seed)", "87.0 (one seed) (−1.0 (one seed))", "–"],
+            ["`agcn_7l`", "88.0 (one seed)", "87.0 (one seed) (−1.0)", "–"],
             ["`ctr_gcn`", "92.5 ± 0.7", "93.5 ± 0.7 (+1.0 ± 0.0)", "92.0 ± 0.7 (−0.5 ± 0.0)"],
         ]
 

@@ -60,7 +60,13 @@ class Grid:
 
     def caption(self) -> str:
         """Return the data, the stream and the training."""
-        return f"{self.first.data}, {self.first.stream}: {training_text(self.first)}"
+        text = f"{self.first.data}, {self.first.stream}: {training_text(self.first)}"
+        return f"{text}, one seed each" if self.has_one_seed else text
+
+    @property
+    def has_one_seed(self) -> bool:
+        """Return True if no cell has several seeds."""
+        return all(len({result.seed for result in results}) == 1 for results in self.cells.values())
 
 
 def depth_grid(groups: Iterable[Sequence[Result]]) -> Grid | None:
@@ -127,9 +133,10 @@ def depth_table(grid: Grid) -> list[list[str]]:
     common = [depth for depth in depths if all((row, depth) in grid.cells for row in grid.rows)]
     ends = tuple((common if len(common) > 1 else depths)[-2:])
     table = [["against over-smoothing", *(f"{depth} layers" for depth in depths), f"from {ends[0]} to {ends[1]}"]]
+    marked = not grid.has_one_seed
     for row in grid.rows:
-        cells = [_cell(grid.values(row, depth, "top1")) for depth in depths]
-        table.append([NAMES[row], *cells, _cell(grid.change(row, ends), "+")])
+        cells = [_cell(grid.values(row, depth, "top1"), marked) for depth in depths]
+        table.append([NAMES[row], *cells, _cell(grid.change(row, ends), marked, "+")])
     return table
 
 
@@ -140,13 +147,14 @@ def plugin_table(grid: Grid) -> list[list[str]]:
     for row in grid.rows:
         cells = []
         for column in columns:
+            values = grid.values(row, column, "top1")
             gain = grid.change(row, ("none", column)) if column != "none" else {}
-            more = f" ({_cell(gain, '+')})" if gain else ""
-            cells.append(_cell(grid.values(row, column, "top1")) + more)
+            more = f" ({_cell(gain, len(gain) < len(values), '+')})" if gain else ""
+            cells.append(_cell(values, not grid.has_one_seed) + more)
         table.append([f"`{row}`", *cells])
     return table
 
 
-def _cell(values: dict[int, float], sign: str = "") -> str:
-    """Return mean and deviation; a single seed is marked."""
-    return (spread_text(spread(values), sign) or NOTHING) + (" (one seed)" if len(values) == 1 else "")
+def _cell(values: dict[int, float], marked: bool, sign: str = "") -> str:
+    """Return mean and deviation; if `marked`, a single seed is said to be one."""
+    return (spread_text(spread(values), sign) or NOTHING) + (" (one seed)" if marked and len(values) == 1 else "")

@@ -89,7 +89,8 @@ def _depth(groups: Sequence[Sequence[Result]]) -> Section:
     title, grid = "Accuracy and over-smoothing against depth", depth_grid(groups)
     if grid is None:
         return Section(title, "Not run: `python src/train.py experiment=depth`.")
-    lines = f"{grid.caption()}. Bars are one standard deviation over seeds; larger measures mean less smoothing."
+    bars = "" if grid.has_one_seed else "Bars are one standard deviation over seeds. "
+    lines = f"{grid.caption()}. {bars}Larger measures mean less smoothing."
     table = table_text(depth_table(grid))
     return Section(title, f"{lines}\n\n{table}", DEPTH, depth_figure(grid), brief=lines)
 
