@@ -96,3 +96,17 @@ def test_the_command_that_a_run_keeps_makes_the_same_run(run_command: RunCommand
     made = OmegaConf.to_container(made)
     remade = OmegaConf.to_container(printed, resolve=True)
     assert remade == {**made, "folder": None, "resume": False}  # pyright: ignore[reportGeneralTypeIssues]
+
+
+def test_sweeps_of_blocks_are_merged_where_asked_for() -> None:
+    train = "python src/train.py"
+    runs = [
+        f"{train} model=ctr_gcn model.whiten={word} seed={seed}" for word in ("none", "node+frame") for seed in (1, 2)
+    ]
+    assert merge_sweeps(runs, ("seed", "model.whiten")) == [
+        f"{train} -m model=ctr_gcn model.whiten=none,node+frame seed=1,2"
+    ]
+    assert merge_sweeps(runs[:3], ("seed", "model.whiten")) == [
+        f"{train} -m model=ctr_gcn model.whiten=none seed=1,2",
+        f"{train} model=ctr_gcn model.whiten=node+frame seed=1",
+    ]

@@ -11,6 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from stgdn.runs.naming import changes_result, option
 
+REPEATED = ("data.fold", "data.protocol", "seed")  # options of runs that are one row of a table
 TRAIN = "python src/train.py"
 # Options that say how and where a run was started, not what it computes. An experiment in conf/ sets only its sweep,
 # and the swept values are among the run's own options.
@@ -38,11 +39,11 @@ def own_configs() -> list[str]:
     return [f"{source.schema}://{source.path.removeprefix(f'{Path.cwd()}/')}" for source in own]
 
 
-def merge_sweeps(commands: Iterable[str]) -> list[str]:
-    """Merge training commands that differ in the fold or the seed alone into one sweep; keep all others."""
+def merge_sweeps(commands: Iterable[str], options: Iterable[str] = REPEATED) -> list[str]:
+    """Merge training commands that differ in one of the options alone into one sweep; keep all others."""
     merged = list(commands)
-    for name in ("data.fold", "data.protocol", "seed"):
-        merged = _merge(merged, re.compile(rf" {re.escape(name)}=([\w,]+)(?= |$)"), name)
+    for name in options:
+        merged = _merge(merged, re.compile(rf" {re.escape(name)}=([\w,+]+)(?= |$)"), name)
     return merged
 
 

@@ -28,6 +28,7 @@ def network_run(
     extras += "+model.blocks-pair_norm" if blocks == "pair_norm" else ""
     config = {"model": {"channels": [64] * layers, "blocks": blocks, "whiten": whiten}, "batch_size": 16, "width": 0.5}
     fixed: dict[str, Any] = {"data": "nw_ucla", "synthetic": False, "recipe": "nw_ucla", "epochs": 30, "clips": CLIPS}
+    fixed |= {"command": f"python src/train.py model={model} seed={seed} outputs=elsewhere"}
     fixed |= {"name": f"nw_ucla-seed{seed}{extras}", "config": config | (training or {})}
     return run(outputs, model=model, seed=seed, **fixed | changed)
 

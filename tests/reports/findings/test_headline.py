@@ -61,7 +61,7 @@ def test_a_fusion_names_its_rows(tmp_path: Path) -> None:
     table = headline(runs_of(tmp_path))
     assert [row.stream for row in table.rows] == ["joint", "bone", "joint+bone"]
     assert row_commands(table, table.rows[2]).startswith("the class scores of rows 1, 2 added")
-    assert row_commands(table, table.rows[0]) == "`python src/train.py model=st_gcn data.stream=joint`"
+    assert row_commands(table, table.rows[0]) == "`python src/train.py model=st_gcn seed=1`"
 
 
 def test_commands_name_no_folders(tmp_path: Path) -> None:

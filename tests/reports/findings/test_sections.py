@@ -57,6 +57,7 @@ def test_pages_get_what_their_marks_say(outputs: Path, tmp_path: Path) -> None:
     assert "| nw_ucla | agcn_7l | joint | 1, 2, 3 |" in brief.read_text()
     assert "30 epochs of 1,020 clips" in brief.read_text()
     assert "against over-smoothing" not in brief.read_text()
+    assert "- `python src/train.py -m model=agcn_16l seed=1,2,3`" in whole.read_text()
     for name in (DEPTH, SCATTER):
         picture = imread(pictures / name)
         assert (picture[0, 0] == 1).all(), "white, so that it can be read on a dark page"

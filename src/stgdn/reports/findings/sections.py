@@ -18,12 +18,14 @@ from stgdn.reports.findings.correlation import (
 )
 from stgdn.reports.findings.figures import depth_figure, scatter_figure
 from stgdn.reports.findings.headline import headline, headline_columns, row_commands
-from stgdn.reports.findings.remedies import depth_grid, depth_table, plugin_grid, plugin_table
+from stgdn.reports.findings.remedies import Grid, depth_grid, depth_table, plugin_grid, plugin_table
 from stgdn.reports.findings.variants import trained_alike, training_text
 from stgdn.reports.output_file import save_figure
 from stgdn.reports.tables.cells import NOTHING, spread_text
 from stgdn.reports.tables.comparison import Runs
+from stgdn.reports.tables.folds import part_commands
 from stgdn.reports.tables.table_files import BRIEF, SECTION, command_list, is_brief, markdown_table, write_markdown
+from stgdn.runs.commands import REPEATED, merge_sweeps, without_neutral
 from stgdn.runs.result import Result
 
 DEPTH, SCATTER = "depth.png", "smoothing-accuracy.png"
@@ -91,8 +93,8 @@ def _depth(groups: Sequence[Sequence[Result]]) -> Section:
         return Section(title, "Not run: `python src/train.py experiment=depth`.")
     bars = "" if grid.has_one_seed else "Bars are one standard deviation over seeds. "
     lines = f"{grid.caption()}. {bars}Larger measures mean less smoothing."
-    table = table_text(depth_table(grid))
-    return Section(title, f"{lines}\n\n{table}", DEPTH, depth_figure(grid), brief=lines)
+    text = "\n\n".join((lines, table_text(depth_table(grid)), _grid_commands(grid)))
+    return Section(title, text, DEPTH, depth_figure(grid), brief=lines)
 
 
 def _plugin(groups: Sequence[Sequence[Result]]) -> Section:
@@ -100,7 +102,15 @@ def _plugin(groups: Sequence[Sequence[Result]]) -> Section:
     if grid is None:
         return Section(title, "Not run: `python src/train.py experiment=plugin`.")
     lines = f"{grid.caption()}. Columns are `model.whiten`; behind top-1 the gain over `none`, seed by seed."
-    return Section(title, f"{lines}\n\n{table_text(plugin_table(grid))}")
+    return Section(title, "\n\n".join((lines, table_text(plugin_table(grid)), _grid_commands(grid))))
+
+
+def _grid_commands(grid: Grid) -> str:
+    """Return the commands of all runs of a grid, folded up."""
+    kept = [without_neutral(command) for result in grid.results for command in part_commands(result)]
+    merged = merge_sweeps(kept, (*REPEATED, "model.blocks", "model.whiten"))
+    listed = "\n".join(f"- `{command}`" for command in merged) or "They were not kept."
+    return f"<details><summary>The commands</summary>\n\n{listed}\n\n</details>"
 
 
 def _claims(groups: Sequence[Sequence[Result]]) -> Section:
