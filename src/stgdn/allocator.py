@@ -7,7 +7,7 @@ from contextlib import suppress
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # options of mallopt, as in malloc.h
 NEVER = -1
 CAPACITY = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
-CONVOLUTIONS = 320  # of oneDNN's in one training step, with gradients and copies into other types: `ctr_gcn` has 288
+CONVOLUTIONS = 320  # of oneDNN's in one training step, with gradients and copies into other types: `st_gcn_pp` has 241
 
 
 def keep_what_a_step_needs() -> None:
