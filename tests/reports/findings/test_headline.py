@@ -33,8 +33,20 @@ def test_networks_that_were_changed_are_not_taken_for_others(tmp_path: Path) -> 
     (row,) = headline(runs_of(tmp_path)).rows
     assert (row.method, list(row.published)) == ("st_gcn+node", [BEST])
     network_run(tmp_path, "st_gcn", blocks="st_gcn")
-    (row,) = headline(runs_of(tmp_path)).rows
-    assert (row.method, list(row.published)) == ("st_gcn", ["top1", BEST])
+    plain, changed = headline(runs_of(tmp_path)).rows
+    assert (plain.method, list(plain.published)) == ("st_gcn", ["top1", BEST])
+    assert (changed.method, list(changed.published)) == ("st_gcn+node", [BEST])
+
+
+def test_rows_of_networks_with_other_blocks_trained_alike(tmp_path: Path) -> None:
+    for whiten in ("none", "channel", "node+frame"):
+        network_run(tmp_path, "ctr_gcn", whiten=whiten)
+    network_run(tmp_path, "ctr_gcn", name="nw_ucla-seed1+model.whiten-none")  # the first one again
+    network_run(tmp_path, "ctr_gcn", whiten="channel", epochs=65, name="nw_ucla-seed1+epochs-65+model.whiten-channel")
+    network_run(tmp_path, "ctr_gcn", name="nw_ucla-seed1+model.kernel_size-5")
+    table = headline(runs_of(tmp_path))
+    assert [row.method for row in table.rows] == ["ctr_gcn", "ctr_gcn+channel", "ctr_gcn+node+frame"]
+    assert table.notes[0].endswith("; rows by other recipes that are left out here: 3.")
 
 
 def test_beside_published(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """One table over all data sets: network and stream, ours beside published, under one recipe a set."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from stgdn.data.batches.settings import STREAMS
@@ -13,28 +14,30 @@ from stgdn.reports.tables.published import PublishedValue, published_values, val
 from stgdn.reports.tables.rows import Comparison, Row
 from stgdn.rounding import fixed
 from stgdn.runs.commands import merge_sweeps, without_neutral
+from stgdn.runs.result import Result
 
 ALL_STREAMS = "+".join(STREAMS)
 FOUR = "4 streams"  # what published figures call them
 BEST = "best"  # the key of the best published figure of a row
+BLOCK_OPTION = re.compile(r"\+model\.(?:blocks|whiten)-(?:node\+frame|[^+]*)")  # in a recipe's name
 NETWORKS = ("st_gcn", *ABLATION, "ctr_gcn")  # in the order of the table
 
 
 def headline(runs: Runs) -> Comparison:
     """Build the table: for each data set the recipe by which most networks and streams were run.
 
-    Of recipes with as many, it is the one with more epochs. Rows by other recipes are counted below the table.
+    Of recipes with as many, it is the one with more epochs. A network with another block or whitening has a row of its
+    own. Rows by other recipes are counted below the table.
     """
     rows, notes = [], []
     for data, keys in groupby(sorted(runs, key=_order), key=lambda key: key[0]):
         row_keys = list(keys)
         recipe = main_recipe(runs, row_keys)
-        chosen = [key for key in row_keys if recipe in runs[key]]
-        rows += [_row(key, runs, recipe) for key in chosen]
-        first = runs[chosen[0]][recipe][0]
-        others = sum(len(runs[key]) - (recipe in runs[key]) for key in row_keys)
+        chosen = [results for key in row_keys for results in _networks(runs[key], recipe)]
+        rows += [_row(results) for results in chosen]
+        others = sum(len(runs[key]) for key in row_keys) - len(chosen)
         more = f"; rows by other recipes that are left out here: {others}" if others else ""
-        notes.append(f"{data}: {training_text(first)}{more}.")
+        notes.append(f"{data}: {training_text(chosen[0][0])}{more}.")
     if any(OTHER_RECIPE in (difference(row) or "") for row in rows):
         notes.append(f"{OTHER_RECIPE} The published figure was got by another recipe than the run.")
     return Comparison("headline", "Ours beside published", tuple(rows), tuple(notes))
@@ -54,16 +57,25 @@ def main_recipe(runs: Runs, row_keys: Sequence[RowKey]) -> str:
     return max([recipe for recipe in recipes if "+model." not in recipe] or recipes, key=order)
 
 
+def _networks(recipes: Mapping[str, tuple[Result, ...]], recipe: str) -> Iterator[tuple[Result, ...]]:
+    """Yield the results by a recipe, then those that differ from it in blocks or whitening alone."""
+    training, shown = BLOCK_OPTION.sub("", recipe), set[str]()
+    for name in sorted(recipes, key=lambda name: (name != recipe, name)):
+        network = label(recipes[name][0])
+        if BLOCK_OPTION.sub("", name) == training and network not in shown:
+            shown.add(network)
+            yield recipes[name]
+
+
 def _order(key: RowKey) -> tuple[object, ...]:
     data, model, stream = key
     network = NETWORKS.index(model) if model in NETWORKS else len(NETWORKS)
     return data, stream.count("+"), rank(stream), network, model
 
 
-def _row(key: RowKey, runs: Runs, recipe: str) -> Row:
-    data, _, stream = key
-    results = runs[key][recipe]
-    network, published = label(results[0]), dict[str, PublishedValue]()
+def _row(results: tuple[Result, ...]) -> Row:
+    data, stream, network = results[0].data, results[0].stream, label(results[0])
+    published = dict[str, PublishedValue]()
     if standard_protocol(results[0]):
         published = {metric: value for metric, value in values_of(network, data, stream).items() if metric == "top1"}
         best = best_published(data, stream)
