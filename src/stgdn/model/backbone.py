@@ -129,11 +129,8 @@ class Backbone(nn.Module):
         physical = adjacency(skeleton, subsets)
         self.layers = nn.ModuleList(self.make_blocks(physical, settings))
         self.classifier = nn.Linear(self.channels[-1], num_classes)
-        if style == "agcn":
-            initialise_as_agcn(self)
-        elif style == "st_gcn_pp":
-            nn.init.normal_(self.classifier.weight, std=0.01)
-            nn.init.zeros_(self.classifier.bias)
+        if initialise := INITIALISATIONS.get(style):
+            initialise(self)
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def make_blocks(self, physical: Tensor, settings: Mapping[str, Any]) -> Iterator[Block]:
@@ -246,3 +243,15 @@ def initialise_as_agcn(network: Any) -> None:  # noqa: ANN401
                 module.initialise(layer.temporal_norm)
         nn.init.constant_(layer.spatial_norm.weight, 1e-6)
     nn.init.normal_(network.classifier.weight, std=math.sqrt(2 / network.classifier.out_features))
+
+
+def initialise_as_st_gcn_pp(network: Backbone) -> None:
+    """Initialise the classifier as PYSKL does in ST-GCN++; convolutions keep PyTorch's."""
+    nn.init.normal_(network.classifier.weight, std=0.01)
+    nn.init.zeros_(network.classifier.bias)
+
+
+INITIALISATIONS: dict[str, Callable[[Backbone], None]] = {  # by style
+    "agcn": initialise_as_agcn,
+    "st_gcn_pp": initialise_as_st_gcn_pp,
+}
