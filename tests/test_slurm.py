@@ -19,7 +19,7 @@ from stgdn.errors import InputError
 from stgdn.runs.scores import Scores
 from stgdn.slurm import RunJob, ask, copy_code, minutes, queue, reason
 from stgdn.training.callbacks.epoch_report import EpochReport
-from stgdn.training.recognizer import read_checkpoint
+from stgdn.training.checkpoint_file import read_checkpoint
 from tests.conftest import ROOT, TINY, RunCommand, cancel_jobs
 
 pytestmark = pytest.mark.xdist_group("slurm")  # all jobs at the same time, once

@@ -13,7 +13,7 @@ from torch import nn
 from stgdn.errors import InputError
 from stgdn.runs.own_classes import is_trusted, make_network, own_packages, trusting
 from stgdn.runs.stored_config import build
-from stgdn.training.recognizer import stored_network
+from stgdn.training.checkpoint_file import stored_network
 
 MINE = """
 import os

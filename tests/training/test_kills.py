@@ -24,7 +24,7 @@ from tests.training import killed
 
 from stgdn.runs.scores import Scores
 from stgdn.training.callbacks.epoch_report import TIME_METRICS
-from stgdn.training.recognizer import whole_epochs
+from stgdn.training.checkpoint_file import whole_epochs
 
 KILLS = int(os.environ.get("STGDN_KILLS", "5"))
 EPOCHS = 4

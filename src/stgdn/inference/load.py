@@ -21,7 +21,8 @@ from stgdn.runs.folder import FUSION, expect_run
 from stgdn.runs.folder import checkpoint as checkpoint_of
 from stgdn.runs.own_classes import trusting
 from stgdn.runs.stored_config import stored_config
-from stgdn.training.recognizer import Recognizer, read_checkpoint, set_weights, stored_network, whole_epochs
+from stgdn.training.checkpoint_file import read_checkpoint, set_weights, stored_network, whole_epochs
+from stgdn.training.recognizer import Recognizer
 
 WEIGHTS, METADATA_FILE = "model.safetensors", "config.json"  # of a folder with exported weights
 

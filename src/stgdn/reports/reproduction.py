@@ -16,7 +16,7 @@ from stgdn.runs.recipes import flatten
 from stgdn.runs.result import read_json
 from stgdn.runs.scores import Scores
 from stgdn.training.callbacks.epoch_report import TIME_METRICS
-from stgdn.training.recognizer import read_checkpoint
+from stgdn.training.checkpoint_file import read_checkpoint
 
 MOST = 8  # differences of the environment that are named
 

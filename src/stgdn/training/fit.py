@@ -19,7 +19,8 @@ from stgdn.allocator import keep_what_a_step_needs
 from stgdn.data.batches.datamodule import SkeletonData
 from stgdn.environment import CPUINFO, processor_flags
 from stgdn.errors import InputError
-from stgdn.training.recognizer import Recognizer, read_checkpoint, set_weights, whole_epochs
+from stgdn.training.checkpoint_file import read_checkpoint, set_weights, whole_epochs
+from stgdn.training.recognizer import Recognizer
 
 STARTED_BY = "STGDN_STARTED_BY"  # variable with the id of the process that started this one
 # Variables that Lightning and this module leave in the environment of the process that started the others.

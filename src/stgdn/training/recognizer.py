@@ -23,14 +23,19 @@ from stgdn.data.batches.epochs import Batch
 from stgdn.data.store.store import PREPARE_AGAIN
 from stgdn.errors import DivergedError, InputError
 from stgdn.model.network import Network
-from stgdn.runs.stored_config import build, stored_config
-from stgdn.runs.weights_file import read_weights
+from stgdn.runs.stored_config import stored_config
 from stgdn.training import schedulers
+from stgdn.training.checkpoint_file import (
+    EPOCH_METRICS,
+    network_parts,
+    read_checkpoint,
+    set_weights,
+    training_parts,
+)
 from stgdn.training.divergence import NAMED, find_divergence, finite_gradients, unusable_clips, usable
 from stgdn.training.freeze import freeze as freeze_parts
 from stgdn.training.loss import CrossEntropy
 
-EPOCH_METRICS = "epoch_metrics"  # key of a checkpoint that lies inside an epoch
 LR_BATCH = 64  # clips in the batches that an optimizer's learning rate is for
 
 letter_sgd = functools.partial(torch.optim.SGD, lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4, fused=True)
@@ -296,7 +301,7 @@ class Recognizer(lightning.LightningModule):
         config = content.get("config") or {}
         if config or not {"network", "num_classes"} <= parts.keys():
             stored = stored_config(config, path, ("data", "model"))
-            parts = _network_parts(stored, parts) | _training_parts(stored, parts) | {"config": config} | parts
+            parts = network_parts(stored, parts) | training_parts(stored, parts) | {"config": config} | parts
         recognizer = cls(**parts)
         set_weights(recognizer, content["state_dict"], path)
         return recognizer.to(map_location)
@@ -304,7 +309,7 @@ class Recognizer(lightning.LightningModule):
 
 def load_recognizer(config: DictConfig, path: Path) -> Recognizer:
     """Return the recognizer of a stored config with the weights of a checkpoint, to be tested, not trained on."""
-    recognizer = Recognizer(**_network_parts(config, {}))
+    recognizer = Recognizer(**network_parts(config, {}))
     set_weights(recognizer, read_checkpoint(path)["state_dict"], path)
     return recognizer
 
@@ -313,62 +318,4 @@ def stored_recognizer(config: DictConfig) -> Recognizer:
     """Return the recognizer of a stored config, untrained, with the weights that its seed gives."""
     torch.manual_seed(config.seed)
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # pyright: ignore[reportAssignmentType]
-    return Recognizer(**_network_parts(config, {}), **_training_parts(config, {}), config=plain)
-
-
-def _network_parts(config: DictConfig, given: Mapping[str, Any]) -> dict[str, Any]:
-    network = {} if "network" in given else {"network": stored_network(config.model)}
-    return network | {"num_classes": config.data.num_classes}
-
-
-def _training_parts(config: DictConfig, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments that a stored config has for training on; those that are given are not built."""
-    plain = {key: config[key] for key in ("batch_size", "seed", "freeze") if key in config}
-    kinds = (kind for kind in ("loss", "optimizer", "scheduler") if kind in config and kind not in given)
-    return plain | {kind: build(config[kind], kind) for kind in kinds}
-
-
-def stored_network(model: Mapping[Any, Any]) -> nn.Module:
-    """Return the network of a stored config, with random weights, not compiled: that takes longer than most tests."""
-    compiled = {"compile": False} if "compile" in model else {}
-    return build({**model, **compiled}, "network")
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint without running anything in it.
-
-    Raises:
-        InputError: missing, damaged, or holding more than plain Python and weights.
-    """
-    content = read_weights(path)
-    if not isinstance(content, dict) or "state_dict" not in content:
-        raise InputError(f"{path} is not a checkpoint of this suite: it has no weights under 'state_dict'")
-    return content
-
-
-def whole_epochs(checkpoint: Mapping[str, Any]) -> int:
-    """Return the number of epochs that were complete when a checkpoint was written; 0 if it does not know."""
-    return int(checkpoint.get("epoch", -1)) + (EPOCH_METRICS not in checkpoint)
-
-
-def set_weights(recognizer: Recognizer, state: Mapping[str, Tensor], path: Path) -> None:
-    """Set a recognizer's weights to those that were read from a file.
-
-    Raises:
-        InputError: the weights are of another network.
-    """
-    own = recognizer.state_dict()
-    differing = [
-        key
-        for key in sorted(own.keys() | state.keys())
-        if key not in own or key not in state or own[key].shape != state[key].shape
-    ]
-    if differing:
-        key = differing[0]
-        shapes = [tuple(part[key].shape) if key in part else "missing" for part in (state, own)]
-        name = getattr(recognizer.network, "name", type(recognizer.network).__name__)
-        raise InputError(
-            f"{path} is a checkpoint of another network: {len(differing)} of {len(own)} entries differ, the first is "
-            f"{key} ({shapes[0]} in the file, {shapes[1]} in {name}); give the run it belongs to"
-        )
-    recognizer.load_state_dict(state)
+    return Recognizer(**network_parts(config, {}), **training_parts(config, {}), config=plain)
