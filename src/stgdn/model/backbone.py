@@ -19,18 +19,46 @@ from stgdn.model.whitening import Whitening
 from stgdn.skeleton import layout as joint_layout
 
 
+def initialise_as_agcn(network: Any) -> None:  # noqa: ANN401
+    """Initialise a network with `layers` of blocks and a `classifier` as 2s-AGCN and CTR-GCN do, but spatial filters.
+
+    Convolutions by fan-out; the spatial BatchNorm starts at 1e-6, so that every block starts as its residual.
+    """
+    for layer in network.layers:
+        assert isinstance(layer, Block)
+        for part in (layer.temporal, layer.down, layer.residual):
+            for module in part.modules() if part is not None else ():
+                if isinstance(module, nn.Conv2d):
+                    nn.init.kaiming_normal_(module.weight, mode="fan_out")
+                    nn.init.zeros_(module.bias)  # pyright: ignore[reportArgumentType]
+        for module in layer.temporal.modules():
+            if isinstance(module, MultiScaleTCN):
+                module.initialise(layer.temporal_norm)
+        nn.init.constant_(layer.spatial_norm.weight, 1e-6)
+    nn.init.normal_(network.classifier.weight, std=math.sqrt(2 / network.classifier.out_features))
+
+
+def initialise_as_st_gcn_pp(network: Any) -> None:  # noqa: ANN401
+    """Initialise the classifier as PYSKL does in ST-GCN++; convolutions keep PyTorch's."""
+    nn.init.normal_(network.classifier.weight, std=0.01)
+    nn.init.zeros_(network.classifier.bias)
+
+
 class Style(NamedTuple):
     """Hold what networks of one style have in common."""
 
     per_body_norm: bool  # input BatchNorm over V·C
     spatial_residual: bool  # down(x)
     subsets: str  # of the skeleton's graph, see `stgdn.model.graph.adjacency`
+    initialise: Callable[[nn.Module], None] | None  # None: PyTorch's initialisation is kept
 
 
 STYLES = {
-    "agcn": Style(per_body_norm=False, spatial_residual=True, subsets="directed"),
-    "st_gcn": Style(per_body_norm=True, spatial_residual=False, subsets="spatial"),
-    "st_gcn_pp": Style(per_body_norm=True, spatial_residual=True, subsets="directed"),
+    "agcn": Style(per_body_norm=False, spatial_residual=True, subsets="directed", initialise=initialise_as_agcn),
+    "st_gcn": Style(per_body_norm=True, spatial_residual=False, subsets="spatial", initialise=None),
+    "st_gcn_pp": Style(
+        per_body_norm=True, spatial_residual=True, subsets="directed", initialise=initialise_as_st_gcn_pp
+    ),
 }
 
 
@@ -113,7 +141,7 @@ class Backbone(nn.Module):
         known = filter_options(names)
         words = expand_row(whiten, len(channels), "whiten")
         self.block_names = [whitened_name(name, word) for name, word in zip(names, words, strict=True)]
-        self.per_body_norm, self.spatial_residual, subsets = STYLES[choose(style, STYLES, "network style")]
+        self.per_body_norm, self.spatial_residual, subsets, initialise = STYLES[choose(style, STYLES, "network style")]
         # With statistics of each clip a body depends on the other bodies of its clip.
         self.independent_bodies = dict(whitening or {}).get("statistics") != "instance"
         for option in options:
@@ -126,10 +154,9 @@ class Backbone(nn.Module):
         }
         norm_bodies = 1 if self.per_body_norm else bodies
         self.input_norm: nn.Module = BatchNorm(norm_bodies * skeleton.num_joints * in_channels)
-        physical = adjacency(skeleton, subsets)
-        self.layers = nn.ModuleList(self.make_blocks(physical, settings))
+        self.layers = nn.ModuleList(self.make_blocks(adjacency(skeleton, subsets), settings))
         self.classifier = nn.Linear(self.channels[-1], num_classes)
-        if initialise := INITIALISATIONS.get(style):
+        if initialise is not None:
             initialise(self)
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
@@ -224,34 +251,3 @@ class Backbone(nn.Module):
         """Return features of the last layer, (N·M, C, T, V); `watch(layer, features)` is called after every layer."""
         self.check_shape(x)
         return self.run_layers(self.normalise(x), seen_frames(x), None, watch)
-
-
-def initialise_as_agcn(network: Any) -> None:  # noqa: ANN401
-    """Initialise a network with `layers` of blocks and a `classifier` as 2s-AGCN and CTR-GCN do, but spatial filters.
-
-    Convolutions by fan-out; the spatial BatchNorm starts at 1e-6, so that every block starts as its residual.
-    """
-    for layer in network.layers:
-        assert isinstance(layer, Block)
-        for part in (layer.temporal, layer.down, layer.residual):
-            for module in part.modules() if part is not None else ():
-                if isinstance(module, nn.Conv2d):
-                    nn.init.kaiming_normal_(module.weight, mode="fan_out")
-                    nn.init.zeros_(module.bias)  # pyright: ignore[reportArgumentType]
-        for module in layer.temporal.modules():
-            if isinstance(module, MultiScaleTCN):
-                module.initialise(layer.temporal_norm)
-        nn.init.constant_(layer.spatial_norm.weight, 1e-6)
-    nn.init.normal_(network.classifier.weight, std=math.sqrt(2 / network.classifier.out_features))
-
-
-def initialise_as_st_gcn_pp(network: Backbone) -> None:
-    """Initialise the classifier as PYSKL does in ST-GCN++; convolutions keep PyTorch's."""
-    nn.init.normal_(network.classifier.weight, std=0.01)
-    nn.init.zeros_(network.classifier.bias)
-
-
-INITIALISATIONS: dict[str, Callable[[Backbone], None]] = {  # by style
-    "agcn": initialise_as_agcn,
-    "st_gcn_pp": initialise_as_st_gcn_pp,
-}

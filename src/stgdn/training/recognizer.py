@@ -25,13 +25,7 @@ from stgdn.errors import DivergedError, InputError
 from stgdn.model.network import Network
 from stgdn.runs.stored_config import stored_config
 from stgdn.training import schedulers
-from stgdn.training.checkpoint_file import (
-    EPOCH_METRICS,
-    network_parts,
-    read_checkpoint,
-    set_weights,
-    training_parts,
-)
+from stgdn.training.checkpoint_file import EPOCH_METRICS, network_parts, read_checkpoint, set_weights, training_parts
 from stgdn.training.divergence import NAMED, find_divergence, finite_gradients, unusable_clips, usable
 from stgdn.training.freeze import freeze as freeze_parts
 from stgdn.training.loss import CrossEntropy
