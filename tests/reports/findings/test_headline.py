@@ -49,6 +49,12 @@ def test_rows_of_networks_with_other_blocks_trained_alike(tmp_path: Path) -> Non
     assert table.notes[0].endswith("; rows by other recipes that are left out here: 3.")
 
 
+def test_a_block_that_the_name_does_not_tell_has_no_row(tmp_path: Path) -> None:
+    network_run(tmp_path, "agcn_7l")
+    network_run(tmp_path, "agcn_7l", blocks="gdcn", stream="bone", name="nw_ucla-seed1+model.blocks-gdcn")
+    assert [(row.method, row.stream) for row in headline(runs_of(tmp_path)).rows] == [("agcn_7l", "joint")]
+
+
 def test_beside_published(tmp_path: Path) -> None:
     network_run(tmp_path, "st_gcn", test_top1=85.2)
     table = headline(runs_of(tmp_path))
@@ -74,6 +80,19 @@ def test_a_fusion_names_its_rows(tmp_path: Path) -> None:
     assert [row.stream for row in table.rows] == ["joint", "bone", "joint+bone"]
     assert row_commands(table, table.rows[2]).startswith("the class scores of rows 1, 2 added")
     assert row_commands(table, table.rows[0]) == "`python src/train.py model=st_gcn seed=1`"
+
+
+def test_fusions_of_two_networks_of_one_name(tmp_path: Path) -> None:
+    for stream in ("joint", "bone"):
+        network_run(tmp_path, "agcn_7l", stream=stream)
+        network_run(tmp_path, "agcn_7l", whiten="node", stream=stream)
+        network_run(tmp_path, "st_gdn2", blocks="gdn2", stream=stream)
+    table = headline(runs_of(tmp_path))
+    fused = [row_commands(table, row) for row in table.rows if row.method == "st_gdn2" and row.stream == "joint+bone"]
+    assert [line.split(" added")[0] for line in fused] == [
+        "the class scores of rows 2, 5",
+        "the class scores of rows 3, 6",
+    ]
 
 
 def test_commands_name_no_folders(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ NETWORKS = ("st_gcn", *ABLATION, "ctr_gcn")  # in the order of the table
 def headline(runs: Runs) -> Comparison:
     """Build the table: for each data set the recipe by which most networks and streams were run.
 
-    Of recipes with as many, it is the one with more epochs. A network with another block or whitening has a row of its
-    own. Rows by other recipes are counted below the table.
+    Of recipes with as many, it is the one with more epochs. A network with another remedy against over-smoothing has
+    a row of its own. Rows by other recipes are counted below the table.
     """
     rows, notes = [], []
     for data, keys in groupby(sorted(runs, key=_order), key=lambda key: key[0]):
@@ -58,12 +58,11 @@ def main_recipe(runs: Runs, row_keys: Sequence[RowKey]) -> str:
 
 
 def _networks(recipes: Mapping[str, tuple[Result, ...]], recipe: str) -> Iterator[tuple[Result, ...]]:
-    """Yield the results by a recipe, then those that differ from it in blocks or whitening alone."""
-    training, shown = BLOCK_OPTION.sub("", recipe), set[str]()
+    """Yield the results by a recipe, then those whose networks have another remedy and which were trained alike."""
+    training = BLOCK_OPTION.sub("", recipe)
     for name in sorted(recipes, key=lambda name: (name != recipe, name)):
-        network = label(recipes[name][0])
-        if BLOCK_OPTION.sub("", name) == training and network not in shown:
-            shown.add(network)
+        first = recipes[name][0]
+        if name == recipe or (BLOCK_OPTION.sub("", name) == training and label(first) != first.model):
             yield recipes[name]
 
 
@@ -106,9 +105,14 @@ def row_commands(table: Comparison, row: Row) -> str:
     parts = [
         str(number)
         for number, other in enumerate(table.rows, 1)
-        if (other.data, other.method) == (row.data, row.method) and other.stream in row.stream.split("+")
+        if _network(other) == _network(row) and other.stream in row.stream.split("+")
     ]
     return f"the class scores of rows {', '.join(parts)} added, by the weights of `python src/fuse.py`"
+
+
+def _network(row: Row) -> tuple[str | None, ...]:
+    """Return what the rows of a network have in common over streams; its name in the table may be another one's too."""
+    return row.data, row.first and row.first.model, row.recipe
 
 
 def headline_columns(table: Comparison) -> list[Column]:
