@@ -26,6 +26,8 @@ def result(outputs: Path) -> Result:
         ("pair_norm", "none", ("pair_norm", "gcn")),
         ("ctr_gcn", "channel", ("channel", "ctr_gcn")),
         (["gdcn", "gdn2"], "none", (None, None)),
+        ("gcn", ["node", "none"], (None, "gcn")),
+        (["gdn2", "gdn_t"], "none", (None, None)),
         ("gcn", "other", (None, "gcn")),
     ],
 )
@@ -46,7 +48,23 @@ def test_remedy_and_block(tmp_path: Path, blocks: object, whiten: object, expect
         ("agcn_7l", {"whiten": "node+frame"}, None, "st_gdn_e"),
         ("agcn_16l", {"whiten": "node"}, None, "agcn_16l+node"),
         ("st_gdn2", {"blocks": "gdn2"}, None, "st_gdn2"),
-        ("st_gdn2", {"whiten": "node"}, None, "st_gdn2"),
+        ("st_gdn2", {"blocks": "gdn2", "whiten": "node"}, None, "st_gdn2+model.whiten-node"),
+        ("st_gdn2", {"blocks": "gdn2"}, "nw_ucla-seed1+model.whiten-none", "st_gdn2"),
+        ("st_gdn", {"blocks": "gcn"}, "nw_ucla-seed1+model.blocks-gcn", "st_gdn+model.blocks-gcn"),
+        ("st_gdn", {"blocks": ["gdcn", "gdn2"]}, None, "st_gdn"),
+        ("agcn_7l", {"blocks": "gdcn"}, "nw_ucla-seed1+model.blocks-gdcn", "agcn_7l+model.blocks-gdcn"),
+        (
+            *("agcn_7l", {"blocks": "gdcn", "whiten": "node+frame"}),
+            *("nw_ucla-seed1+model.blocks-gdcn+model.whiten-node+frame",),
+            "agcn_7l+model.blocks-gdcn+model.whiten-node+frame",
+        ),
+        (
+            *("agcn_7l", {"whiten": ["node", "none", "node+frame"]}),
+            *("nw_ucla-seed1+batch_size-16+model.whiten-_node+none+node+frame_+trainer.precision-32",),
+            "agcn_7l+model.whiten-_node+none+node+frame_",
+        ),
+        ("agcn_16l", {"blocks": "gdn_c"}, "nw_ucla-seed1+model.blocks-gdn_c", "agcn_16l+channel"),
+        ("ctr_gcn", {"blocks": "gdn2"}, "nw_ucla-seed1+model.blocks-gdn2", "ctr_gcn+model.blocks-gdn2"),
         (
             *("agcn_7l", {"whiten": "node"}, "nw_ucla-seed1+model.whiten-node+model.whitening.iterations-15"),
             "st_gdn2+model.whitening.iterations-15",

@@ -1,12 +1,11 @@
 """One table over all data sets: network and stream, ours beside published, under one recipe a set."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from stgdn.data.batches.settings import STREAMS
 from stgdn.inference.stream_weights import rank
-from stgdn.reports.findings.variants import label, training_text
+from stgdn.reports.findings.variants import BLOCK_OPTION, label, training_text
 from stgdn.reports.tables.cells import NOTHING, OTHER_RECIPE, Column, mean_class, seeds, signed, top1
 from stgdn.reports.tables.comparison import RowKey, Runs, standard_protocol
 from stgdn.reports.tables.letter import ABLATION
@@ -19,15 +18,14 @@ from stgdn.runs.result import Result
 ALL_STREAMS = "+".join(STREAMS)
 FOUR = "4 streams"  # what published figures call them
 BEST = "best"  # the key of the best published figure of a row
-BLOCK_OPTION = re.compile(r"\+model\.(?:blocks|whiten)-(?:node\+frame|[^+]*)")  # in a recipe's name
 NETWORKS = ("st_gcn", *ABLATION, "ctr_gcn")  # in the order of the table
 
 
 def headline(runs: Runs) -> Comparison:
     """Build the table: for each data set the recipe by which most networks and streams were run.
 
-    Of recipes with as many, it is the one with more epochs. A network with another remedy against over-smoothing has
-    a row of its own. Rows by other recipes are counted below the table.
+    Of recipes with as many, it is the one with more epochs. A network with other blocks or whitening has a row of
+    its own. Rows by other recipes are counted below the table.
     """
     rows, notes = [], []
     for data, keys in groupby(sorted(runs, key=_order), key=lambda key: key[0]):
@@ -58,7 +56,7 @@ def main_recipe(runs: Runs, row_keys: Sequence[RowKey]) -> str:
 
 
 def _networks(recipes: Mapping[str, tuple[Result, ...]], recipe: str) -> Iterator[tuple[Result, ...]]:
-    """Yield the results by a recipe, then those whose networks have another remedy and which were trained alike."""
+    """Yield the results by a recipe, then those of other blocks or whitening that were trained alike."""
     training = BLOCK_OPTION.sub("", recipe)
     for name in sorted(recipes, key=lambda name: (name != recipe, name)):
         first = recipes[name][0]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from stgdn.reports.findings.variants import (
     REMEDIES,
-    WHITENED_BY_NAME,
     by_seed,
     family,
+    has_own_blocks,
     is_plain,
     layers,
     remedy,
@@ -85,10 +85,10 @@ def plugin_grid(groups: Iterable[Sequence[Result]]) -> Grid | None:
 
 
 def _plugged_in(group: Sequence[Result]) -> list[Result]:
-    """Return the results of networks that were run with `model.whiten`, but for those that whiten by their name."""
-    networks = {result.model for result in group if whitened(result) != "none"}
-    named = [result for result in group if not result.model.startswith(WHITENED_BY_NAME)]
-    return [result for result in named if result.model in networks and remedy(result) in PLUGGED_IN]
+    """Return the results of networks that were run with `model.whiten` in front of their own blocks."""
+    networks = {result.model for result in group if whitened(result) not in (None, "none")}
+    own = [result for result in group if has_own_blocks(result)]
+    return [result for result in own if result.model in networks and remedy(result) in PLUGGED_IN]
 
 
 def _network(result: Result) -> str:

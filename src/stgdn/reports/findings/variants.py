@@ -14,7 +14,10 @@ BLOCK_REMEDIES = {"gdn2": "node", "gdn_t": "frame", "gdn_e": "node+frame", "gdn_
 PLAIN_BLOCK = "gcn"  # of 2s-AGCN, which those of BLOCK_REMEDIES are without their remedy
 WHITENED_BY_NAME = "st_gd"  # what the names of the letter's networks begin with
 LETTER_NAMES = {"agcn_7l+node": "st_gdn2", "agcn_7l+frame": "st_gdn_t", "agcn_7l+node+frame": "st_gdn_e"}
-OTHER_MODEL_OPTION = re.compile(r"\+model\.(?!(?:whiten|blocks|channels|strides|name)-)[^+]*")  # in a recipe's name
+AGCN = "agcn"  # what the names of networks of plain blocks begin with
+VALUE = r"(?:[^+]|\+(?![a-z][\w.]*-))*"  # in a recipe's name, up to the next option; lists have `+` between entries
+BLOCK_OPTION = re.compile(rf"\+model\.(?:blocks|whiten)-{VALUE}")
+OTHER_MODEL_OPTION = re.compile(rf"\+model\.(?!(?:whiten|blocks|channels|strides|name)-){VALUE}")
 # Measures of over-smoothing: of each, a larger value says that joints are farther apart.
 MEASURES = ("dirichlet", "mad", "joint_rank", "numerical_rank")
 
@@ -27,9 +30,9 @@ def remedy(result: Result) -> str | None:
     return BLOCK_REMEDIES.get(block, "none") if whiten == "none" else whiten
 
 
-def whitened(result: Result) -> str:
-    """Return `model.whiten` where it is one word, else `none`."""
-    return _word(result, "model.whiten") or "none"
+def whitened(result: Result) -> str | None:
+    """Return `model.whiten`, `none` for runs that are older than it; None if layers differ."""
+    return _word(result, "model.whiten") if "model.whiten" in result.settings else "none"
 
 
 def family(result: Result) -> str | None:
@@ -46,9 +49,23 @@ def layers(result: Result) -> int:
 
 def label(result: Result) -> str:
     """Return the network's name with what was changed in it, `ctr_gcn+node`; a network of the letter has its name."""
-    changed = "" if result.model.startswith(WHITENED_BY_NAME) else remedy(result) or "none"
-    name = result.model + ("" if changed in ("", "none") else f"+{changed}")
-    return LETTER_NAMES.get(name, name) + "".join(OTHER_MODEL_OPTION.findall(result.recipe))
+    others = OTHER_MODEL_OPTION.findall(result.recipe)
+    if not has_own_blocks(result):
+        options = BLOCK_OPTION.findall(result.recipe)
+        return result.model + "".join([option for option in options if option != "+model.whiten-none"] + others)
+    changed = remedy(result)
+    name = result.model + ("" if changed == "none" else f"+{changed}")
+    return LETTER_NAMES.get(name, name) + "".join(others)
+
+
+def has_own_blocks(result: Result) -> bool:
+    """Return whether the blocks are those of the network's name, but for one remedy in all layers.
+
+    They are not where the name says what is whitened, as those of the letter's networks do.
+    """
+    if remedy(result) is None or result.model.startswith(WHITENED_BY_NAME):
+        return False
+    return "+model.blocks-" not in result.recipe or (result.model.startswith(AGCN) and family(result) == PLAIN_BLOCK)
 
 
 def is_plain(result: Result) -> bool:
