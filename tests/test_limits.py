@@ -94,9 +94,9 @@ def test_a_crash_or_hang_ends_the_run(tmp_path: Path, end: str, reason: str, wor
     process = start(command(tmp_path, end, "-n", workers, "-o", "faulthandler_timeout=1"), tmp_path)
     out, _ = process.communicate(timeout=60)
     assert process.returncode not in (0, limited_run.OVER), out
-    if (workers, end) != ("2", "os.abort()"):  # there another worker may write between two words of the report
+    if (workers, end) != ("2", "os.abort()"):  # there another worker may write between two letters of the report
         assert reason in out
-    assert "in test_group" in out  # the stack of the process
+        assert "in test_group" in out  # the stack of the process
     if workers == "2":
         assert f"crashed while running 'test_suite.py::{CULPRIT}'" in out
         assert f"NOT ENDED test_suite.py::{CULPRIT}" in out
