@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
+from hypothesis import HealthCheck, settings
 
 from stgdn.data.readers.ntu.ntu_reader import NTUReader
 from stgdn.data.store.prepare import prepare
@@ -23,6 +24,10 @@ from stgdn.slurm import queue
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+# How long one random example takes says how busy the machine is.
+settings.register_profile("any_speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any_speed")
 
 pytest_plugins = ("tests.unfinished", "tests.faults.figures")
 

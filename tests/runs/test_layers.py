@@ -123,7 +123,7 @@ def test_a_damaged_file_is_told(tmp_path: Path, content: bytes) -> None:
         load_layers(path)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(where=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255), length=st.floats(0, 1) | st.just(1.0))
 @pytest.mark.filterwarnings("ignore")  # numpy's about headers that it can barely read
 def test_any_byte_may_be_wrong(intact: tuple[Path, bytes], where: float, value: int, length: float) -> None:

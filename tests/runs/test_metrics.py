@@ -41,7 +41,7 @@ def test_damage_is_told(tmp_path: Path, text: str, told: str) -> None:
 
 
 @given(tail=st.binary(max_size=60))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_bytes_are_columns_of_one_length_or_an_input_error(
     tmp_path_factory: pytest.TempPathFactory, tail: bytes
 ) -> None:

@@ -88,7 +88,7 @@ class TestSummary:
         assert read_result(tmp_path).command is None
 
     @given(content=st.binary(max_size=80) | st.sampled_from([b"[" * 100_000, b"[]", b"1e999", b"9" * 9_000]))
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def test_any_bytes_are_told(self, tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
         path = tmp_path_factory.getbasetemp() / "summary.json"
         path.write_bytes(content)

@@ -57,7 +57,7 @@ def test_records_are_found_across_blocks(tmp_path: Path) -> None:
     assert [body[1:] for _, _, body in log_records(log.read_bytes())] == payloads
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.data())
 def test_one_wrong_byte_in_a_record_is_found(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     payloads = data.draw(st.lists(st.binary(min_size=1, max_size=50), min_size=1, max_size=5))
@@ -71,7 +71,7 @@ def test_one_wrong_byte_in_a_record_is_found(tmp_path_factory: pytest.TempPathFa
     assert log_problem(log) == f"the record at byte {start} has a wrong checksum"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.binary(max_size=300))
 def test_arbitrary_bytes_are_told_apart_from_logs(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     log = tmp_path_factory.mktemp("log") / "run.wandb"

@@ -50,7 +50,7 @@ def test_resize_takes_the_whole_clip_from_first_to_last() -> None:
     near(found.times[:, -1], LENGTHS - 1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 400), st.integers(1, 300), st.floats(0.01, 1), st.floats(0, 1), st.integers(0, 2**32))
 def test_crop_and_jitter_stay_ordered_in_the_clip(
     length: int, frames: int, share: float, place: float, seed: int

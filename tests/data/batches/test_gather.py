@@ -45,7 +45,7 @@ def test_whole_moments_are_the_stored_frames(stores: dict[str, Store], layout: L
         assert not joints[stored:].any()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data(), bodies=st.integers(1, 4), frames=st.integers(1, 12))
 @pytest.mark.parametrize("layout", [NTU25, OPENPOSE18], ids=lambda layout: layout.name)
 def test_between_frames_is_linear(

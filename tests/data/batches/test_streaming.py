@@ -172,7 +172,7 @@ class TestOrder:
 
 
 class TestRanks:
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(
         size=st.integers(1, 200),
         share=st.integers(1, 20),

@@ -333,7 +333,7 @@ class TestTracking:
         people[:, :, 0] = np.array([0.0, 0.1, 0.11, 0.21])[:, None]
         assert track(np.array([0, 0, 1, 1]), people).tolist() == [0, 1, 1, 2]
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(seed=st.integers(0, 10_000))
     def test_equals_the_loops(self, seed: int) -> None:
         rng = np.random.default_rng(seed)
@@ -371,7 +371,7 @@ class TestTracking:
             np.testing.assert_array_equal(joints[body, frames[rows]], people[rows])
             assert np.flatnonzero(present[body]).tolist() == list(range(frames[rows[0]], frames[rows[-1]] + 1))
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(seed=st.integers(0, 10_000))
     def test_rank_equals_the_feeder(self, seed: int) -> None:
         rng = np.random.default_rng(seed)
@@ -401,13 +401,13 @@ def usable(folder: Path, content: bytes) -> None:
         assert clip.present.any(axis=1).all()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(content=st.binary(max_size=200))
 def test_any_bytes_are_read_or_rejected(scratch: Path, content: bytes) -> None:
     usable(scratch, content)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     at=st.integers(0, len(VALID)),
     length=st.integers(0, 40),
@@ -434,7 +434,7 @@ def replaced(node: object, path: list[int], value: object) -> object:
     return node
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(path=st.lists(st.integers(0, 40), min_size=1, max_size=7), value=VALUES)
 def test_any_other_value_is_read_or_rejected(scratch: Path, path: list[int], value: object) -> None:
     usable(scratch, json.dumps(replaced(json.loads(VALID), path, value)).encode())

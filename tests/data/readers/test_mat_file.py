@@ -100,7 +100,7 @@ def test_bad_files(content: bytes, reason: str) -> None:
         read_array(content, "x", MOST)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.booleans(), st.integers(0, 10_000), st.integers(0, 40), st.binary(max_size=8))
 def test_any_damage_is_read_or_rejected(compressed: bool, start: int, length: int, new: bytes) -> None:
     whole = file(variable(VALUES), compressed=compressed)

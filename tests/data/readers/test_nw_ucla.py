@@ -138,7 +138,7 @@ def damage(data: bytes, start: int, length: int, new: bytes) -> bytes:
 spans = st.tuples(st.integers(0, 10_000), st.integers(0, 40), st.binary(max_size=8) | st.just(b"NaN") | st.just(b"[["))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(span=spans)
 def test_any_damage_to_a_clip_is_read_or_rejected(scratch: Path, span: tuple[int, int, bytes]) -> None:
     try:
@@ -148,7 +148,7 @@ def test_any_damage_to_a_clip_is_read_or_rejected(scratch: Path, span: tuple[int
     assert np.isfinite(clip.joints).all()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(span=spans)
 def test_any_damage_to_the_zip_is_read_or_rejected(scratch: Path, span: tuple[int, int, bytes]) -> None:
     packed = archive(scratch / "whole.zip", **{NAME: VALID, "a01_s01_e01_v01": text([], 1)})

@@ -125,7 +125,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 20_000), st.integers(0, 40), st.binary(max_size=8) | st.just(b"nan") | st.just(b","))
 def test_any_damage_is_read_or_rejected(scratch: Path, start: int, length: int, new: bytes) -> None:
     at = start % len(VALID)

@@ -32,7 +32,7 @@ def literal(joints: NDArray, seen: NDArray, layout: Layout, frames: NDArray) -> 
 layouts = st.sampled_from([NTU25, COCO17])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 1 << 32), T=st.integers(1, 9), share=st.floats(0, 1), layout=st.sampled_from([NTU25, COCO17])
 )

@@ -311,7 +311,7 @@ class TestDamage:
             ShardedStore(copy).joints(2)
         ShardedStore(copy).joints(3)
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(
         text=st.binary(max_size=60)
         | st.recursive(

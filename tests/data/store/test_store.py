@@ -267,7 +267,7 @@ ROWS = sum(length for _, runs in SCENES for _, length in runs)
 
 
 class TestResume:
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(
         journal=st.floats(0, 1),
         coordinates=st.floats(0, 1) | st.integers(0, ROWS).map(lambda row: row / ROWS),
@@ -451,7 +451,7 @@ class TestDamage:
         with pytest.raises(InputError, match=r"unknown joint layout 'ntu52'.*did you mean 'ntu25'"):
             Store(copy)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(name=st.sampled_from(["store.json", "clips.npy"]), place=st.integers(0, 10_000), bit=st.integers(0, 7))
     def test_any_changed_bit_of_the_index_is_found_or_harmless(
         self, whole: Path, tmp_path_factory: pytest.TempPathFactory, name: str, place: int, bit: int

@@ -24,7 +24,7 @@ def body(seed: int, V: int = 25) -> np.ndarray:
 
 
 @given(st.lists(st.sets(st.sampled_from("abc")), min_size=1, max_size=20), st.integers(1, 6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_holds_what_was_seen_last(there: list[set[str]], frames: int) -> None:
     window = Window(frames, 2)
     history = [{name: body(10 * t + ord(name)) for name in names} for t, names in enumerate(there)]

@@ -49,7 +49,7 @@ class TestFuse:
             assert each.without == pytest.approx(literal_top(others, rest, 1))
 
     @given(seeds=st.lists(st.integers(0, 2**31), min_size=2, max_size=2))
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=15)
     def test_the_order_of_clips_does_not_count(self, seeds: list[int]) -> None:
         orders = [np.random.default_rng(seed).permutation(CLIPS) for seed in seeds]
         fused = fuse([part("joint", order=orders[0]), part("bone", order=orders[1])]).scores

@@ -103,7 +103,7 @@ def test_something_else_is_told(tmp_path: Path, changed: dict[str, NDArray], tol
         content(tmp_path, arrays() | changed)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.binary(max_size=200), st.integers(0, 3000))
 def test_any_bytes_are_layers_or_a_sentence(tmp_path_factory: pytest.TempPathFactory, junk: bytes, place: int) -> None:
     path = tmp_path_factory.mktemp("junk") / "layers.npz"

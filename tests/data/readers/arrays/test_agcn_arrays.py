@@ -246,7 +246,7 @@ def test_clips_without_a_name_are_left_out(tmp_path: Path) -> None:
     assert survey.skipped == [(f"train {number}", "has no name") for number in (1, 2, 3)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.binary(max_size=120) | st.none(), labels=st.binary(max_size=60) | st.none(), at=st.integers(0, 10**6))
 def test_any_files_are_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, data: bytes | None, labels: bytes | None, at: int

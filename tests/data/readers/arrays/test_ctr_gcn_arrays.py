@@ -139,7 +139,7 @@ def test_sources_that_are_refused(tmp_path: Path) -> None:
             reader.read(file)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(change=st.binary(min_size=1, max_size=40), at=st.floats(0, 1))
 def test_any_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, change: bytes, at: float) -> None:
     place = tmp_path_factory.getbasetemp()

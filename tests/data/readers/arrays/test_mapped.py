@@ -156,7 +156,7 @@ def test_mapping_takes_no_memory(tmp_path: Path) -> None:
             tracemalloc.stop()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     content=st.binary(max_size=200)
     | st.text("{}'descr<f4(),:0123456789L -", max_size=80).map(header)
@@ -172,7 +172,7 @@ def test_any_bytes_are_mapped_or_refused(tmp_path_factory: pytest.TempPathFactor
         assert str(error).isprintable()  # noqa: PT017
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_archive_is_mapped_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     file = io.BytesIO()

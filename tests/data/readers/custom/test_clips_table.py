@@ -85,7 +85,7 @@ def test_tables_that_cannot_be_used(tmp_path: Path, content: bytes, sentence: st
         read_table(tmp_path)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(content=st.binary(max_size=60) | st.text(alphabet='name,labe\n\r"x1;', max_size=80).map(str.encode))
 def test_any_table_is_read_or_refused(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     place = tmp_path_factory.getbasetemp() / "tables"

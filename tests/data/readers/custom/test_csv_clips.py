@@ -111,7 +111,7 @@ def test_too_many_rows_and_bodies() -> None:
 TABLE = csv(moving(3, 4, 3), columns={"frame": [0, 1, 2], "body": "a"})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     content=st.binary(max_size=100)
     | st.tuples(st.integers(0, len(TABLE) - 1), st.binary(min_size=1, max_size=8)).map(

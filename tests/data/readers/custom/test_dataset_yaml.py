@@ -150,7 +150,7 @@ def test_too_many_joints(tmp_path: Path) -> None:
 LINES = st.sampled_from([*YAML.splitlines(), "layout: ntu25", "splits: {a: {camera: 1}}", "bodies: 3", "up: z", "- a"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     content=st.binary(max_size=80) | st.lists(LINES | st.text(max_size=20)).map(lambda made: "\n".join(made).encode())
 )

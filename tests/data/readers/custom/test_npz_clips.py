@@ -179,7 +179,7 @@ def test_an_array_longer_than_the_archive_lists() -> None:
 WHOLE = npz(joints=JOINTS, label="wave", subject=1)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     content=st.binary(max_size=100)
     | st.tuples(st.integers(0, len(WHOLE) - 1), st.binary(min_size=1, max_size=8)).map(

@@ -197,7 +197,7 @@ def crowds(draw: st.DrawFn) -> list[Track]:
     return [one() for _ in range(draw(st.integers(1, 6)))]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(crowds(), st.integers(1, 3))
 def test_every_crowd_gives_unbroken_bodies_and_no_empty_frame(tracks: list[Track], max_bodies: int) -> None:
     joints, present = select_bodies(sighted(*tracks), max_bodies)

@@ -178,7 +178,7 @@ def scenes(draw: st.DrawFn) -> list[Frame]:
     return scene(*actors, frames=56, swaps=tuple(draw(st.sets(st.integers(0, 55)))))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(scenes().filter(any))
 def test_made_up_clips_equal_the_literal_preparations(frames: list[Frame]) -> None:
     assert_literal(frames)

@@ -102,7 +102,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz") / f"{NAME}.skeleton"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     denoise=st.sampled_from(list(ntu.DENOISINGS)),
     start=st.integers(0, len(VALID)),

@@ -24,7 +24,7 @@ def assert_equal(sightings: Sightings, frames: list[Frame]) -> None:
     np.testing.assert_array_equal(sightings.joints, [joints for _, _, _, joints in listed])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.lists(st.sampled_from([ID, NEXT_ID, "7"]), max_size=4), min_size=1, max_size=6).filter(any))
 def test_parse_equals_the_literal_reader(ids: list[list[str]]) -> None:
     text = raw(walkers(ids))
@@ -124,13 +124,13 @@ def parse_or_reject(text: bytes) -> None:
     assert sightings.frames.max() < ntu_text.MAX_FRAMES
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=st.binary(max_size=400) | st.text("0123456789 \n.-naif", max_size=400).map(str.encode))
 def test_any_bytes_are_read_or_rejected(text: bytes) -> None:
     parse_or_reject(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     start=st.integers(0, len(VALID)),
     length=st.integers(0, 60) | st.integers(0, len(VALID)),

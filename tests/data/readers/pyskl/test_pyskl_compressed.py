@@ -154,7 +154,7 @@ shapes = st.tuples(st.integers(0, 4), st.sampled_from([2, 3]), st.sampled_from([
 floats = st.floats(width=32) | st.sampled_from([0.0, 1.0, np.nan, np.inf])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     frames=arrays.arrays(np.int64, st.integers(0, 4), elements=st.integers(-2, 50) | st.integers(-(2**63), 2**63 - 1)),
     poses=arrays.arrays(np.float32, shapes, elements=floats),

@@ -293,7 +293,7 @@ def test_the_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 values = st.none() | st.integers(-2, 9) | st.text(max_size=3) | st.just(SCORE) | st.just([]) | st.just({})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(key=st.sampled_from(sorted(flat())), value=values)
 def test_any_value_is_read_or_rejected(tmp_path_factory: pytest.TempPathFactory, key: str, value: object) -> None:
     folder = tmp_path_factory.getbasetemp()

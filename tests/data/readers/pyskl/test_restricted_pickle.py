@@ -257,14 +257,14 @@ VALID = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(content=st.binary(max_size=60), protocol=st.integers(0, 5))
 def test_garbage(scratch: Path, content: bytes, protocol: int) -> None:
     for start in (b"", b"\x80" + bytes([protocol])):
         try_load(scratch, start + content + b".")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(valid=st.sampled_from(VALID), at=st.integers(0, 1000), length=st.integers(0, 20), new=st.binary(max_size=6))
 def test_damage(scratch: Path, valid: bytes, at: int, length: int, new: bytes) -> None:
     at %= len(valid)
