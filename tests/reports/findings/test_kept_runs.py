@@ -1,4 +1,4 @@
-"""Runs kept in docs/runs: whole, and docs/results.md has the rows that a report makes of them."""
+"""Runs kept in docs/runs: whole, and docs/results.md and the README have the rows that a report makes of them."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from stgdn.runs.result import collect_runs, read_json
 
 KEPT = ROOT / "docs" / "runs"
 FOLDERS = sorted(path.parent for path in KEPT.rglob("summary.json"))
-PAGE = (ROOT / "docs" / "results.md").read_text()
+PAGE, README = (ROOT / "docs" / "results.md", ROOT / "README.md")
 WHOLE_SETS = ["utd_mhad"]  # whose runs are all kept
 
 
@@ -44,12 +44,11 @@ def table_rows(text: str, but: Sequence[str] = ()) -> list[str]:
     return [row for row in rows if not any(word in row for word in but)]
 
 
-def test_the_page_has_their_rows() -> None:
+def test_the_pages_have_their_rows() -> None:
     runs = runs_of(KEPT)
-    headline = find(chosen_runs(runs, {"data": WHOLE_SETS}))[0]
-    expected = table_rows(headline.text)
+    headline = table_rows(find(chosen_runs(runs, {"data": WHOLE_SETS}))[0].text)
     _, _, plugin, claims, _ = find(runs)
-    expected += [*table_rows(plugin.text), *table_rows(claims.text, but=("| 0 |", "| 1 |", "| 2 |"))]
-    assert len(expected) >= 10
-    missing = set(expected) - set(table_rows(PAGE))
-    assert not missing
+    others = [*table_rows(plugin.text), *table_rows(claims.text, but=("| 0 |", "| 1 |", "| 2 |"))]
+    assert len(headline) + len(others) >= 10
+    assert not {*headline, *others} - set(table_rows(PAGE.read_text()))
+    assert not set(headline) - set(table_rows(README.read_text()))
